@@ -1,0 +1,103 @@
+"""Every error that premortem raises on purpose, so that the shell can turn one into a sentence and an exit code.
+
+```
+PremortemError            exit 3, could not tell
+├── UsageError            exit 2, the command or its settings are wrong
+│   ├── SettingsError     premortem.toml
+│   └── InputError        a file or text that the user handed in
+├── ServerError           a PostgreSQL server said no, or is not there
+│   ├── ConnectionRefused
+│   ├── PrivilegeError
+│   ├── ServerTimeout     a statement, lock or connect timeout
+│   └── UnsupportedServer
+├── InstallationError     no usable PostgreSQL programs on this machine, or they would not start
+├── ProfileError          a profile that is truncated, edited, foreign or newer than we are
+├── TwinError             a twin that does not reproduce production's numbers, so must not be asked
+└── StatementError        a query that cannot be parsed or planned; carries the server's own message
+```
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PremortemError(Exception):
+    """Something went wrong and premortem could not tell."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What is wrong and why, in one sentence, without the hint."""
+        return str(self.args[0])
+
+
+class UsageError(PremortemError):
+    """The command cannot be run as it was typed."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """The settings file says something that premortem does not understand."""
+
+
+class InputError(UsageError):
+    """The input cannot be read."""
+
+
+class ServerError(PremortemError):
+    """The PostgreSQL server refused what was asked of it."""
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, sqlstate: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.sqlstate = sqlstate
+
+
+class ConnectionRefused(ServerError):
+    """The PostgreSQL server cannot be reached."""
+
+
+class PrivilegeError(ServerError):
+    """The role lacks a privilege."""
+
+
+class ServerTimeout(ServerError):
+    """The PostgreSQL server did not answer in time."""
+
+
+class UnsupportedServer(ServerError):
+    """The PostgreSQL server is of a version or kind that premortem cannot work with."""
+
+
+class InstallationError(PremortemError):
+    """No usable PostgreSQL server programs were found on this machine."""
+
+
+class ProfileError(PremortemError):
+    """The profile cannot be used."""
+
+
+class TwinError(PremortemError):
+    """The twin does not reproduce production's numbers."""
+
+
+class StatementError(PremortemError):
+    """The statement cannot be parsed or planned."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.sqlstate = sqlstate
+        self.position = position

@@ -1,0 +1,95 @@
+"""Queries, where they came from, and the parameter values that they are judged with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a query stands: a file and line, or an entry of pg_stat_statements."""
+
+    source: str
+    line: int | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{place} ({self.name})" if self.name else place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allow:
+    """A `-- premortem: allow RULE (reason)` comment of a query."""
+
+    rule: str
+    reason: str
+    line: int | None = None
+
+
+class StatementKind(StrEnum):
+    """What a statement does, as far as planning is concerned."""
+
+    SELECT = "select"
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+    MERGE = "merge"
+    VALUES = "values"
+    UTILITY = "utility"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One statement, with `$n` placeholders, ready for PREPARE.
+
+    `original` is the text as its author wrote it; `text` is what PostgreSQL gets: driver placeholders turned into `$n`,
+    the inner query of COPY, DECLARE CURSOR, PREPARE or EXPLAIN taken out, the trailing semicolon gone.
+    `parameter_names[i]` is the author's name of `$i+1` where it had one.  `calls_per_second` and `mean_time` come from
+    the workload, None where unknown.
+    """
+
+    text: str
+    original: str
+    fingerprint: str
+    site: Site
+    kind: StatementKind = StatementKind.SELECT
+    parameter_count: int = 0
+    parameter_names: tuple[str | None, ...] = ()
+    allows: tuple[Allow, ...] = ()
+    search_path: tuple[str, ...] | None = None
+    calls: float | None = None
+    calls_per_second: float | None = None
+    mean_time: timedelta | None = None
+    rows_per_call: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A piece of input that is no plannable statement: reported as "could not tell", never guessed at."""
+
+    original: str
+    site: Site
+    says: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterSet:
+    """Values for a query's placeholders, with the reason why these.
+
+    `name` is `hot`, `typical`, `rare`, `absent`, `wide`, `narrow`, `generic` (no values: the generic plan) or `literal`
+    (the text has no placeholders).  `values[i]` is the text form of `$i+1`, None for SQL NULL.  `basis` says in one
+    phrase where the values come from, such as "most common values of order_items.product_sku".
+    """
+
+    name: str
+    values: tuple[str | None, ...] = ()
+    basis: str = ""
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether this stands for the plan made without looking at values."""
+        return self.name == "generic"

@@ -1,0 +1,93 @@
+"""What check and explain hand to the renderers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from premortem.model.finding import Finding
+from premortem.model.gap import Gap
+from premortem.model.index import Advice, Declined
+from premortem.model.plan import Json, Plan
+from premortem.model.query import ParameterSet, Query, Site
+
+
+class Verdict(StrEnum):
+    """What the gate says; the worst of its queries decides for a report (fail, then unknown, then pass)."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 the gate says no, 3 could not tell."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}[self]
+
+    @classmethod
+    def worst(cls, verdicts: tuple[Verdict, ...]) -> Verdict:
+        """Return what several verdicts amount to."""
+        return next((v for v in (cls.FAIL, cls.UNKNOWN) if v in verdicts), cls.PASS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One parameter set and the plan that production would make for it; `json` is PostgreSQL's own `Plan` object."""
+
+    parameters: ParameterSet
+    plan: Plan
+    json: Json = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """A finding that an allow comment or a setting keeps from counting."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryReport:
+    """Everything that is known of one query.
+
+    `error` is the server's own message where the query could not be parsed or planned (`verdict` is then unknown).
+    """
+
+    query: Query | None
+    site: Site
+    original: str
+    verdict: Verdict
+    planned: tuple[Planned, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    declined: tuple[Declined, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    error: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Where a report's facts come from, for its last line."""
+
+    profile_name: str
+    profile_taken_at: datetime
+    production_version: str
+    twin_version: str
+    twin_is_exact: bool
+    premortem_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The one thing that renderers take."""
+
+    verdict: Verdict
+    queries: tuple[QueryReport, ...]
+    facts: Facts
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    seconds: float | None = None
