@@ -97,7 +97,7 @@ def _build(installation: Installation, locale: Locale, template: Path, who: Runn
 
 
 def _initdb(installation: Installation, locale: Locale, directory: Path, who: Runner | None) -> None:
-    command = [installation.program("initdb"), *options(installation, locale), f"--pgdata={directory}"]
+    command = [str(installation.program("initdb")), *options(installation, locale), f"--pgdata={directory}"]
     ran = subprocess.run(
         command, capture_output=True, text=True, check=False, env=clean_environment(), stdin=subprocess.DEVNULL,
         **drop(who),
@@ -131,6 +131,7 @@ HINTS = (
     ("lock file", "another server runs in that data directory: stop it first"),
     ("unrecognized configuration parameter", "leave out that setting: this PostgreSQL does not know it"),
     ("error while loading shared libraries", "the programs lack a library: reinstall that PostgreSQL"),
+    ("could not access file", "this PostgreSQL lacks that library: leave it out of shared_preload_libraries"),
     ("Permission denied", "let the user that runs the server enter that folder"),
 )
 

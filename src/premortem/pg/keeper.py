@@ -25,7 +25,11 @@ SCRIPT = r"""
 exec 3<&0
 log=$1 count=$2; shift 2
 removed=
-while [ "$count" -gt 0 ]; do removed="$removed '$(printf %s "$1" | sed "s/'/'\\\\''/g")'"; shift; count=$((count - 1)); done
+while [ "$count" -gt 0 ]; do
+    removed="$removed '$(printf %s "$1" | sed "s/'/'\\\\''/g")'"
+    shift
+    count=$((count - 1))
+done
 "$@" </dev/null >>"$log" 2>&1 3<&- &
 server=$!
 trap '' PIPE HUP INT TERM QUIT

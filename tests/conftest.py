@@ -1,0 +1,90 @@
+"""The servers that tests run on: real ones, started once per worker, with a fresh database for every test."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from premortem import pg
+
+MAJORS = (15, 18)
+# What our rooms read on production, so that every test server can be production.
+SETTINGS = {"shared_preload_libraries": "pg_stat_statements", "max_connections": 50, "autovacuum": False}
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+}
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-pg", action="store_true", help="fail, not skip, when a PostgreSQL version is missing")
+
+
+def pytest_report_header() -> str:
+    found = ", ".join(f"{one.version} ({one.origin})" for one in pg.installations())
+    return f"PostgreSQL: {found or 'none'}"
+
+
+def allows(spec: str, major: int) -> bool:
+    """Whether a marker such as `>= 16` admits that major version."""
+    sign, _, number = spec.partition(" ")
+    return _COMPARE[sign](major, int(number))
+
+
+def _started(config: pytest.Config, major: int) -> Iterator[pg.Server]:
+    installation = pg.exact_installation(major)
+    if installation is None:
+        missing = f"PostgreSQL {major} is not on this machine"
+        if config.getoption("--require-pg"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with pg.start(installation, settings=SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server15(pytestconfig: pytest.Config) -> Iterator[pg.Server]:
+    yield from _started(pytestconfig, 15)
+
+
+@pytest.fixture(scope="session")
+def server18(pytestconfig: pytest.Config) -> Iterator[pg.Server]:
+    yield from _started(pytestconfig, 18)
+
+
+@pytest.fixture(params=MAJORS, ids=[f"pg{major}" for major in MAJORS])
+def server(request: pytest.FixtureRequest) -> pg.Server:
+    """Each version's server in turn, unless the test's marker `pg` leaves it out."""
+    for mark in request.node.iter_markers("pg"):
+        if not allows(mark.args[0], request.param):
+            pytest.skip(f"needs PostgreSQL {mark.args[0]}")
+    started: pg.Server = request.getfixturevalue(f"server{request.param}")
+    return started
+
+
+@pytest.fixture
+def database(server: pg.Server) -> Iterator[str]:
+    """The connection string of a fresh database, with pg_stat_statements, which is dropped afterwards."""
+    name = f"test_{next(_numbers)}"
+    with pg.writer(server, purpose="test") as db:
+        _make_template(db)
+        db.execute(f"CREATE DATABASE {name} TEMPLATE test_template")
+    yield server.dsn(name)
+    with pg.writer(server, purpose="test") as db:
+        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _make_template(db: pg.Session) -> None:
+    if db.value("SELECT 1 FROM pg_database WHERE datname = 'test_template'"):
+        return
+    db.execute("CREATE DATABASE test_template IS_TEMPLATE true")
+    with pg.writer(_of(db), purpose="test", database="test_template") as template:
+        template.execute("CREATE EXTENSION pg_stat_statements")
+
+
+def _of(db: pg.Session) -> str:
+    host, port = db.tuples("SELECT current_setting('unix_socket_directories'), current_setting('port')")[0]
+    return f"host={host} port={port} user=premortem dbname=postgres"
