@@ -53,10 +53,12 @@ class QueryReport:
     """Everything that is known of one query.
 
     `error` is the server's own message where the query could not be parsed or planned (`verdict` is then unknown).
+    `also_at` are the other places where the very same statement stands.
     """
 
     query: Query | None
     site: Site
+    also_at: tuple[Site, ...] = ()
     original: str
     verdict: Verdict
     planned: tuple[Planned, ...] = ()
