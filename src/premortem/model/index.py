@@ -95,7 +95,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """An index that is worth having, with its proof on the twin."""
+    """An index that is worth having, with its proof on the twin.
+
+    `statements` and `undo_statements` are what to type where one CREATE INDEX is not enough: a partitioned table is
+    indexed partition by partition, an operator class may need its extension first.
+    """
 
     candidate: IndexCandidate
     name: str
@@ -106,14 +110,16 @@ class Advice:
     replaces: tuple[str, ...] = ()
     declined: tuple[Declined, ...] = ()
     notes: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    undo_statements: tuple[str, ...] = ()
 
     @property
     def sql(self) -> tuple[str, ...]:
         """The statements to type, new index first, then the ones that it makes superfluous."""
         drops = tuple(f"DROP INDEX CONCURRENTLY IF EXISTS {name};" for name in self.replaces)
-        return (self.candidate.create_sql(self.name), *drops)
+        return (*(self.statements or (self.candidate.create_sql(self.name),)), *drops)
 
     @property
     def undo(self) -> tuple[str, ...]:
-        """The statement that takes the new index away again."""
-        return (self.candidate.drop_sql(self.name),)
+        """The statements that take the new index away again."""
+        return self.undo_statements or (self.candidate.drop_sql(self.name),)
