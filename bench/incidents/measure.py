@@ -6,12 +6,12 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from case import Case
 
-Connection: TypeAlias = "psycopg.Connection[tuple[object, ...]]"
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 # EXPLAIN (BUFFERS) of an UPDATE or DELETE leaves out what foreign-key triggers read; these counters do not.
 FETCHED = """
@@ -58,7 +58,7 @@ def _read(db: Connection, execute: str) -> Reading:
     with db.transaction(force_rollback=True):
         row = db.execute(f"explain (analyze, buffers, timing off, format json) {execute}").fetchone()
     assert row is not None
-    explained = row[0][0]  # type: ignore[index]
+    explained = row[0][0]
     plan = explained["Plan"]
     return Reading(buffers=plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
                    milliseconds=explained["Execution Time"])
@@ -77,7 +77,7 @@ def _write(db: Connection, execute: str) -> Reading:
 def _fetched(db: Connection) -> int:
     row = db.execute(FETCHED).fetchone()
     assert row is not None
-    return int(row[0])  # type: ignore[call-overload]
+    return int(row[0])
 
 
 def apply(db: Connection, statements: Iterable[str]) -> int:
@@ -92,4 +92,4 @@ def apply(db: Connection, statements: Iterable[str]) -> int:
 def _index_bytes(db: Connection) -> int:
     row = db.execute("select coalesce(sum(pg_relation_size(indexrelid)), 0)::bigint from pg_index").fetchone()
     assert row is not None
-    return int(row[0])  # type: ignore[call-overload]
+    return int(row[0])

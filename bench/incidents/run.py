@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -159,6 +159,15 @@ def _statements(report: dict[str, list[dict[str, list[dict[str, dict[str, list[s
     return list(found) if creates else []
 
 
+def _stepped(step: Callable[[server.Cluster, Case], score.Row], cluster: server.Cluster, case: Case) -> score.Row:
+    try:
+        return step(cluster, case)
+    except (psycopg.Error, server.LoadError) as error:
+        verdict = judge.Verdict(good=False, says=f"the case is broken: {str(error).splitlines()[0]}")
+        nothing = dict.fromkeys(case.parameters, Reading(buffers=0, milliseconds=0))
+        return score.row(case, verdict, before=nothing, reference=nothing, after=nothing, indexes=(), added_bytes=0)
+
+
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -182,7 +191,7 @@ def main() -> int:
     step = validated if options.validate else judged
     with server.running(options.major, options.state) as cluster, ThreadPoolExecutor(options.jobs) as pool:
         rows = []
-        for row in pool.map(lambda case: step(cluster, case), cases):
+        for row in pool.map(lambda case: _stepped(step, cluster, case), cases):
             print(score.line(row), flush=True)
             rows.append(row)
     print(score.totals(rows))

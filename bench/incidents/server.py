@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from case import Case
@@ -52,6 +53,10 @@ def bin_directory(major: int) -> Path:
     return found
 
 
+class LoadError(Exception):
+    """A case whose schema or data the server refuses."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A running server and the folder in which it lives."""
@@ -65,7 +70,7 @@ class Cluster:
         """The connection string of one database, as it is handed to the tool under test."""
         return f"host={self.socket} port=5432 user=bench dbname={database}"
 
-    def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
         """An autocommit session that never prepares on its own."""
         return psycopg.connect(self.dsn(database), autocommit=True, prepare_threshold=None)
 
@@ -125,7 +130,7 @@ def _fill(cluster: Cluster, case: Case) -> None:
                 db.execute("select setseed(0.42)")
                 db.execute(case.data)
         except psycopg.Error as error:
-            raise SystemExit(f"{case.name}: {error}") from error
+            raise LoadError(f"does not load: {str(error).splitlines()[0]}") from error
         db.execute("checkpoint")
         db.execute("vacuum (analyze)")
 
