@@ -121,7 +121,8 @@ class Plan:
 
     def scans(self, *kinds: str) -> Iterator[Node]:
         """Yield the nodes that read a relation, of the given kinds or of any."""
-        return (n for n in self.walk() if n.relation is not None and (not kinds or n.kind in kinds))
+        reads = (n for n in self.walk() if n.relation is not None and n.kind != "ModifyTable")
+        return (n for n in reads if not kinds or n.kind in kinds)
 
     def node(self, path: tuple[int, ...]) -> Node:
         """Return the node at a path.

@@ -52,7 +52,7 @@ def literal(value: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class RelationName:
-    """A relation's schema and name, unquoted."""
+    """A relation's schema and name, unquoted; the schema is empty where a plan does not say it."""
 
     schema: str
     name: str
@@ -60,7 +60,7 @@ class RelationName:
     @property
     def sql(self) -> str:
         """The schema-qualified name as SQL text."""
-        return f"{quoted(self.schema)}.{quoted(self.name)}"
+        return f"{quoted(self.schema)}.{quoted(self.name)}" if self.schema else quoted(self.name)
 
     @property
     def short(self) -> str:

@@ -1,0 +1,34 @@
+"""EXPLAIN plans: from what PostgreSQL prints to a typed tree, and what can be read off that tree.
+
+Words: *shown cost* is the planner's, with its discount for stopping early; *worst cost* is without; *rows read* is what
+a node looks at, as against the rows that it returns.
+
+    parse(text)        -> Plan      parse_json or parse_text, whichever the text is
+    worst_cost(plan)   -> float     LIMIT, EXISTS and semi-joins at their full cost
+    rows_read(node)    -> float     measured, or from the profile and the planner's own cost formula
+    shape(plan)        -> str       what the plan does, without what it costs
+    lines(plan)        -> PlanLine  the tree, for renderers
+
+Total: an unknown node or property is kept, never dropped.  InputError is raised for text that holds no plan at all.
+"""
+
+from premortem.plans.costs import Prices
+from premortem.plans.json_form import parse_json
+from premortem.plans.lines import PlanLine, label, lines
+from premortem.plans.reads import rows_read
+from premortem.plans.shape import kind, shape
+from premortem.plans.worst import keeps, stops_at_first_match, worst_cost
+
+__all__ = [
+    "PlanLine",
+    "Prices",
+    "keeps",
+    "kind",
+    "label",
+    "lines",
+    "parse_json",
+    "rows_read",
+    "shape",
+    "stops_at_first_match",
+    "worst_cost",
+]

@@ -1,0 +1,172 @@
+"""How many index entries an index scan reads, found by asking which number gives the cost that the planner printed.
+
+EXPLAIN prints the rows that an index scan returns after its filter, never those that its index condition matches.  The
+cost is made of the latter: the formula of `cost_index` and `genericcostestimate` (PostgreSQL 18,
+`src/backend/optimizer/path/costsize.c` and `src/backend/utils/adt/selfuncs.c`; the same since 9.6 in what matters here)
+grows with the number of entries, so it can be solved for it by bisection.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+from premortem.model import Index, Node, Profile, Table
+
+_MULTI_COLUMN_CORRELATION = 0.75  # btcostestimate: later key columns blur the order of the heap
+_PAGE_COST_OPERATORS = 50.0  # DEFAULT_PAGE_CPU_MULTIPLIER of selfuncs.c
+_STEPS = 50
+_UNITS = {"B": 1 / 8192, "kB": 1 / 8, "MB": 128.0, "GB": 131_072.0, "TB": 134_217_728.0}
+_QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(B|kB|MB|GB|TB)?\s*\Z")
+_OPERATOR = re.compile(r"\s(?:AND|OR|[-+*/<>=~!@#%^&|`?]+|ANY|ALL|IS)\s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The planner's cost settings, with PostgreSQL's defaults; `effective_cache_size` is in pages."""
+
+    seq_page_cost: float = 1.0
+    random_page_cost: float = 4.0
+    cpu_tuple_cost: float = 0.01
+    cpu_index_tuple_cost: float = 0.005
+    cpu_operator_cost: float = 0.0025
+    effective_cache_size: float = 524_288.0
+
+    @classmethod
+    def of(cls, settings: Mapping[str, str]) -> Self:
+        """Return the prices that settings name, as EXPLAIN SETTINGS or pg_settings write them."""
+        found = {f.name: _quantity(settings[f.name]) for f in fields(cls) if f.name in settings}
+        return cls(**{name: value for name, value in found.items() if value is not None})
+
+    @classmethod
+    def of_profile(cls, profile: Profile) -> Self:
+        """Return production's prices."""
+        return cls.of({s.name: s.value for s in profile.settings})
+
+
+def _quantity(value: str) -> float | None:
+    """
+    >>> _quantity("8GB"), _quantity("1.1"), _quantity("on")
+    (1048576.0, 1.1, None)
+    """
+    match = _QUANTITY.match(value)
+    return float(match[1]) * _UNITS.get(match[2], 1.0) if match else None
+
+
+DEFAULT_PRICES = Prices()
+
+
+def index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES) -> float:
+    """Return the number of rows that an index scan's condition matches, by inverting the planner's cost."""
+    index = next((i for i in table.indexes if i.name == node.index), None)
+    most = min(max(table.rows, 1.0), index.tuples) if index is not None and index.tuples > 0 else max(table.rows, 1.0)
+    low, high = min(max(node.rows, 1.0), most), most
+    formula = _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices)
+    if formula.cost(high) <= node.total_cost:
+        return high
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if formula.cost(middle) < node.total_cost else (low, middle)
+    return high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Formula:
+    """The planner's formula for one index scan, with everything but the number of entries filled in."""
+
+    node: Node
+    table: Table
+    index: Index | None
+    loops: float
+    prices: Prices
+
+    def cost(self, entries: float) -> float:
+        """Return the planner's total cost of a scan that reads so many entries."""
+        return self._index_cost(entries) + self._heap_cost(entries) + self._cpu_cost(entries)
+
+    @property
+    def _heap_rows(self) -> float:
+        return max(self.table.rows, 1.0)
+
+    @property
+    def _heap_pages(self) -> float:
+        return max(float(self.table.pages), 1.0)
+
+    @property
+    def _index_pages(self) -> float:
+        """The index's pages; an index that the profile does not have is taken for a fifth of its table."""
+        known = (self.index.pages or self.index.relation_pages) if self.index is not None else 0
+        return float(known) if known else max(self._heap_pages / 5, 1.0)
+
+    @property
+    def _index_rows(self) -> float:
+        return self.index.tuples if self.index is not None and self.index.tuples > 0 else self._heap_rows
+
+    @property
+    def _correlation(self) -> float:
+        if self.index is None or not self.index.keys or self.index.keys[0].column is None:
+            return 0.0
+        column = self.table.column(self.index.keys[0].column)
+        statistics = column.own_statistics if column is not None else None
+        found = (statistics.correlation if statistics is not None else None) or 0.0
+        return found * (_MULTI_COLUMN_CORRELATION if len(self.index.keys) > 1 else 1.0)
+
+    def _index_cost(self, entries: float) -> float:
+        pages = math.ceil(entries * self._index_pages / self._index_rows)
+        if self.loops > 1:
+            pages_read = self._fetched(pages * self.loops, self._index_pages) / self.loops
+        else:
+            pages_read = float(pages)
+        operators = _operators(self.node.index_condition)
+        each = self.prices.cpu_index_tuple_cost + operators * self.prices.cpu_operator_cost
+        return pages_read * self.prices.random_page_cost + entries * each + self._descent
+
+    @property
+    def _descent(self) -> float:
+        level = self.index.level if self.index is not None and self.index.level is not None else 2
+        steps = math.ceil(math.log2(max(self._index_rows, 2.0)))
+        return (steps + (level + 1) * _PAGE_COST_OPERATORS) * self.prices.cpu_operator_cost
+
+    def _heap_cost(self, entries: float) -> float:
+        in_order = math.ceil(entries / self._heap_rows * self._heap_pages)
+        visible = 1.0 - self._all_visible if self.node.kind == "Index Only Scan" else 1.0
+        if self.loops > 1:
+            most = self._fetched(entries * self.loops, self._heap_pages) * visible / self.loops
+            least = self._fetched(in_order * self.loops, self._heap_pages) * visible / self.loops
+            worst, best = most * self.prices.random_page_cost, least * self.prices.random_page_cost
+        else:
+            worst = self._fetched(entries, self._heap_pages) * visible * self.prices.random_page_cost
+            pages = math.ceil(in_order * visible)
+            best = (self.prices.random_page_cost + (pages - 1) * self.prices.seq_page_cost) if pages else 0.0
+        return worst + self._correlation**2 * (best - worst)
+
+    @property
+    def _all_visible(self) -> float:
+        return min(self.table.all_visible / max(self.table.relation_pages, 1), 1.0)
+
+    def _cpu_cost(self, entries: float) -> float:
+        each = self.prices.cpu_tuple_cost + _operators(self.node.filter) * self.prices.cpu_operator_cost
+        return entries * each / (_parallel_divisor(self.node) if self.node.parallel_aware else 1.0)
+
+    def _fetched(self, tuples: float, pages: float) -> float:
+        """Mackert and Lohman's estimate of the pages that so many random visits touch (`index_pages_fetched`)."""
+        cached = max(self.prices.effective_cache_size * pages / (self._heap_pages + self._index_pages), 1.0)
+        if pages <= cached:
+            return min(math.ceil(2 * pages * tuples / (2 * pages + tuples)), pages)
+        limit = 2 * pages * cached / (2 * pages - cached)
+        if tuples <= limit:
+            return math.ceil(2 * pages * tuples / (2 * pages + tuples))
+        return math.ceil(cached + (tuples - limit) * (pages - cached) / pages)
+
+
+def _operators(condition: str | None) -> int:
+    """Roughly how many operators a deparsed condition calls."""
+    return len(_OPERATOR.findall(condition)) - len(re.findall(r"\s(?:AND|OR)\s", condition)) if condition else 0
+
+
+def _parallel_divisor(node: Node) -> float:
+    workers = node.workers_planned or 2
+    return workers + max(1.0 - 0.3 * workers, 0.0)

@@ -1,0 +1,141 @@
+"""Turns one EXPLAIN property object into a typed node, so that both input forms end in the same tree.
+
+The text form is first brought into PostgreSQL's JSON vocabulary (`text.py`); everything after that is done here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from premortem.model import Actual, Json, Node, RelationName
+
+#: Nodes whose "Schema" and "Alias" are those of a relation that is stored somewhere.
+_NAMELESS = frozenset({"Function Scan", "Table Function Scan"})
+
+
+def node(properties: Mapping[str, Json], path: tuple[int, ...] = ()) -> Node:
+    """Return the node, with everything below it, that an EXPLAIN (FORMAT JSON) object describes."""
+    children = tuple(node(child, (*path, place)) for place, child in enumerate(_plans(properties)))
+    kind = text(properties, "Node Type") or "Unknown"
+    return Node(
+        kind=kind,
+        path=path,
+        parent_relationship=text(properties, "Parent Relationship"),
+        subplan_name=text(properties, "Subplan Name"),
+        relation=_relation(kind, properties),
+        alias=text(properties, "Alias"),
+        index=text(properties, "Index Name"),
+        scan_direction=text(properties, "Scan Direction"),
+        index_condition=text(properties, "Index Cond"),
+        recheck_condition=text(properties, "Recheck Cond"),
+        order_by=text(properties, "Order By"),
+        filter=text(properties, "Filter"),
+        join_type=text(properties, "Join Type"),
+        join_filter=text(properties, "Join Filter"),
+        hash_condition=text(properties, "Hash Cond"),
+        merge_condition=text(properties, "Merge Cond"),
+        inner_unique=_flag(properties, "Inner Unique"),
+        sort_key=texts(properties, "Sort Key"),
+        presorted_key=texts(properties, "Presorted Key"),
+        group_key=texts(properties, "Group Key") or _grouping_sets(properties),
+        output=texts(properties, "Output"),
+        strategy=text(properties, "Strategy"),
+        operation=text(properties, "Operation"),
+        cte_name=text(properties, "CTE Name"),
+        parallel_aware=bool(_flag(properties, "Parallel Aware")),
+        workers_planned=whole(properties, "Workers Planned"),
+        startup_cost=number(properties, "Startup Cost") or 0.0,
+        total_cost=number(properties, "Total Cost") or 0.0,
+        rows=number(properties, "Plan Rows") or 0.0,
+        width=whole(properties, "Plan Width") or 0,
+        actual=_actual(properties),
+        children=children,
+        raw=MappingProxyType({name: value for name, value in properties.items() if name != "Plans"}),
+    )
+
+
+def number(properties: Mapping[str, Json], name: str) -> float | None:
+    """Return a property as a number, None where it is absent or no number."""
+    value = properties.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def whole(properties: Mapping[str, Json], name: str) -> int | None:
+    """Return a property as a whole number, None where it is absent or no finite number."""
+    value = number(properties, name)
+    return int(value) if value is not None and abs(value) < 2**63 else None
+
+
+def text(properties: Mapping[str, Json], name: str) -> str | None:
+    """Return a property as text, None where it is absent."""
+    value = properties.get(name)
+    if value is None or isinstance(value, list | dict):
+        return None
+    return value if isinstance(value, str) else str(value)
+
+
+def texts(properties: Mapping[str, Json], name: str) -> tuple[str, ...]:
+    """Return a property that lists expressions; a lone one counts as a list of one."""
+    value = properties.get(name)
+    listed: Sequence[Json] = value if isinstance(value, list) else ([] if value is None else [value])
+    return tuple(v if isinstance(v, str) else str(v) for v in listed)
+
+
+def objects(properties: Mapping[str, Json], name: str) -> tuple[dict[str, Json], ...]:
+    """Return a property that lists objects, leaving out whatever is none."""
+    value = properties.get(name)
+    return tuple(v for v in value if isinstance(v, dict)) if isinstance(value, list) else ()
+
+
+def _plans(properties: Mapping[str, Json]) -> tuple[dict[str, Json], ...]:
+    return objects(properties, "Plans")
+
+
+def _flag(properties: Mapping[str, Json], name: str) -> bool | None:
+    value = properties.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def _relation(kind: str, properties: Mapping[str, Json]) -> RelationName | None:
+    name = text(properties, "Relation Name")
+    if name is None or kind in _NAMELESS:
+        return None
+    return RelationName(schema=text(properties, "Schema") or "", name=name)
+
+
+def _grouping_sets(properties: Mapping[str, Json]) -> tuple[str, ...]:
+    """Every key of a GROUPING SETS aggregate once, in the order in which the sets name them."""
+    keys = [key for part in objects(properties, "Grouping Sets") for value in part.values() for key in _flat(value)]
+    return tuple(dict.fromkeys(keys))
+
+
+def _flat(value: Json) -> list[str]:
+    if isinstance(value, list):
+        return [key for part in value for key in _flat(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def _actual(properties: Mapping[str, Json]) -> Actual | None:
+    rows, loops = number(properties, "Actual Rows"), number(properties, "Actual Loops")
+    if rows is None or loops is None:
+        return None
+    return Actual(
+        startup_ms=number(properties, "Actual Startup Time"),
+        total_ms=number(properties, "Actual Total Time"),
+        rows=rows,
+        loops=loops,
+        rows_removed_by_filter=number(properties, "Rows Removed by Filter"),
+        rows_removed_by_index_recheck=number(properties, "Rows Removed by Index Recheck"),
+        rows_removed_by_join_filter=number(properties, "Rows Removed by Join Filter"),
+        heap_fetches=number(properties, "Heap Fetches"),
+        shared_hit_blocks=whole(properties, "Shared Hit Blocks"),
+        shared_read_blocks=whole(properties, "Shared Read Blocks"),
+        temp_read_blocks=whole(properties, "Temp Read Blocks"),
+        temp_written_blocks=whole(properties, "Temp Written Blocks"),
+    )

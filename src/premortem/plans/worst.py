@@ -1,0 +1,144 @@
+"""What a plan costs when nothing that is expected to stop early does.
+
+The planner discounts whatever stands under a LIMIT, and the inner side of a semi-join, anti-join or unique join, by the
+share of it that it expects to be read.  That is a bet on the key being there: where it is rare or absent, everything is
+read.  The top line of the plan shows the bet won; this is the bet lost.
+
+What is inflated
+    LIMIT                the child's full cost, when some node on the way down can discard rows
+    Nested Loop Semi, Anti, or with a unique inner side
+                         the inner side's full cost for every outer row, when the inner side can discard rows
+    MIN/MAX, EXISTS      PostgreSQL plans MIN/MAX as an InitPlan with LIMIT 1, so the first line covers it; an EXISTS
+                         that stays a SubPlan or InitPlan is charged for its first row only, and here for all of them
+    everything else      its own cost, with its inputs as above
+
+A node that keeps at least half of what it reads is taken at its word (`TRUSTED`): only a filter that keeps little can
+turn out to keep nothing.  Without a profile the number of rows that a scan reads is unknown, and any filter counts.
+Merge joins are left as they are: where they stop depends on the range of values, not on how rare one is.
+"""
+
+from __future__ import annotations
+
+from premortem.model import Node, Plan, Profile, Table
+from premortem.plans.costs import DEFAULT_PRICES, Prices
+from premortem.plans.reads import rows_read
+
+TRUSTED = 0.5
+_BLOCKING = frozenset({"Sort", "Hash", "Aggregate", "Bitmap Index Scan", "BitmapAnd", "BitmapOr", "SetOp"})
+_STREAMING_STRATEGIES = frozenset({"Sorted"})
+_EARLY_JOINS = frozenset({"Semi", "Anti", "Right Semi"})
+
+
+def worst_cost(plan: Plan | Node, profile: Profile | None = None) -> float:
+    """Return the cost of a plan, or of a node and what is below it, when nothing stops early."""
+    return _worst(plan.root if isinstance(plan, Plan) else plan, profile)
+
+
+def _worst(node: Node, profile: Profile | None) -> float:
+    grown = sum(_growth(node, child, profile) for child in node.children)
+    return node.total_cost + max(grown, 0.0)
+
+
+def _growth(node: Node, child: Node, profile: Profile | None) -> float:
+    """What a child adds to its parent's cost when it, or what is below it, does not stop early."""
+    worst = _worst(child, profile)
+    if child.parent_relationship in ("InitPlan", "SubPlan"):
+        return _subplan_growth(node, child, worst, profile)
+    if node.kind == "Limit":
+        return max(worst - node.total_cost, 0.0) if keeps(child, profile) < TRUSTED else 0.0
+    if node.kind == "Nested Loop" and child.parent_relationship == "Inner":
+        return _inner_growth(node, child, worst, profile)
+    return worst - child.total_cost
+
+
+def _inner_growth(join: Node, inner: Node, worst: float, profile: Profile | None) -> float:
+    outer = next((n for n in join.inputs if n is not inner), None)
+    loops = max(outer.rows, 1.0) if outer is not None else 1.0
+    if inner.kind == "Materialize":
+        return worst - inner.total_cost
+    if stops_at_first_match(join) and (join.join_filter or keeps(inner, profile) < TRUSTED):
+        outer_cost = outer.total_cost if outer is not None else 0.0
+        return max(loops * worst + outer_cost - join.total_cost, 0.0)
+    return loops * (worst - inner.total_cost)
+
+
+def stops_at_first_match(join: Node) -> bool:
+    """Whether a join looks for one match per outer row only."""
+    return join.join_type in _EARLY_JOINS or bool(join.inner_unique)
+
+
+def _subplan_growth(node: Node, child: Node, worst: float, profile: Profile | None) -> float:
+    if not is_exists(node, child):
+        return worst - child.total_cost
+    charged = child.startup_cost + (child.total_cost - child.startup_cost) / max(child.rows, 1.0)
+    if keeps(child, profile) >= TRUSTED:
+        return 0.0
+    calls = 1.0 if child.parent_relationship == "InitPlan" else _calls(node, profile)
+    return calls * (worst - charged)
+
+
+def is_exists(node: Node, child: Node) -> bool:
+    """Whether a SubPlan or InitPlan is an EXISTS, as far as the conditions of its node tell.
+
+    From version 17 on EXPLAIN says `EXISTS(SubPlan 1)`; before, a condition that is nothing but `(SubPlan 1)` or `$0`
+    has to be boolean, and an EXISTS nearly always is what it comes from.
+    """
+    name = (child.subplan_name or "").split(" (")[0]
+    conditions = [c for c in (node.filter, node.join_filter, _one_time_filter(node)) if c]
+    parameter = (child.subplan_name or "").partition("(returns ")[2].rstrip(")")
+    alone = {f"({name})", f"(NOT ({name}))", f"EXISTS({name})", f"(NOT EXISTS({name}))", f"(InitPlan {name[9:]}).col1"}
+    return any(
+        f"EXISTS({name})" in c or c in alone or (bool(parameter) and c in (parameter, f"(NOT {parameter})"))
+        for c in conditions
+    )
+
+
+def _one_time_filter(node: Node) -> str | None:
+    value = node.raw.get("One-Time Filter")
+    return value if isinstance(value, str) else None
+
+
+def _calls(node: Node, profile: Profile | None) -> float:
+    return max(rows_read(node, _table(node, profile), prices=_prices(profile)), 1.0)
+
+
+def keeps(node: Node, profile: Profile | None) -> float:
+    """Return the share of the rows read below a node that reach it, 1.0 where none can be lost.
+
+    The way down follows the rows that stream through; below a sort or a hash table everything is read anyway.
+    """
+    if node.kind == "Aggregate" and node.strategy in _STREAMING_STRATEGIES:
+        return _kept_here(node, profile) * _least(node, profile)
+    if node.kind in _BLOCKING:
+        return 1.0
+    return _kept_here(node, profile) * _least(node, profile)
+
+
+def _least(node: Node, profile: Profile | None) -> float:
+    followed = node.inputs[:1] if "Join" in node.kind or node.kind == "Nested Loop" else node.inputs
+    return min((keeps(child, profile) for child in followed), default=1.0)
+
+
+def _kept_here(node: Node, profile: Profile | None) -> float:
+    if node.kind == "Nested Loop" or node.kind.endswith(" Join"):
+        return _share(node.rows, node.inputs[0].rows) if node.inputs else 1.0
+    if node.filter is None:
+        return 1.0
+    if node.relation is None:
+        return _share(node.rows, node.inputs[0].rows) if node.inputs else 0.0
+    table = _table(node, profile)
+    return _share(node.rows, rows_read(node, table, prices=_prices(profile))) if table is not None else 0.0
+
+
+def _share(kept: float, read: float) -> float:
+    return min(kept / read, 1.0) if read > 0 else 1.0
+
+
+def _table(node: Node, profile: Profile | None) -> Table | None:
+    if profile is None or node.relation is None:
+        return None
+    return profile.find_table(node.relation.name, node.relation.schema or None)
+
+
+def _prices(profile: Profile | None) -> Prices:
+    return Prices.of_profile(profile) if profile is not None else DEFAULT_PRICES
