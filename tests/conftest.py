@@ -70,21 +70,15 @@ def database(server: pg.Server) -> Iterator[str]:
     """The connection string of a fresh database, with pg_stat_statements, which is dropped afterwards."""
     name = f"test_{next(_numbers)}"
     with pg.writer(server, purpose="test") as db:
-        _make_template(db)
+        if not db.value("SELECT 1 FROM pg_database WHERE datname = 'test_template'"):
+            _make_template(server, db)
         db.execute(f"CREATE DATABASE {name} TEMPLATE test_template")
     yield server.dsn(name)
     with pg.writer(server, purpose="test") as db:
         db.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _make_template(db: pg.Session) -> None:
-    if db.value("SELECT 1 FROM pg_database WHERE datname = 'test_template'"):
-        return
-    db.execute("CREATE DATABASE test_template IS_TEMPLATE true")
-    with pg.writer(_of(db), purpose="test", database="test_template") as template:
+def _make_template(server: pg.Server, db: pg.Session) -> None:
+    db.execute("CREATE DATABASE test_template")
+    with pg.writer(server, purpose="test", database="test_template") as template:
         template.execute("CREATE EXTENSION pg_stat_statements")
-
-
-def _of(db: pg.Session) -> str:
-    host, port = db.tuples("SELECT current_setting('unix_socket_directories'), current_setting('port')")[0]
-    return f"host={host} port={port} user=premortem dbname=postgres"

@@ -58,10 +58,15 @@ def options(installation: Installation, locale: Locale) -> tuple[str, ...]:
 
 
 def copy_template(installation: Installation, locale: Locale, into: Path, who: Runner | None) -> None:
-    """Make `into` a fresh cluster, from the cached template of that installation and locale."""
-    template = _template(installation, locale, who)
+    """Make the empty folder `into` a fresh cluster, from the cached template of that installation and locale."""
+    copy_cluster(_template(installation, locale, who), into, who)
+
+
+def copy_cluster(source: Path, into: Path, who: Runner | None) -> None:
+    """Fill the empty folder `into` with a copy of a stopped cluster; cp keeps the holes of a twin's sparse files."""
     copied = subprocess.run(
-        ["cp", "-Rp", f"{template}/.", str(into)], capture_output=True, text=True, check=False, **drop(who)
+        ["cp", "-Rp", f"{source}/.", str(into)], capture_output=True, text=True, check=False,
+        env=clean_environment(), **drop(who),
     )
     if copied.returncode != 0:
         raise InstallationError(f"a new cluster could not be made: {_last(copied.stderr)}", hint=_hint(copied.stderr))
@@ -85,15 +90,24 @@ def _key(installation: Installation, locale: Locale, who: Runner | None) -> str:
 
 
 def _build(installation: Installation, locale: Locale, template: Path, who: Runner | None) -> None:
-    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=template.parent))
+    for left in template.parent.glob(f".{template.name}-*"):  # we hold the lock, so whoever made it is dead
+        shutil.rmtree(left, ignore_errors=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{template.name}-", dir=template.parent))
     try:
         give(unfinished, who)
         _initdb(installation, locale, unfinished, who)
-        with open(unfinished / "postgresql.conf", "a") as settings:
-            settings.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
+        include_settings(unfinished)
         unfinished.rename(template)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def include_settings(data: Path) -> None:
+    """Make a cluster read our settings file after its own, and before what ALTER SYSTEM wrote."""
+    main = data / "postgresql.conf"
+    if SETTINGS_FILE not in main.read_text():
+        with open(main, "a") as settings:
+            settings.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
 
 
 def _initdb(installation: Installation, locale: Locale, directory: Path, who: Runner | None) -> None:

