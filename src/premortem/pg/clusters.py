@@ -125,7 +125,7 @@ def _initdb(installation: Installation, locale: Locale, directory: Path, who: Ru
 def _last(text: str) -> str:
     """The line that says what went wrong: the first error of PostgreSQL's, else the last line."""
     lines = [line for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "error:" in line or "FATAL:" in line or "PANIC:" in line]
+    errors = [line for line in lines if any(sign in line for sign in ("error:", "ERROR:", "FATAL:", "PANIC:"))]
     return (errors or lines[-1:] or ["it said nothing"])[0].strip()
 
 

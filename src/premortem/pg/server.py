@@ -263,12 +263,13 @@ def start(
         undo.callback(home.close)
         data = _data_directory(home, data_directory, keep=keep)
         found = (data / "PG_VERSION").is_file()
+        if not found:
+            _make_directory(data, who, undo)  # from here on, and not before, it is ours to remove
         sockets = socket_directory(who)
+        undo.callback(remove, sockets)
         removes = (sockets,) if found or keep else (sockets, data)
-        undo.callback(remove, *removes)
         home.note(data, removes)
         if not found:
-            _make_directory(data, who, undo)
             _fill(data, template, programs, locale or Locale(), who)
         _write_settings(data, DISPOSABLE | dict(settings or {}), who)
         server = Server(programs, home=home, sockets=sockets, data_directory=data, removes=removes, who=who, tcp=tcp)
