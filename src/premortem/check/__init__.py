@@ -1,0 +1,19 @@
+"""From a query to a verdict: which plans it may get, what is wrong with them, which index cures that.
+
+```
+run(query, …)
+├── judge(query)                    plans for every parameter set → findings → advice, with proof on the twin
+│   └── for each foreign key that a DELETE or UPDATE must check: judge(the trigger's query)
+├── absorb(…)                       what the triggers' queries showed becomes the statement's own findings
+├── allow(…)                        comments and settings that keep a finding from counting
+└── verdict
+run_all(queries, …)                 the same statement is judged once, wherever it stands
+report(reports, facts, …)           one value for the renderers
+```
+Here nothing touches the world: whoever plans is handed in.  A query that cannot be parsed or planned is "could not
+tell", and that is not a pass.
+"""
+
+from premortem.check.runner import Planner, report, run, run_all
+
+__all__ = ["Planner", "report", "run", "run_all"]

@@ -1,0 +1,139 @@
+"""What one query text comes to, before anybody's allow comments: plans, findings, and the indexes that cure them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from premortem import advisor, parameters, rules
+from premortem.check import proof
+from premortem.check.merge import Sighting, by_key, merged
+from premortem.check.planner import Planner, Replan
+from premortem.errors import StatementError
+from premortem.model import Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
+from premortem.plans import worst_cost
+from premortem.settings import Settings
+
+GENERIC = ParameterSet(name="generic", basis="the plan that a prepared statement may get, whatever the values")
+LITERAL = ParameterSet(name="literal", basis="the values in the text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The plans of one query, what is wrong with them, and what cures it; `says` is why no index helps."""
+
+    planned: tuple[Planned, ...]
+    findings: tuple[Finding, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    declined: tuple[Declined, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    says: str = ""
+
+
+def judge(query: Query, *, planner: Planner, profile: Profile, settings: Settings) -> Judgement:
+    """Plan a query with each of its parameter sets and say what is wrong and what cures it.
+
+    Raises StatementError where the query cannot be planned at all.
+    """
+    planned, gaps = plan_all(query, planner, profile)
+    groups = by_key(sightings(planned, query, profile, settings))
+    if not _worth_advice(groups, planned, settings):
+        return Judgement(planned=planned, findings=tuple(merged(g) for g in groups.values()), gaps=gaps)
+    replan = planner.replanner(query, [p.parameters for p in planned])
+    found = tuple(merged(g) for g in groups.values())
+    choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
+    after = _after(choice.advice, planned, replan)
+    left = by_key(sightings(after, query, profile, settings))
+    return Judgement(
+        planned=planned,
+        findings=_findings(groups, left, choice, planned, after, settings),
+        advice=choice.advice,
+        declined=choice.declined,
+        gaps=gaps,
+        says=choice.says or "",
+    )
+
+
+def plan_all(query: Query, planner: Planner, profile: Profile) -> tuple[tuple[Planned, ...], tuple[Gap, ...]]:
+    """Return the query's plan for each parameter set and the generic one, and a gap for each set that has no plan."""
+    if query.parameter_count == 0:
+        return (planner.explain(query, LITERAL),), ()
+    types = planner.parameter_types(query)
+    generic = planner.explain(query, GENERIC)
+    tried = [_try(query, chosen, planner) for chosen in parameters.choose(query, generic.plan, types, profile)]
+    plans = tuple(p for p in tried if isinstance(p, Planned))
+    return (*plans, generic), tuple(g for g in tried if isinstance(g, Gap))
+
+
+def _try(query: Query, chosen: ParameterSet, planner: Planner) -> Planned | Gap:
+    try:
+        return planner.explain(query, chosen)
+    except StatementError as error:
+        return Gap(
+            subject=f"parameter set {chosen.name}",
+            says=f"PostgreSQL refuses its values: {error.message}",
+            effect="the query was judged without it",
+        )
+
+
+def sightings(planned: Sequence[Planned], query: Query, profile: Profile, settings: Settings) -> list[Sighting]:
+    """Return what the rules see in each of the plans, with the severities that the settings give."""
+    return [
+        Sighting(finding=_as_set(finding, settings), planned=p, worst_cost=worst_cost(p.plan, profile))
+        for p in planned
+        for finding in rules.find(p, query, profile, settings.limits)
+    ]
+
+
+def _as_set(finding: Finding, settings: Settings) -> Finding:
+    severity = settings.severities.get(finding.rule)
+    return finding if severity is None else replace(finding, severity=severity)
+
+
+def _worth_advice(groups: dict[str, tuple[Sighting, ...]], planned: Sequence[Planned], settings: Settings) -> bool:
+    if any(is_curable(group[0].finding.rule) for group in groups.values()):
+        return True
+    return any(worst_cost(p.plan) >= settings.check.advise_above_cost for p in planned)
+
+
+def is_curable(rule: str) -> bool:
+    """Return whether an index would typically cure what the rule finds."""
+    return any(r.name == rule and r.curable_by_index for r in rules.RULES)
+
+
+def _after(advice: Sequence[Advice], planned: Sequence[Planned], replan: Replan) -> tuple[Planned, ...]:
+    """Return the plans with all the advised indexes at once, and those that they replace hidden."""
+    if not advice:
+        return tuple(planned)
+    hidden = tuple(r for a in advice for r in a.hides)
+    return replan([a.candidate for a in advice], hidden)
+
+
+def _findings(
+    groups: dict[str, tuple[Sighting, ...]],
+    left: dict[str, tuple[Sighting, ...]],
+    choice: advisor.Choice,
+    planned: Sequence[Planned],
+    after: Sequence[Planned],
+    settings: Settings,
+) -> tuple[Finding, ...]:
+    found = tuple(_finding(key, groups, left, choice, after) for key in groups)
+    used = {s for f in found if f.remedy for s in f.remedy.sql}
+    missing = tuple(proof.missing_index(a, planned) for a in choice.advice if not used.issuperset(a.sql))
+    return proof.promoted((*found, *missing), frozenset(settings.severities))
+
+
+def _finding(
+    key: str,
+    groups: dict[str, tuple[Sighting, ...]],
+    left: dict[str, tuple[Sighting, ...]],
+    choice: advisor.Choice,
+    after: Sequence[Planned],
+) -> Finding:
+    group = groups[key]
+    cured = proof.cured_sets(key, groups, left, after) if choice.advice else frozenset()
+    if cured:
+        return proof.with_remedy(group, cured, choice.advice, after)
+    if is_curable(group[0].finding.rule):
+        return proof.without_remedy(group, choice.says or "")
+    return merged(group)

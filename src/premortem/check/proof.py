@@ -1,0 +1,129 @@
+"""Which findings an index cures: the rules are asked again, about the plans that the index gives.
+
+A finding is cured for a parameter set when its plan with the index no longer shows it, or when that plan costs less
+than half.  A finding that an index should cure, and that none does, is not a reason to stop anybody: it stays as
+information, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from premortem.check.merge import Sighting, merged, sets_of, worst_severity
+from premortem.model import Advice, Effect, Evidence, Finding, Planned, Proof, Remedy, Severity
+from premortem.plans import worst_cost
+
+#: A plan that costs less than this share of what it did counts as cured, whatever shape it has.
+HELPS = 0.5
+MISSING_INDEX = "missing-index"
+
+
+def remedy(advice: Sequence[Advice], says: str = "", effect: tuple[float, float] | None = None) -> Remedy:
+    """Return the statements of several pieces of advice as one remedy."""
+    before, after = effect or (None, None)
+    return Remedy(
+        sql=tuple(dict.fromkeys(s for a in advice for s in a.sql)),
+        undo=tuple(dict.fromkeys(s for a in reversed(advice) for s in a.undo)),
+        says=says,
+        proof=Proof.LIKELY,
+        before_cost=before,
+        after_cost=after,
+    )
+
+
+def shown_effect(before: Planned, after: Planned) -> tuple[float, float]:
+    """Return the costs that show what the index does: the planner's own, else those when nothing stops early."""
+    shown = (before.plan.total_cost, after.plan.total_cost)
+    worst = (worst_cost(before.plan), worst_cost(after.plan))
+    return worst if _ratio(*worst) > 2 * _ratio(*shown) else shown
+
+
+def _ratio(before: float, after: float) -> float:
+    return before / max(after, 0.01)
+
+
+def cured_sets(
+    key: str, groups: Mapping[str, Sequence[Sighting]], left: Mapping[str, Sequence[Sighting]], after: Sequence[Planned]
+) -> frozenset[str]:
+    """Return the parameter sets for which the finding is gone, or its plan costs less than half, with the index."""
+    plans = {p.parameters.name: p for p in after}
+    halved = {
+        s.parameters
+        for s in groups[key]
+        if s.parameters in plans and worst_cost(plans[s.parameters].plan) < HELPS * s.worst_cost
+    }
+    gone = sets_of(groups, key) - sets_of(left, key)
+    return frozenset((gone & plans.keys()) | halved)
+
+
+def with_remedy(
+    group: Sequence[Sighting], cured: frozenset[str], advice: Sequence[Advice], after: Sequence[Planned]
+) -> Finding:
+    """Return the finding, told by the parameter set that gains most, with the indexes that cure it."""
+    plans = {p.parameters.name: p for p in after}
+    best = max((s for s in group if s.parameters in cured), key=lambda s: _gain(s, plans))
+    finding = merged(group, (best.parameters,))
+    own = [a for a in advice if a.candidate.table == finding.table] or list(advice)
+    says = finding.remedy.says if finding.remedy else ""
+    effect = shown_effect(best.planned, plans[best.parameters])
+    return replace(finding, remedy=remedy(own, says, effect))
+
+
+def _gain(sighting: Sighting, plans: Mapping[str, Planned]) -> tuple[bool, float]:
+    after = worst_cost(plans[sighting.parameters].plan)
+    return not sighting.planned.parameters.is_generic, sighting.worst_cost - after
+
+
+def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:
+    """Return the finding as information: an index should cure it, and none does."""
+    finding = merged(group)
+    said = f"{finding.says.rstrip('.')}; no index helps" + (f": {reason.rstrip('.')}" if reason else "")
+    return replace(finding, severity=Severity.INFO, says=said)
+
+
+def missing_index(advice: Advice, planned: Sequence[Planned]) -> Finding:
+    """Return the finding for an index that is worth having although no rule asked for one."""
+    effect = max(advice.effects, key=lambda e: e.before_worst - e.after_worst)
+    before, after = effect_costs(effect)
+    columns = ", ".join(k.sql for k in advice.candidate.keys)
+    says = f"costs {before:,.0f} without an index on {advice.candidate.table} ({columns}) and {after:,.0f} with it"
+    return Finding(
+        rule=MISSING_INDEX,
+        severity=Severity.ERROR,
+        says=says,
+        key=f"{MISSING_INDEX}:{advice.candidate.table.sql}:{columns}",
+        table=advice.candidate.table,
+        node=_node_of(advice, effect, planned),
+        parameters=effect.parameters,
+        evidence=(Evidence.plan("cost without the index", before), Evidence.plan("cost with the index", after)),
+        remedy=remedy((advice,), effect=(before, after)),
+    )
+
+
+def effect_costs(effect: Effect) -> tuple[float, float]:
+    """Return the pair of costs that shows an effect: the planner's own, else those when nothing stops early."""
+    shown = (effect.before_cost, effect.after_cost)
+    worst = (effect.before_worst, effect.after_worst)
+    return worst if _ratio(*worst) > 2 * _ratio(*shown) else shown
+
+
+def _node_of(advice: Advice, effect: Effect, planned: Sequence[Planned]) -> tuple[int, ...] | None:
+    plan = next((p.plan for p in planned if p.parameters.name == effect.parameters), None)
+    scans = [n for n in plan.scans() if n.relation == advice.candidate.table] if plan else []
+    return max(scans, key=lambda n: n.total_cost).path if scans else None
+
+
+def promoted(findings: Sequence[Finding], fixed: frozenset[str]) -> tuple[Finding, ...]:
+    """Return the findings, those with a proved index made errors where no finding of theirs is one.
+
+    `fixed` names the rules whose severity the settings decide: what a user said stays.
+    """
+    cured = [f for f in findings if f.remedy is not None and f.remedy.proof is not Proof.ADVICE]
+    if not cured or worst_severity(cured) is Severity.ERROR:
+        return tuple(findings)
+    return tuple(_raised(f) if f in cured and f.rule not in fixed else f for f in findings)
+
+
+def _raised(finding: Finding) -> Finding:
+    return replace(finding, severity=Severity.ERROR)

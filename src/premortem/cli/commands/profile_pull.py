@@ -1,0 +1,37 @@
+"""`premortem profile pull`: reads production's profile."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+
+from premortem import catalog, pg
+from premortem.cli import output
+from premortem.cli.progress import shown
+from premortem.model import Profile, Values
+from premortem.report import words
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read a profile and write it to its file."""
+    output.check(str(arguments.output))
+    timeout = timedelta(seconds=arguments.statement_timeout)
+    with (
+        shown(f"connecting to {pg.describe(arguments.dsn)}") as told,
+        pg.session(arguments.dsn, purpose="profile pull", statement_timeout=timeout) as session,
+    ):
+        profile = catalog.pull(session, values=Values(arguments.values), progress=told)
+    catalog.write(profile, arguments.output)
+    output.write(_said(profile, arguments.output.stat().st_size, str(arguments.output)))
+    return 0
+
+
+def _said(profile: Profile, size: int, path: str) -> str:
+    indexes = sum(len(t.indexes) for t in profile.tables)
+    lines = [
+        f"{path}: {words.plural(len(profile.tables), 'relation')}, {words.plural(indexes, 'index', 'indexes')},"
+        f" {words.plural(len(profile.workload.statements), 'statement')} of the workload, no rows; {words.size(size)}"
+    ]
+    lines += [f"  gap: {words.one_line(g.subject)}: {words.one_line(g.says)}" for g in profile.gaps]
+    lines += [f"       to close it: {words.one_line(g.cure)}" for g in profile.gaps if g.cure]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,116 @@
+"""What `check` and `explain` share: read the inputs, open the twin, judge, write the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from premortem import __version__, catalog, check, rules, twin
+from premortem.cli import output
+from premortem.cli.progress import Told, shown
+from premortem.errors import InputError, SettingsError
+from premortem.model import Facts, Finding, Profile, Query, QueryReport, Report, Unreadable
+from premortem.report import render
+from premortem.settings import DEFAULT_FILE, Settings
+from premortem.settings import parse as parse_settings
+
+Queries = tuple[Query | Unreadable, ...]
+
+
+def judged(arguments: argparse.Namespace, read: Callable[[Profile], Queries], *, details: bool) -> int:
+    """Judge the queries that `read` returns, write the report, and return the verdict's exit code."""
+    started = time.monotonic()
+    output.check(arguments.output)
+    settings = settings_of(arguments.settings)
+    profile = catalog.read(arguments.profile)
+    queries = read(profile)
+    if not queries:
+        raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
+    with shown("starting", quiet=arguments.quiet) as told:
+        report = _report(arguments, profile, queries, settings, told, started)
+    look = output.look(arguments.output, details=details)
+    output.write(render(report, arguments.format, look=look), arguments.output)
+    return report.verdict.exit_code
+
+
+def _report(
+    arguments: argparse.Namespace,
+    profile: Profile,
+    queries: Queries,
+    settings: Settings,
+    told: Told,
+    started: float,
+) -> Report:
+    with twin.open(profile, migrations=arguments.migrations, assumptions=settings.tables, progress=told) as opened:
+        planner = check.Planner(
+            explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner
+        )
+        reports = _all(queries, planner, opened.profile, settings, told)
+        return check.report(
+            reports,
+            _facts(arguments.profile, profile, opened),
+            findings=_of_schema(profile, opened.profile, settings),
+            gaps=(*profile.gaps, *opened.gaps),
+            seconds=time.monotonic() - started,
+        )
+
+
+def _all(
+    queries: Queries, planner: check.Planner, profile: Profile, settings: Settings, told: Told
+) -> Sequence[QueryReport]:
+    total = len(queries)
+
+    def progress(done: int) -> None:
+        told(f"judged {done} of {total} queries")
+
+    return tuple(check.run_all(queries, planner=planner, profile=profile, settings=settings, progress=progress))
+
+
+def _of_schema(before: Profile, after: Profile, settings: Settings) -> tuple[Finding, ...]:
+    """Return what the change's migrations make wrong with the schema; what was wrong before is not the change's."""
+    if after is before:
+        return ()
+    known = {f.key for f in rules.find_schema(before, settings.limits)}
+    return tuple(f for f in rules.find_schema(after, settings.limits) if f.key not in known)
+
+
+def _facts(path: Path, profile: Profile, opened: twin.Twin) -> Facts:
+    return Facts(
+        profile_name=path.name,
+        profile_taken_at=profile.taken_at,
+        production_version=profile.server.version,
+        twin_version=opened.server_version,
+        twin_is_exact=opened.is_exact,
+        premortem_version=__version__,
+    )
+
+
+def settings_of(path: Path | None) -> Settings:
+    """Return the settings of a file, of `premortem.toml` here where none is named, else the defaults.
+
+    Raises SettingsError.
+    """
+    chosen = path or Path(DEFAULT_FILE)
+    if path is None and not chosen.exists():
+        return Settings()
+    try:
+        text = chosen.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{chosen} is not UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise SettingsError(f"{chosen} cannot be read: {error.strerror}") from error
+    return parse_settings(text, str(chosen))
+
+
+def standard_input() -> str:
+    """Return standard input as text.
+
+    Raises InputError where it is not UTF-8.
+    """
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not UTF-8 (byte {error.start})") from error

@@ -1,0 +1,182 @@
+"""What can be typed.  Building it imports the standard library only, so that `--help` and start-up stay quick."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from premortem import __version__
+
+FORMATS = ("terminal", "markdown", "json")
+VALUES = ("low-cardinality", "all", "none")
+
+_EPILOG = """\
+exit codes:
+  0  nothing that fails          2  the command or its settings are wrong
+  1  the gate says no            3  could not tell
+
+`-` in place of a query, path or output means standard input or output.
+"""
+
+_CHECK = """\
+Plans every query of the paths as production would, without production's rows, with several sets of parameter
+values chosen from its statistics. Says which will hurt, and proposes the index that cures it, tried on the twin.
+"""
+
+
+def build() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; each command names its module in `module`."""
+    parser = argparse.ArgumentParser(
+        prog="premortem",
+        description="Finds the PostgreSQL query that will take production down before it is merged.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"premortem {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    _demo(commands)
+    _profile(commands)
+    _explain(commands)
+    _check(commands)
+    _rules(commands)
+    _doctor(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # type: ignore[type-arg]  # the only name that argparse gives it
+
+
+def _command(commands: _Commands, name: str, module: str, help: str, description: str = "") -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=description or f"{help[0].upper()}{help[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module=module)
+    return parser
+
+
+def _demo(commands: _Commands) -> None:
+    parser = _command(commands, "demo", "demo", "an incident end to end, on a server of its own; needs nothing else")
+    parser.add_argument("--keep", action="store_true", help="leave the demo's servers running to look around")
+
+
+def _profile(commands: _Commands) -> None:
+    parser = commands.add_parser("profile", help="read, show and compare production profiles", allow_abbrev=False)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
+    _profile_pull(verbs)
+    _profile_grants(verbs)
+    show = _command(verbs, "show", "profile_show", "say what a profile holds, and what it lacks")
+    show.add_argument("profile", type=Path, metavar="FILE", help="the profile")
+    diff = _command(verbs, "diff", "profile_diff", "say what changed in production between two profiles")
+    diff.add_argument("old", type=Path, metavar="A", help="the older profile")
+    diff.add_argument("new", type=Path, metavar="B", help="the newer profile")
+
+
+def _profile_pull(verbs: _Commands) -> None:
+    parser = _command(
+        verbs,
+        "pull",
+        "profile_pull",
+        "read production's profile: schema, sizes and statistics, no rows",
+        "Reads schema, sizes, statistics and settings of a database in one read-only transaction, and no rows.",
+    )
+    parser.add_argument("dsn", metavar="DSN", help="connection string or URI; libpq's PG* variables fill in the rest")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="the profile to write")
+    parser.add_argument(
+        "--values",
+        choices=VALUES,
+        default=VALUES[0],
+        help="which values of the statistics leave production as they are (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--statement-timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="give up on a single read after this long (default: 60)",
+    )
+
+
+def _profile_grants(verbs: _Commands) -> None:
+    parser = _command(verbs, "grants", "profile_grants", "print the SQL that lets a role pull profiles, and no more")
+    parser.add_argument("--role", default="premortem", metavar="NAME", help="the role (default: %(default)s)")
+
+
+def _explain(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "explain",
+        "explain",
+        "judge one query and show its plan for every set of parameter values",
+    )
+    parser.add_argument(
+        "query",
+        nargs="?",
+        default="-",
+        metavar="QUERY",
+        help="a query, a file that holds one, or - for standard input (default: -)",
+    )
+    _judging(parser)
+
+
+def _check(commands: _Commands) -> None:
+    parser = _command(commands, "check", "check", "judge the queries of files and folders; the gate for CI", _CHECK)
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a .sql file, a folder of them, or - for standard input",
+    )
+    parser.add_argument("--workload", action="store_true", help="judge the profile's own workload too")
+    _judging(parser)
+
+
+def _judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument(
+        "-m",
+        "--migrations",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a .sql file, or a folder of them in the order of their names, that the change brings; may be repeated",
+    )
+    parser.add_argument("-f", "--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there (default: -)")
+    parser.add_argument(
+        "-s",
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="the settings (default: premortem.toml here, where there is one)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def _rules(commands: _Commands) -> None:
+    parser = _command(commands, "rules", "rules", "list the rules, or say what one of them sees")
+    parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule to explain")
+
+
+def _doctor(commands: _Commands) -> None:
+    _command(commands, "doctor", "doctor", "say which PostgreSQL servers were found here, and what is missing")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
+Command = Callable[[argparse.Namespace], int]

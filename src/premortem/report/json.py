@@ -1,0 +1,191 @@
+"""The report as JSON, for programs: a written contract (docs/reference/report.schema.json).
+
+Fields are only ever added; whoever reads it ignores those that they do not know.  The text is ASCII, so that it passes
+through any pipe, and numbers are finite (null where a figure is unknown).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+
+from premortem.model import (
+    Advice,
+    Allow,
+    Declined,
+    Effect,
+    Evidence,
+    Facts,
+    Finding,
+    Gap,
+    Json,
+    Planned,
+    QueryReport,
+    Remedy,
+    Report,
+    Site,
+    Suppressed,
+    Verdict,
+)
+from premortem.report.look import Look
+
+#: The number of the contract; it changes only when a field goes away or changes its meaning.
+FORMAT = 1
+
+
+def render(report: Report, *, look: Look) -> str:
+    """Return the report as a JSON document, ended by a newline."""
+    return json.dumps(document(report), indent=2, allow_nan=False) + "\n"
+
+
+def document(report: Report) -> dict[str, Json]:
+    """Return the report as JSON values."""
+    return {
+        "format": FORMAT,
+        "verdict": report.verdict.value,
+        "summary": _summary(report.queries),
+        "queries": [_query(q) for q in report.queries],
+        "findings": [_finding(f) for f in report.findings],
+        "gaps": _gaps(report.gaps),
+        "facts": _facts(report.facts),
+        "seconds": _finite(report.seconds),
+    }
+
+
+def _summary(queries: tuple[QueryReport, ...]) -> dict[str, Json]:
+    counts = {verdict: sum(q.verdict is verdict for q in queries) for verdict in Verdict}
+    return {
+        "queries": len(queries),
+        "failed": counts[Verdict.FAIL],
+        "unknown": counts[Verdict.UNKNOWN],
+        "passed": counts[Verdict.PASS],
+    }
+
+
+def _query(judged: QueryReport) -> dict[str, Json]:
+    query = judged.query
+    return {
+        "fingerprint": query.fingerprint if query else None,
+        "text": query.text if query else judged.original,
+        "original": judged.original,
+        "kind": query.kind.value if query else None,
+        "site": str(judged.site),
+        "location": _location(judged.site),
+        "also_at": [str(site) for site in judged.also_at],
+        "calls_per_second": _finite(query.calls_per_second) if query else None,
+        "verdict": judged.verdict.value,
+        "error": judged.error,
+        "hint": judged.hint,
+        "plans": [_planned(p) for p in judged.planned],
+        "findings": [_finding(f) for f in judged.findings],
+        "suppressed": [_suppressed(s) for s in judged.suppressed],
+        "allows": [_allow(a) for a in query.allows] if query else [],
+        "advice": [_advice(a) for a in judged.advice],
+        "declined": [_declined(d) for d in judged.declined],
+        "gaps": _gaps(judged.gaps),
+    }
+
+
+def _location(site: Site) -> dict[str, Json]:
+    return {"source": site.source, "line": site.line, "name": site.name}
+
+
+def _planned(planned: Planned) -> dict[str, Json]:
+    return {
+        "parameters": planned.parameters.name,
+        "values": list(planned.parameters.values),
+        "basis": planned.parameters.basis,
+        "estimated_cost": _finite(planned.plan.total_cost),
+        "estimated_rows": _finite(planned.plan.root.rows),
+        "plan": planned.json,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Json]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "table": finding.table.sql if finding.table else None,
+        "says": finding.says,
+        "key": finding.key,
+        "parameters": finding.parameters,
+        "node": list(finding.node) if finding.node is not None else None,
+        "evidence": [_evidence(e) for e in finding.evidence],
+        "remedy": _remedy(finding.remedy) if finding.remedy else None,
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Json]:
+    value = evidence.value if isinstance(evidence.value, str) else _finite(evidence.value)
+    return {"name": evidence.name, "value": value, "unit": evidence.unit, "source": evidence.source.value}
+
+
+def _remedy(remedy: Remedy) -> dict[str, Json]:
+    return {
+        "sql": list(remedy.sql),
+        "undo": list(remedy.undo),
+        "says": remedy.says,
+        "proof": remedy.proof.value,
+        "before_cost": _finite(remedy.before_cost),
+        "after_cost": _finite(remedy.after_cost),
+    }
+
+
+def _suppressed(suppressed: Suppressed) -> dict[str, Json]:
+    return {"finding": _finding(suppressed.finding), "reason": suppressed.reason}
+
+
+def _allow(allow: Allow) -> dict[str, Json]:
+    return {"rule": allow.rule, "reason": allow.reason, "line": allow.line}
+
+
+def _advice(advice: Advice) -> dict[str, Json]:
+    return {
+        "name": advice.name,
+        "table": advice.candidate.table.sql,
+        "definition": advice.candidate.definition,
+        "because": advice.candidate.because,
+        "sql": list(advice.sql),
+        "undo": list(advice.undo),
+        "size_bytes": advice.size_bytes,
+        "build_seconds": _finite(advice.build_seconds),
+        "write_cost": advice.write_cost,
+        "replaces": list(advice.replaces),
+        "notes": list(advice.notes),
+        "effects": [_effect(e) for e in advice.effects],
+        "declined": [_declined(d) for d in advice.declined],
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Json]:
+    return {
+        "parameters": effect.parameters,
+        "before_cost": _finite(effect.before_cost),
+        "after_cost": _finite(effect.after_cost),
+        "before_worst_cost": _finite(effect.before_worst),
+        "after_worst_cost": _finite(effect.after_worst),
+    }
+
+
+def _declined(declined: Declined) -> dict[str, Json]:
+    return {"definition": declined.candidate.definition, "reason": declined.reason}
+
+
+def _gaps(gaps: Iterable[Gap]) -> list[Json]:
+    return [{"subject": g.subject, "says": g.says, "effect": g.effect, "cure": g.cure} for g in gaps]
+
+
+def _facts(facts: Facts) -> dict[str, Json]:
+    return {
+        "profile": facts.profile_name,
+        "profile_taken_at": facts.profile_taken_at.isoformat(),
+        "production_version": facts.production_version,
+        "twin_version": facts.twin_version,
+        "twin_is_exact": facts.twin_is_exact,
+        "premortem_version": facts.premortem_version,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

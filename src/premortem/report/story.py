@@ -1,0 +1,208 @@
+"""What a report says, before a format decides how it looks: sentences, order, and which plan to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from premortem.model import (
+    Advice,
+    Effect,
+    Finding,
+    Gap,
+    Plan,
+    Planned,
+    Proof,
+    QueryReport,
+    Report,
+    Severity,
+    StatementKind,
+    Verdict,
+)
+from premortem.report import words
+
+_BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_BY_VERDICT = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.PASS: 2}
+
+#: What each proof means to somebody who is about to run the statement.
+PROOFS = {
+    Proof.PROVED: "executed on real rows",
+    Proof.LIKELY: "planned on the twin, not executed on real rows",
+    Proof.ADVICE: "advice for a person to judge; premortem did not try it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The plans worth showing for one finding: today's, and the one with the remedy where there is one."""
+
+    parameters: str
+    before: Plan
+    hot: tuple[int, ...] | None
+    after: Plan | None
+
+
+def is_skipped(judged: QueryReport) -> bool:
+    """Return whether the statement is of a kind that has no plan, such as SET or CREATE TABLE."""
+    return judged.query is not None and judged.query.kind is StatementKind.UTILITY and not judged.planned
+
+
+def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings, worst first; those with a remedy before those without."""
+    return tuple(sorted(findings, key=lambda f: (_BY_SEVERITY[f.severity], f.remedy is None)))
+
+
+def ordered(queries: Iterable[QueryReport]) -> tuple[QueryReport, ...]:
+    """Return the query reports, worst first, else in the order in which they were read."""
+    return tuple(sorted(queries, key=_weight))
+
+
+def _weight(judged: QueryReport) -> tuple[int, int, float]:
+    severities = [_BY_SEVERITY[f.severity] for f in judged.findings]
+    cost = max((p.plan.total_cost for p in judged.planned), default=0.0)
+    return _BY_VERDICT[judged.verdict], min(severities, default=3), -cost if severities else 0.0
+
+
+def headline(report: Report) -> str:
+    """Return the verdict as one sentence without its full stop."""
+    judged = [q for q in report.queries if not is_skipped(q)]
+    failed = sum(q.verdict is Verdict.FAIL for q in judged)
+    unknown = sum(q.verdict is Verdict.UNKNOWN for q in judged)
+    total = words.plural(len(judged), "query", "queries")
+    tail = f", could not tell for {words.number(unknown)}" if failed and unknown else ""
+    if failed:
+        return f"{_share(failed, total)} would hurt production{tail}"
+    if report.verdict is Verdict.FAIL:
+        return f"{total} checked; the schema change would hurt production{tail}"
+    if unknown:
+        return f"could not tell for {_share(unknown, total)}"
+    return f"{total} checked, {_remarks(report)}"
+
+
+def _share(some: int, total: str) -> str:
+    return total if total.startswith(f"{words.number(some)} ") else f"{words.number(some)} of {total}"
+
+
+def _remarks(report: Report) -> str:
+    findings = [*report.findings, *(f for q in report.queries for f in q.findings)]
+    warnings = sum(f.severity is Severity.WARNING for f in findings)
+    return f"{words.plural(warnings, 'warning')}, nothing that fails" if warnings else "nothing found"
+
+
+def shown(judged: QueryReport, finding: Finding) -> Shown | None:
+    """Return the plan that shows the finding, and the plan after the remedy.
+
+    None where the finding is about no plan.
+    """
+    planned = _planned_of(judged, finding)
+    if planned is None:
+        return None
+    name = planned.parameters.name
+    return Shown(parameters=name, before=planned.plan, hot=finding.node, after=_after(judged, finding, name))
+
+
+def _planned_of(judged: QueryReport, finding: Finding) -> Planned | None:
+    named = (p for p in judged.planned if p.parameters.name == finding.parameters)
+    return next(named, judged.planned[0] if judged.planned and finding.parameters is None else None)
+
+
+def _after(judged: QueryReport, finding: Finding, name: str) -> Plan | None:
+    if finding.remedy is None or finding.remedy.after_cost is None:
+        return None
+    effects = [e for a in helping(judged, finding) for e in a.effects if e.parameters == name]
+    return min(effects, key=lambda e: e.after_cost).after if effects else None
+
+
+def helping(judged: QueryReport, finding: Finding) -> tuple[Advice, ...]:
+    """Return the advice whose statements are the finding's remedy."""
+    if finding.remedy is None:
+        return ()
+    return tuple(a for a in judged.advice if set(a.sql) <= set(finding.remedy.sql))
+
+
+def effect_of(advice: Advice, parameters: str | None) -> Effect | None:
+    """Return the effect on one parameter set, else the largest."""
+    exact = [e for e in advice.effects if e.parameters == parameters]
+    every = exact or sorted(advice.effects, key=lambda e: e.after_cost - e.before_cost)
+    return every[0] if every else None
+
+
+def gain(finding: Finding) -> str:
+    """Return the remedy's effect on the cost in one sentence, empty where nothing is known."""
+    remedy = finding.remedy
+    if remedy is None or remedy.before_cost is None or remedy.after_cost is None:
+        return ""
+    before, after = words.number(remedy.before_cost), words.number(remedy.after_cost)
+    return f"Estimated cost {before} → {after} ({words.change(remedy.before_cost, remedy.after_cost)})."
+
+
+def sureness(judged: QueryReport, finding: Finding) -> str:
+    """Return how well the remedy is proved, and for which parameter values."""
+    if finding.remedy is None:
+        return ""
+    names = [p.parameters.name for p in judged.planned]
+    proof = PROOFS[finding.remedy.proof]
+    if finding.remedy.proof is Proof.ADVICE or len(names) < 2:
+        return f"{proof[0].upper()}{proof[1:]}."
+    sets = words.listing(names)
+    return f"{proof[0].upper()}{proof[1:]}: {words.plural(len(names), 'parameter set')} ({sets}), none worse."
+
+
+def hurts_with(judged: QueryReport, finding: Finding) -> str:
+    """Return which parameter set shows the finding and where its values come from, empty for a query without any."""
+    found = next((p for p in judged.planned if p.parameters.name == finding.parameters), None)
+    if found is None or found.parameters.name == "literal":
+        return ""
+    basis = f" ({words.one_line(found.parameters.basis)})" if found.parameters.basis else ""
+    return f"Hurts with the {found.parameters.name} values{basis}."
+
+
+def price(advice: Advice) -> str:
+    """Return what an index costs: its size, how long it takes to build, and what it does to writes."""
+    build = f", about {words.duration(advice.build_seconds)} to build" if advice.build_seconds > 0 else ""
+    write = f"; {words.one_line(advice.write_cost).rstrip('.')}" if advice.write_cost else ""
+    return f"About {words.size(advice.size_bytes)}{build} (estimated){write}."
+
+
+def call_rate(judged: QueryReport) -> str:
+    """Return how often production runs the query, empty where unknown."""
+    rate = judged.query.calls_per_second if judged.query else None
+    if not rate:
+        return ""
+    if rate >= 0.95:
+        return f"Production runs it {words.number(rate)} times per second."
+    return f"Production runs it about {words.plural(max(round(rate * 3600), 1), 'time')} per hour."
+
+
+def places(judged: QueryReport) -> str:
+    """Return where the statement stands, other places counted."""
+    site = words.one_line(str(judged.site))
+    return f"{site} and {words.plural(len(judged.also_at), 'other place')}" if judged.also_at else site
+
+
+def source(report: Report) -> str:
+    """Return where the report's facts come from, in one sentence."""
+    facts = report.facts
+    exact = "" if facts.twin_is_exact else ", another major: costs may differ"
+    return (
+        f"Profile {words.one_line(facts.profile_name)} of {_day(facts.profile_taken_at)}"
+        f" (PostgreSQL {words.one_line(facts.production_version)}), planned by PostgreSQL"
+        f" {words.one_line(facts.twin_version)} with zero rows{exact}; premortem {facts.premortem_version}."
+    )
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M %Z}".rstrip()
+
+
+def gap_sentence(gap: Gap) -> str:
+    """Return a gap as one to three sentences."""
+    parts = (f"{gap.subject}: {gap.says}", gap.effect, f"To close it: {gap.cure}" if gap.cure else "")
+    return " ".join(f"{words.one_line(p).rstrip('.')}." for p in parts if p)
+
+
+def gaps(report: Report) -> tuple[Gap, ...]:
+    """Return the report's gaps and those of its queries, each once."""
+    every = [*report.gaps, *(g for q in report.queries for g in q.gaps)]
+    return tuple(dict.fromkeys(every))

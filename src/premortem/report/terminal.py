@@ -1,0 +1,206 @@
+"""The report for a person at a terminal: what hurts, where in the plan, and what to type.
+
+The only renderer that uses Rich, which lays out at the width that it is told and writes into memory.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from premortem.model import Advice, Finding, Plan, QueryReport, Report, Severity, Verdict
+from premortem.plans import PlanLine
+from premortem.plans import lines as plan_lines
+from premortem.report import story, tree, words
+from premortem.report.look import Look
+
+_STYLES = {Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow", Verdict.PASS: "bold green"}
+_LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}
+_SEVERITIES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_QUERY_LINES = 12
+_PLAN_LINES = 40
+_MOST_GAPS = 8
+
+
+def render(report: Report, *, look: Look) -> str:
+    """Return the report as text of the look's width, with escape sequences only where colours may be used."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=look.width,
+        color_system="standard" if look.colour else None,
+        force_terminal=look.colour,
+        no_color=not look.colour,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+    for part in _parts(report, look):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _parts(report: Report, look: Look) -> Iterator[RenderableType]:
+    for judged in reversed(story.ordered(report.queries)):
+        if look.details or _has_something(judged):
+            yield from _query(judged, look)
+    for finding in story.by_severity(report.findings):
+        yield from _finding(None, finding)
+    yield from _gaps(report, look)
+    yield _head(_LABELS[report.verdict], _STYLES[report.verdict], story.headline(report))
+    yield _note(story.source(report))
+
+
+def _has_something(judged: QueryReport) -> bool:
+    return judged.verdict is not Verdict.PASS or bool(judged.findings)
+
+
+def _head(label: str, style: str, said: str) -> Text:
+    return Text.assemble((label, style), "  ", (words.one_line(said), "bold"))
+
+
+def _note(said: str) -> Text:
+    return Text(words.one_line(said), style="dim")
+
+
+def _inset(text: Text, by: int = 2) -> Padding:
+    return Padding(text, (0, 0, 0, by))
+
+
+def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
+    yield _head(_LABELS[judged.verdict], _STYLES[judged.verdict], story.places(judged))
+    most = 200 if look.details else _QUERY_LINES
+    text = words.first_lines(judged.original, lines=most, characters=20_000)
+    yield _inset(Text(text, style="dim"), 4)
+    yield Text()
+    if judged.error is not None:
+        yield _inset(Text(words.plain(judged.error), style="yellow"))
+    if judged.hint:
+        yield _inset(Text(f"hint: {words.one_line(judged.hint)}"))
+    for place, finding in enumerate(story.by_severity(judged.findings)):
+        yield from _finding(judged, finding, told=place > 0)
+    if look.details:
+        yield from _details(judged, look)
+    yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
+    yield Text()
+
+
+def _finding(judged: QueryReport | None, finding: Finding, *, told: bool = False) -> Iterator[RenderableType]:
+    """Yield a finding; `told` leaves out plan and remedy, which the query's first finding has shown."""
+    label = Text.assemble((finding.severity.value, _SEVERITIES[finding.severity]), f" {finding.rule}: ")
+    label.append(words.one_line(finding.says))
+    yield _inset(label)
+    if judged is not None and not told:
+        facts = (story.hurts_with(judged, finding), story.call_rate(judged))
+        if said := " ".join(f for f in facts if f):
+            yield _inset(Text(words.one_line(said)))
+        yield from _hot_plan(judged, finding)
+    yield from _remedy(judged, finding, told=told)
+
+
+def _hot_plan(judged: QueryReport, finding: Finding) -> Iterator[RenderableType]:
+    shown = story.shown(judged, finding)
+    if shown is None:
+        return
+    yield Text()
+    yield from _plan(shown.before, shown.hot)
+    if shown.after is not None:
+        yield _inset(Text(f"with the index, for the {shown.parameters} values:"))
+        yield from _plan(shown.after, None)
+    yield Text()
+
+
+def _plan(plan: Plan, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
+    every = plan_lines(plan)
+    shown = _around(every, hot)
+    for line in shown:
+        yield from _plan_node(line, hot)
+    if len(shown) < len(every):
+        yield _inset(_note(f"… {words.plural(len(every) - len(shown), 'more node')}"), 4)
+
+
+def _around(every: Sequence[PlanLine], hot: tuple[int, ...] | None) -> tuple[PlanLine, ...]:
+    """Return the beginning of a long plan, with the hot node and the way down to it."""
+    first = every[:_PLAN_LINES]
+    below = [n for n in every[_PLAN_LINES:] if hot is not None and hot[: len(n.path)] == n.path]
+    return (*first, *below)
+
+
+def _plan_node(line: PlanLine, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
+    style = "bold red" if line.path == hot else ""
+    for text in tree.node_lines(line, hot=hot):
+        indent = len(text) - len(text.lstrip())
+        hanging = Text(text.lstrip(), style=style)
+        yield Padding(hanging, (0, 0, 0, 4 + min(indent, 40)))
+
+
+def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iterator[RenderableType]:
+    remedy = finding.remedy
+    if remedy is None:
+        return
+    if remedy.says:
+        yield _inset(Text(words.one_line(remedy.says)))
+    if told or not remedy.sql:
+        return
+    for sql in remedy.sql:
+        yield _inset(Text(_broken(words.one_line(sql)), style="bold green"), 4)
+    if judged is None:
+        return
+    yield _inset(Text(" ".join(s for s in (story.gain(finding), story.sureness(judged, finding)) if s)))
+    for advice in story.helping(judged, finding):
+        yield _inset(Text(words.one_line(story.price(advice))))
+
+
+def _broken(sql: str) -> str:
+    """Return CREATE INDEX on two lines, which is where it breaks best."""
+    head, on, rest = sql.partition(" ON ")
+    return f"{head}\n    ON {rest}" if on and len(sql) > 70 and sql.startswith("CREATE") else sql
+
+
+def _details(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
+    for planned in judged.planned:
+        basis = f" ({words.one_line(planned.parameters.basis)})" if planned.parameters.basis else ""
+        yield _inset(Text(f"plan for the {planned.parameters.name} values{basis}", style="bold"))
+        values = [words.shortened("NULL" if v is None else repr(v), 40) for v in planned.parameters.values]
+        if values:
+            named = ", ".join(f"${n} = {v}" for n, v in enumerate(values, start=1))
+            yield _inset(_note(words.shortened(words.one_line(named), 600)))
+        yield from _plan(planned.plan, None)
+        yield Text()
+    yield from (_effects(a) for a in judged.advice if a.effects)
+    declined = [*(d for a in judged.advice for d in a.declined), *judged.declined]
+    if declined:
+        yield _inset(Text("considered and declined", style="bold"))
+    for one in declined:
+        yield _inset(Text(f"{words.one_line(one.candidate.definition)}: {words.one_line(one.reason)}"), 4)
+
+
+def _effects(advice: Advice) -> RenderableType:
+    table = Table(title=f"cost with {words.one_line(advice.name)}", title_justify="left", title_style="bold", box=None)
+    table.add_column("parameters")
+    for heading in ("before", "after", "before, if nothing stops early", "after"):
+        table.add_column(heading, justify="right")
+    for effect in advice.effects:
+        costs = (effect.before_cost, effect.after_cost, effect.before_worst, effect.after_worst)
+        table.add_row(effect.parameters, *map(words.number, costs))
+    return Padding(table, (0, 0, 1, 2))
+
+
+def _gaps(report: Report, look: Look) -> Iterator[RenderableType]:
+    gaps = story.gaps(report)
+    most = len(gaps) if look.details else _MOST_GAPS
+    if gaps:
+        yield Text(f"premortem could not see {words.plural(len(gaps), 'thing')}:")
+    for gap in gaps[:most]:
+        yield _inset(Text(f"· {words.one_line(story.gap_sentence(gap))}", style="dim"))
+    if len(gaps) > most:
+        yield _inset(_note(f"· and {len(gaps) - most} more; --format json has them all"))
+    if gaps:
+        yield Text()
