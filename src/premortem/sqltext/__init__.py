@@ -11,6 +11,10 @@ postgast), and that only when a verb is first used.
 It refuses to guess: psql variables, templates and mixed placeholder styles come back as `Unreadable`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection
+
 from premortem.sqltext.conditions import (
     And,
     ColumnName,
@@ -24,6 +28,7 @@ from premortem.sqltext.conditions import (
     Or,
     Pattern,
     PatternKind,
+    SortKey,
     base_type,
     comparisons,
     conjuncts,
@@ -44,9 +49,46 @@ __all__ = [
     "Or",
     "Pattern",
     "PatternKind",
+    "SortKey",
     "base_type",
+    "canonical",
     "comparisons",
+    "condition",
     "conjuncts",
     "disjuncts",
+    "operand",
     "relabels",
+    "sort_key",
 ]
+
+
+def condition(expression: str, initplans: Collection[int] = ()) -> Condition:
+    """Return what a plan's condition says; what is not understood is `Opaque`, never an error.
+
+    `initplans` are the numbers of `$n` that are outputs of InitPlans and not parameters of the query: up to
+    PostgreSQL 16 both are printed alike, and only the plan (`InitPlan 1 (returns $0)`) knows which is which.
+    """
+    from premortem.sqltext import reading
+
+    return reading.condition(expression, initplans)
+
+
+def operand(expression: str, initplans: Collection[int] = ()) -> Operand | None:
+    """Return what an expression (an index's key, an item of an output list) is, None where it cannot be read."""
+    from premortem.sqltext import reading
+
+    return reading.operand(expression, initplans)
+
+
+def canonical(expression: str) -> str:
+    """Return an expression as this room spells it, without aliases, so that two can be compared as text."""
+    from premortem.sqltext import reading
+
+    return reading.canonical(expression)
+
+
+def sort_key(text: str) -> SortKey:
+    """Return what one item of a plan's sort key says, such as `o.created_at DESC NULLS LAST`."""
+    from premortem.sqltext import reading
+
+    return reading.sort_key(text)

@@ -38,7 +38,7 @@ class OperandKind(StrEnum):
 class Operand:
     """One side of a comparison.
 
-    `text` is canonical SQL with alias qualifiers, `expression` the same without them, as it would stand in CREATE INDEX.
+    `text` is canonical SQL with alias qualifiers, `expression` the same without, as it would stand in CREATE INDEX.
     `column` is the column where the operand is one, bare or under `casts` (innermost first): ask `is_column` whether
     these casts change the value.  `constant` is the value of a literal (None for NULL too: see `is_null`) and
     `constant_type` what it is cast to.  `elements` are the members of ROW(…) and ARRAY[…].  `functions` are the names
@@ -132,9 +132,10 @@ class Pattern:
 class Comparison:
     """`left operator right`, with `left` the side that an index could be on.
 
-    `operator` is PostgreSQL's (`=`, `~~`, `@>`, `is null`, `is not true`, `is distinct from`; for BOOLEAN also `is true`
-    for a bare boolean).  A NOT in front is folded where an operator says the same (`NOT a = b` stays EQUALITY with
-    `negated`).  `quantifier` is `any` or `all` for array comparisons.  `flipped` says the plan had the sides exchanged.
+    `operator` is PostgreSQL's (`=`, `~~`, `@>`), or in words: `is null`, `is distinct from`, `is true` and `not` for a
+    bare boolean, `is not true`….  A NOT in front is folded in: `NOT a = b` is EQUALITY with `negated`, as `!~~` is LIKE
+    with `negated`.  `quantifier` is `any` or `all` for comparisons with an array's members.  `flipped` says that the
+    plan had the sides exchanged.
     """
 
     kind: ComparisonKind
@@ -148,7 +149,7 @@ class Comparison:
     flipped: bool = False
 
     def about(self, alias: str | None) -> Comparison | None:
-        """Return the comparison with that relation's side on the left, None where neither side is that relation's alone."""
+        """Return the comparison with that relation's side on the left, None where no side is its alone."""
         other = self.right
         if self.left.is_about(alias) and (other is None or not _mentions(other, alias)):
             return self
@@ -209,6 +210,25 @@ class Opaque:
 
 
 Condition = And | Or | Not | Comparison | Opaque
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortKey:
+    """One item of a plan's sort key.
+
+    `column` is set where the key is a plain column (casts and collation aside: see `operand`), `expression` is its SQL
+    without alias qualifiers.  `operand` is None where the text could not be read; `nulls_first` is never left open.
+    """
+
+    text: str
+    alias: str | None = None
+    column: str | None = None
+    expression: str
+    operand: Operand | None = None
+    descending: bool = False
+    nulls_first: bool = False
+    collation: str | None = None
+    using: str | None = None
 
 
 def conjuncts(condition: Condition) -> tuple[Condition, ...]:

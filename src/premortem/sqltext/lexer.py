@@ -1,8 +1,8 @@
 """Tokens of SQL as people keep it in files: PostgreSQL's lexical rules, and what drivers, psql and templates add.
 
-libpg_query's scanner stops at the first thing that is not PostgreSQL (`{{ ref('x') }}`, an apostrophe in a psql command)
-and loses the rest of the file with it.  This one never fails: what PostgreSQL could not read becomes a token of its own,
-and reading goes on at the next statement.  On valid SQL the two agree, which a test holds
+libpg_query's scanner stops at the first thing that is not PostgreSQL (an apostrophe in a psql command, a string that
+never ends) and loses the rest of the file with it.  This one never fails: what PostgreSQL could not read becomes a
+token of its own, and reading goes on at the next statement.  On valid SQL the two agree, which a test holds
 (rules: PostgreSQL 18 manual, section 4.1 "Lexical Structure", and `src/backend/parser/scan.l`).
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -58,7 +59,8 @@ _TOKEN = re.compile(
       (?P<space>[ \t\n\r\f\v]++)
     | (?P<line>--[^\n\r]*+)
     | (?P<block>/\*)
-    | (?P<template>\{{\{{[^}}]{{0,4000}}\}}\}}?|\{{%.{{0,4000}}?%\}}|\{{\#.{{0,4000}}?\#\}}|[$\#:]?[$\#]?\{{[^{{}}\n]*+\}}|<%=.{{0,4000}}?%>)
+    | (?P<template>\{{\{{[^}}]{{0,4000}}\}}\}}?|\{{%.{{0,4000}}?%\}}|\{{\#.{{0,4000}}?\#\}}
+        |[$\#:]?[$\#]?\{{[^{{}}\n]*+\}}|<%=.{{0,4000}}?%>)
     | (?P<escape>[eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')
     | (?P<string>(?:[bBxXnN]|[uU]&)?'[^']*+(?:''[^']*+)*+')
     | (?P<quoted>(?:[uU]&)?"[^"]*+(?:""[^"]*+)*+")
@@ -126,7 +128,7 @@ class _CopyWatch:
         """Return whether the token ends such a statement."""
         if token.kind is Kind.PUNCTUATION and token.text == ";":
             words, self._words = self._words, []
-            return bool(words) and words[0] == "copy" and ("from", "stdin") in zip(words, words[1:], strict=False)
+            return bool(words) and words[0] == "copy" and ("from", "stdin") in pairwise(words)
         if token.kind is Kind.WORD and (not self._words or self._words[0] == "copy"):
             self._words.append(token.word)
         return False
