@@ -1,0 +1,14 @@
+"""What production looks like: taken from a server, kept in a file, compared, and shown to be no more than it says.
+
+```
+pull        server, relations, statistics, pages, objects, workload, then values and pseudonyms
+write, read codec, file
+diff        difference
+grants_sql  grants
+json_schema contract
+```
+"""
+
+from premortem.catalog.pull import pull
+
+__all__ = ["pull"]

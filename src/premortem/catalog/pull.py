@@ -1,0 +1,237 @@
+"""Takes a profile of a production database: set-based reads in one snapshot, and a gap for what stays unseen.
+
+```
+pull
+├── server        facts, settings, tablespaces, connections
+├── relations     tables, columns, constraints, indexes, …     chunks where a lock could be in the way
+├── statistics    pg_statistic, or our helper, or pg_stats
+├── pages         B-tree heights, GIN metapages
+├── objects       schemas, types, functions, …
+├── workload      pg_stat_statements
+└── values        what of the statistics' values may leave production
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from premortem import pg
+from premortem.catalog import chunks, pages, relations, server, statistics, workload
+from premortem.catalog.rows import (
+    ActivityRow,
+    ColumnRow,
+    ConstraintRow,
+    ExpressionRow,
+    ExtensionRelationRow,
+    IndexRow,
+    KeyRow,
+    ParentRow,
+    PolicyRow,
+    RelationRow,
+    ServerRow,
+    SizeRow,
+    TriggerRow,
+)
+from premortem.model import Gap, Profile, Table, Values
+
+QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
+Progress = Callable[[str], None]
+Row = TypeVar("Row")
+
+
+def pull(session: pg.Session, *, values: Values, progress: Progress | None = None) -> Profile:
+    """Return the profile of the session's database, with values of statistics as `values` lets them leave."""
+    tell = progress or _quiet
+    tell("server and settings")
+    facts = server.read(session)
+    settings = server.settings(session)
+    role_settings = server.role_settings(session)
+    found = _tables(session, facts, tell)
+    tell("workload")
+    seen, workload_gaps = workload.read(session, facts.taken_at)
+    return Profile(
+        taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
+        tables=found.tables, settings=settings, role_settings=role_settings,
+        tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,
+        connections=server.connections(session),
+        gaps=(*server.own_settings_gap(facts, role_settings), *found.gaps, *workload_gaps),
+    )  # fmt: skip
+
+
+def _quiet(what: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tables:
+    tables: tuple[Table, ...]
+    gaps: tuple[Gap, ...]
+
+
+def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
+    tell("tables and columns")
+    rows = db.rows(QUERIES["relations"], RelationRow, tablespace=_named_tablespace(facts))
+    oids = [row.oid for row in rows]
+    tell("definitions")
+    indexes = db.rows(QUERIES["indexes"], IndexRow, relations=oids, tablespace=_named_tablespace(facts))
+    defaults, bounds, predicates, views = (
+        chunks.read(db, QUERIES[name], ExpressionRow, oids)
+        for name in ("defaults", "partition bounds", "predicates", "views")
+    )
+    policies = chunks.read(db, QUERIES["policies"], PolicyRow, oids)
+    tell("sizes")
+    stored = [r.oid for r in rows if relations.KINDS[r.kind].has_storage] + [i.oid for i in indexes if i.kind == "i"]
+    sizes = chunks.read(db, QUERIES["sizes"], SizeRow, stored)
+    tell("statistics")
+    columns = db.rows(QUERIES["columns"], ColumnRow, relations=oids)
+    known = statistics.read(db, oids)
+    tell("index pages")
+    metapages = pages.read(db, *_inspected(indexes))
+    window = _window(facts)
+    read = relations.Read(
+        relations=rows,
+        parents=_parents(db.rows(QUERIES["parents"], ParentRow)),
+        columns=relations.grouped(columns, lambda row: row.relation),
+        defaults={(row.relation, row.number): row.expression for row in defaults.rows if row.expression is not None},
+        bounds=_by_relation(bounds.rows), views=_by_relation(views.rows), predicates=_by_relation(predicates.rows),
+        constraints=_grouped(db, "constraints", ConstraintRow, oids, lambda row: row.relation),
+        indexes=relations.grouped(indexes, lambda row: row.relation),
+        keys=_grouped(db, "index keys", KeyRow, oids, lambda row: row.index),
+        policies=relations.grouped(policies.rows, lambda row: row.relation),
+        triggers=_grouped(db, "triggers", TriggerRow, oids, lambda row: row.relation),
+        activity={row.relation: row for row in db.rows(QUERIES["activity"], ActivityRow)},
+        statistics=known.columns, extended=known.extended,
+        sizes={row.relation: row.pages for row in sizes.rows if row.pages is not None},
+        levels=_levels(indexes, sizes.rows, metapages.levels), gin=metapages.gin, window=window,
+        version_num=facts.version_num,
+    )  # fmt: skip
+    names = {row.oid: f"{row.schema}.{row.name}" for row in rows} | {row.oid: row.name for row in indexes}
+    tables = relations.tables(read)
+    gaps = (
+        *_locked_gap("sizes", sizes.missing, names, "Their sizes are those of the last VACUUM or ANALYZE."),
+        *_locked_gap("definitions", _missing(defaults, bounds, predicates, views, policies), names,
+                     "Their defaults, bounds, predicates, policies or view queries are missing from the twin."),
+        *statistics_gaps(tables, facts.role, everything=known.everything),
+        *_extended_gap(known, tables),
+        *_extension_gap(db.rows(QUERIES["extension relations"], ExtensionRelationRow)),
+        *metapages.gaps,
+    )  # fmt: skip
+    return _Tables(tables=tables, gaps=gaps)
+
+
+def _named_tablespace(facts: ServerRow) -> str | None:
+    return None if facts.tablespace == "pg_default" else facts.tablespace
+
+
+def _grouped(
+    db: pg.Session, name: str, cls: type[Row], oids: Sequence[int], key: Callable[[Row], int]
+) -> dict[int, tuple[Row, ...]]:
+    return relations.grouped(db.rows(QUERIES[name], cls, relations=oids), key)
+
+
+def _by_relation(rows: Iterable[ExpressionRow]) -> dict[int, str]:
+    return {row.relation: row.expression for row in rows if row.expression is not None}
+
+
+def _parents(rows: Iterable[ParentRow]) -> dict[int, tuple[int, ...]]:
+    grouped = relations.grouped(rows, lambda row: row.child)
+    return {child: tuple(row.parent for row in found) for child, found in grouped.items()}
+
+
+def _inspected(indexes: Sequence[IndexRow]) -> tuple[list[int], list[int]]:
+    stored = [index for index in indexes if index.kind == "i" and index.valid]
+    return [i.oid for i in stored if i.method == "btree"], [i.oid for i in stored if i.method == "gin"]
+
+
+def _levels(indexes: Sequence[IndexRow], sizes: Iterable[SizeRow], read: dict[int, int]) -> dict[int, int]:
+    """A B-tree of a metapage and at most one more page has no inner pages, whether we may look or not."""
+    small = {row.relation for row in sizes if row.pages is not None and row.pages <= 2}
+    return {i.oid: 0 for i in indexes if i.method == "btree" and i.oid in small} | read
+
+
+def _window(facts: ServerRow) -> timedelta | None:
+    """How long the counters have been counting: since the database's reset, else since the server's."""
+    since: datetime | None = facts.database_reset or facts.server_reset
+    return None if since is None else facts.taken_at - since
+
+
+def _missing(*parts: chunks.Chunked[ExpressionRow] | chunks.Chunked[PolicyRow]) -> frozenset[int]:
+    return frozenset().union(*(part.missing for part in parts))
+
+
+def _locked_gap(what: str, oids: Iterable[int], names: dict[int, str], effect: str) -> tuple[Gap, ...]:
+    found = sorted(names.get(oid, str(oid)) for oid in oids)
+    if not found:
+        return ()
+    return (
+        Gap(
+            subject=what, says=f"Other sessions hold locks on {listed(found)}, so the {what} were not read.",
+            effect=effect, cure="Pull again when no ALTER TABLE runs or waits.",
+        ),
+    )  # fmt: skip
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a phrase.
+
+    >>> listed(["a", "b"]), listed(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def statistics_gaps(tables: Iterable[Table], role: str, *, everything: bool) -> tuple[Gap, ...]:
+    """Return gaps for tables that have rows but no column statistics: hidden from the role, or never analyzed."""
+    bare = [t.full_name for t in tables if _has_rows(t) and not any(c.statistics for c in t.columns)]
+    if not bare:
+        return ()
+    unseen = Gap(
+        subject="column statistics",
+        says=f"No column statistics are visible of {listed(bare)}: the role {role} may not read these tables,"
+        " or they were never analyzed.",
+        effect="The planner assumes defaults for their columns: row estimates and plans will differ from production's.",
+        cure=f"premortem profile grants {role} | psql …; and ANALYZE what was never analyzed.",
+    )
+    never = replace(
+        unseen, says=f"{listed(bare)} were never analyzed, so they have no column statistics.", cure="ANALYZE them."
+    )
+    return (never if everything else unseen,)
+
+
+def _has_rows(table: Table) -> bool:
+    return table.tuples > 0 and bool(table.columns)
+
+
+def _extended_gap(known: statistics.Read, tables: Iterable[Table]) -> tuple[Gap, ...]:
+    hidden = [f"{s.schema}.{s.name}" for t in tables for s in t.statistics if not _filled(s)]
+    if known.extended_everything or not hidden:
+        return ()
+    return (
+        Gap(
+            subject="extended statistics",
+            says=f"The data of {listed(hidden)} are visible to the tables' owners and superusers only.",
+            effect="The twin takes these columns to be independent where production knows better.",
+            cure="premortem profile grants … | psql …",
+        ),
+    )
+
+
+def _filled(found: statistics.ExtendedStatistics) -> bool:
+    return any((found.ndistinct, found.dependencies, found.most_common_values, found.expression_statistics))
+
+
+def _extension_gap(rows: Iterable[ExtensionRelationRow]) -> tuple[Gap, ...]:
+    names = [f"{row.schema}.{row.name} ({row.extension})" for row in rows]
+    if not names:
+        return ()
+    return (
+        Gap(
+            subject="tables of extensions", says=f"{listed(names)} belong to extensions and are not in the profile.",
+            effect="On the twin they are what CREATE EXTENSION makes them, without production's rows and statistics.",
+        ),
+    )

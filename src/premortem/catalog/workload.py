@@ -1,0 +1,88 @@
+"""Reads the workload that pg_stat_statements saw: statements, calls and times, no parameter values."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from premortem import pg
+from premortem.catalog.rows import StatementRow, WindowRow
+from premortem.errors import PremortemError
+from premortem.model import Gap, Query, Site, StatementKind, Workload
+
+QUERIES = pg.named_sql("premortem.catalog", "sql/workload.sql")
+LIMIT = 5_000
+_VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|insert|update|delete|merge|values|with|table)\b", re.I | re.S)
+_KINDS = {kind.value: kind for kind in StatementKind}
+_PARAMETER = re.compile(r"\$(\d+)")
+_HIDDEN = "<insufficient privilege>"
+_OURS = "/* premortem/"
+
+
+def read(db: pg.Session, taken_at: datetime) -> tuple[Workload, tuple[Gap, ...]]:
+    """Return the workload of this database, and what could not be seen of it."""
+    can = db.can("read workload")
+    found = db.tuples(QUERIES["extension"])
+    if not found:
+        return Workload(), (_gap(can.says, can.cure),)
+    schema, version = db.quoted(str(found[0][0])), str(found[0][1])
+    try:
+        rows = db.rows(_statements(version, schema, db.server_version), StatementRow, limit=LIMIT)
+        window = _window(db, version, schema)
+    except PremortemError as error:
+        return Workload(), (_gap(error.message, can.cure),)
+    gaps = () if can else (_gap(can.says, can.cure),)
+    return workload(rows, window, taken_at), gaps
+
+
+def _statements(version: str, schema: str, server_version: int) -> str:
+    name = "statements" if _numbers(version) >= (1, 8) else "statements before 1.8"
+    return QUERIES[name].pick(server_version).replace("{schema}", schema)
+
+
+def _window(db: pg.Session, version: str, schema: str) -> WindowRow:
+    if _numbers(version) < (1, 9):
+        return WindowRow(since=None, deallocations=None)
+    rows = db.rows(QUERIES["window"].pick(db.server_version).replace("{schema}", schema), WindowRow)
+    return rows[0] if rows else WindowRow(since=None, deallocations=None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+def workload(rows: tuple[StatementRow, ...], window: WindowRow, taken_at: datetime) -> Workload:
+    """Return the plannable statements with their rates; utility statements may hold passwords and stay behind."""
+    length = None if window.since is None else taken_at - window.since
+    kept = (_query(row, length) for row in rows)
+    return Workload(
+        since=window.since, window=length, deallocations=window.deallocations,
+        statements=tuple(query for query in kept if query is not None),
+    )  # fmt: skip
+
+
+def _query(row: StatementRow, window: timedelta | None) -> Query | None:
+    text = (row.text or "").strip()
+    verb = _VERB.match(text)
+    if verb is None or text == _HIDDEN or _OURS in text or not row.calls:
+        return None
+    seconds = None if window is None else window.total_seconds()
+    return Query(
+        text=text.removesuffix(";"), original=text, fingerprint=str(row.id),
+        site=Site(source="pg_stat_statements", name=str(row.id)), kind=_kind(verb[1]),
+        parameter_count=max((int(n) for n in _PARAMETER.findall(text)), default=0), calls=row.calls,
+        calls_per_second=row.calls / seconds if seconds else None,
+        mean_time=timedelta(milliseconds=row.total_ms / row.calls), rows_per_call=row.rows / row.calls,
+    )  # fmt: skip
+
+
+def _kind(verb: str) -> StatementKind:
+    return _KINDS.get(verb.lower(), StatementKind.SELECT)
+
+
+def _gap(says: str, cure: str | None) -> Gap:
+    sentence = says[:1].upper() + says[1:].rstrip(".") + "."
+    return Gap(
+        subject="workload", says=f"pg_stat_statements was not read whole: {sentence}", cure=cure or "",
+        effect="Call rates of queries and the profile's own workload are missing or partial.",
+    )  # fmt: skip
