@@ -9,6 +9,7 @@ json_schema contract
 ```
 """
 
+from premortem.catalog.file import read, write
 from premortem.catalog.pull import pull
 
-__all__ = ["pull"]
+__all__ = ["pull", "read", "write"]

@@ -36,7 +36,7 @@ from premortem.catalog.rows import (
     SizeRow,
     TriggerRow,
 )
-from premortem.model import Gap, Profile, Table, Values
+from premortem.model import ExtendedStatistics, Gap, Profile, Table, Values
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
 Progress = Callable[[str], None]
@@ -221,7 +221,7 @@ def _extended_gap(known: statistics.Read, tables: Iterable[Table]) -> tuple[Gap,
     )
 
 
-def _filled(found: statistics.ExtendedStatistics) -> bool:
+def _filled(found: ExtendedStatistics) -> bool:
     return any((found.ndistinct, found.dependencies, found.most_common_values, found.expression_statistics))
 
 

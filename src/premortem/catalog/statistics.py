@@ -26,7 +26,7 @@ _KINDS = {"d": "ndistinct", "f": "dependencies", "m": "mcv", "e": "expressions"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """Column statistics by relation and attribute number, extended ones by table; `everything` says that none is hidden."""
+    """Column statistics by relation and attribute number, extended ones by table, and whether none is hidden."""
 
     columns: Mapping[tuple[int, int], tuple[ColumnStatistics, ...]] = field(default_factory=dict)
     extended: Mapping[int, tuple[ExtendedStatistics, ...]] = field(default_factory=dict)
@@ -139,7 +139,7 @@ def _object(item: ExtendedRow, row: ExtendedDataRow, expressions: Mapping[int, C
 
 
 def key_places(numbers: Sequence[int], expression_count: int) -> dict[int, int]:
-    """Return the position of each key by the number that PostgreSQL gives it: attributes as they are, expressions below 0.
+    """Return the position of each key by the number that PostgreSQL gives it, which is below 0 for expressions.
 
     >>> key_places([2, 5], 1)
     {2: 0, 5: 1, -1: 2}

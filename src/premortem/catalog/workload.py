@@ -12,7 +12,9 @@ from premortem.model import Gap, Query, Site, StatementKind, Workload
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/workload.sql")
 LIMIT = 5_000
-_VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|insert|update|delete|merge|values|with|table)\b", re.I | re.S)
+_VERB = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|insert|update|delete|merge|values|with|table)\b", re.IGNORECASE | re.DOTALL
+)
 _KINDS = {kind.value: kind for kind in StatementKind}
 _PARAMETER = re.compile(r"\$(\d+)")
 _HIDDEN = "<insufficient privilege>"
