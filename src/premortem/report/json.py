@@ -28,6 +28,7 @@ from premortem.model import (
     Suppressed,
     Verdict,
 )
+from premortem.report import story
 from premortem.report.look import Look
 
 #: The number of the contract; it changes only when a field goes away or changes its meaning.
@@ -54,12 +55,14 @@ def document(report: Report) -> dict[str, Json]:
 
 
 def _summary(queries: tuple[QueryReport, ...]) -> dict[str, Json]:
-    counts = {verdict: sum(q.verdict is verdict for q in queries) for verdict in Verdict}
+    judged = [q for q in queries if not story.is_skipped(q)]
+    counts = {verdict: sum(q.verdict is verdict for q in judged) for verdict in Verdict}
     return {
-        "queries": len(queries),
+        "queries": len(judged),
         "failed": counts[Verdict.FAIL],
         "unknown": counts[Verdict.UNKNOWN],
         "passed": counts[Verdict.PASS],
+        "skipped": len(queries) - len(judged),
     }
 
 

@@ -19,7 +19,7 @@ from premortem.report.look import Look
 MOST_BYTES = 65_536
 _SIGNS = {Verdict.FAIL: "❌", Verdict.UNKNOWN: "❔", Verdict.PASS: "✅"}
 _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()!|~$^]|^[-+=#])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+=#])")
 _REFERENCE = re.compile(r"([@#])(?=\w)")
 _QUERY_LINES, _QUERY_CHARACTERS = 14, 1_200
 _LONG_LINES, _LONG_CHARACTERS = 400, 6_000
@@ -98,7 +98,8 @@ def _could_not_tell(judged: QueryReport) -> Iterator[str]:
 
 def _lead(judged: QueryReport, lead: Finding) -> Iterator[str]:
     facts = (story.gain(lead), story.hurts_with(judged, lead), story.call_rate(judged))
-    yield f"**{inline(_sentence(lead.says))}** {' '.join(inline(f) for f in facts if f)}".rstrip()
+    said = " ".join([*(inline(f) for f in facts if f), code(lead.rule)])
+    yield f"**{inline(_sentence(lead.says))}** {said}"
     yield ""
 
 
@@ -139,9 +140,11 @@ def _bullet(finding: Finding) -> str:
 
 def _folded(judged: QueryReport, lead: Finding | None, look: Look) -> Iterator[str]:
     if lead is not None:
-        yield from _plans(judged, lead, look)
+        yield from _plans(judged, lead)
+    if look.details:
+        yield from _every_plan(judged)
     for advice in judged.advice:
-        yield _fold(f"Cost for every parameter set: {inline(advice.name)}", _effects(judged, advice))
+        yield _fold(f"Cost for every parameter set: {advice.name}", _effects(judged, advice))
     declined = [*(d for a in judged.advice for d in a.declined), *judged.declined]
     if declined:
         lines = (f"- {code(d.candidate.definition)}: {inline(_sentence(d.reason))}" for d in declined[:12])
@@ -151,15 +154,21 @@ def _folded(judged: QueryReport, lead: Finding | None, look: Look) -> Iterator[s
         yield _fold("Allowed", "\n".join(lines))
 
 
-def _plans(judged: QueryReport, lead: Finding, look: Look) -> Iterator[str]:
+def _every_plan(judged: QueryReport) -> Iterator[str]:
+    for planned in judged.planned:
+        title = f"EXPLAIN for the {planned.parameters.name} values, cost {words.number(planned.plan.total_cost)}"
+        yield _fold(title, fence(_tree(tree.text(planned.plan))))
+
+
+def _plans(judged: QueryReport, lead: Finding) -> Iterator[str]:
     shown = story.shown(judged, lead)
     if shown is None:
         return
     title = f"EXPLAIN before ({shown.parameters}), cost {words.number(shown.before.total_cost)}"
-    yield _fold(inline(title), fence(_tree(tree.text(shown.before, hot=shown.hot))))
+    yield _fold(title, fence(_tree(tree.text(shown.before, hot=shown.hot))))
     if shown.after is not None:
         title = f"EXPLAIN after ({shown.parameters}), cost {words.number(shown.after.total_cost)}"
-        yield _fold(inline(title), fence(_tree(tree.text(shown.after))))
+        yield _fold(title, fence(_tree(tree.text(shown.after))))
 
 
 def _tree(text: str) -> str:
@@ -168,14 +177,15 @@ def _tree(text: str) -> str:
 
 def _effects(judged: QueryReport, advice: Advice) -> str:
     bases = {p.parameters.name: p for p in judged.planned}
+    headings = story.effect_headings(advice)
     rows = [
-        f"| {inline(e.parameters)} | {_basis(bases.get(e.parameters))} | {words.number(e.before_cost)} |"
-        f" {words.number(e.after_cost)} | {words.number(e.before_worst)} | {words.number(e.after_worst)} |"
+        " | ".join([inline(e.parameters), _basis(bases.get(e.parameters)), *story.effect_costs(advice, e)])
         for e in advice.effects
     ]
-    head = "| parameters | values | before | after | before, if nothing stops early | after |"
+    head = " | ".join(["parameters", "values", *headings])
+    rule = "|".join(["---", "---", *("--:" for _ in headings)])
     notes = [f"\n{inline(_sentence(n))}" for n in advice.notes]
-    return "\n".join([head, "|---|---|--:|--:|--:|--:|", *rows, *notes])
+    return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {r} |" for r in rows), *notes])
 
 
 def _basis(planned: Planned | None) -> str:
@@ -197,7 +207,9 @@ def _gap_list(gaps: Sequence[Gap]) -> str:
 
 
 def _fold(summary: str, body: str) -> str:
-    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>\n"
+    """Return a folded part; its summary stands in HTML, where Markdown's escapes would show."""
+    safe = _REFERENCE.sub(r"\1<!-- -->", html.escape(words.one_line(summary), quote=False))
+    return f"<details><summary>{safe}</summary>\n\n{body.rstrip()}\n\n</details>\n"
 
 
 def fence(text: str, language: str = "text") -> str:

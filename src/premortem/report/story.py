@@ -104,7 +104,8 @@ def shown(judged: QueryReport, finding: Finding) -> Shown | None:
 
 def _planned_of(judged: QueryReport, finding: Finding) -> Planned | None:
     named = (p for p in judged.planned if p.parameters.name == finding.parameters)
-    return next(named, judged.planned[0] if judged.planned and finding.parameters is None else None)
+    only = judged.planned[0] if len(judged.planned) == 1 and finding.node is not None else None
+    return next(named, only)
 
 
 def _after(judged: QueryReport, finding: Finding, name: str) -> Plan | None:
@@ -196,10 +197,29 @@ def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
+def effect_headings(advice: Advice) -> tuple[str, ...]:
+    """Return the headings of the table of an index's effects; the full costs only where they differ from the shown."""
+    full = ("before, if nothing stops early", "after, likewise")
+    return ("before", "after", *full) if _stops_early(advice) else ("before", "after")
+
+
+def effect_costs(advice: Advice, effect: Effect) -> tuple[str, ...]:
+    """Return the figures of one effect, under `effect_headings`."""
+    shown = (effect.before_cost, effect.after_cost)
+    full = (effect.before_worst, effect.after_worst) if _stops_early(advice) else ()
+    return tuple(words.number(cost) for cost in (*shown, *full))
+
+
+def _stops_early(advice: Advice) -> bool:
+    pairs = [(e.before_cost, e.before_worst, e.after_cost, e.after_worst) for e in advice.effects]
+    return any(bw > 1.01 * b or aw > 1.01 * a for b, bw, a, aw in pairs)
+
+
 def gap_sentence(gap: Gap) -> str:
     """Return a gap as one to three sentences."""
-    parts = (f"{gap.subject}: {gap.says}", gap.effect, f"To close it: {gap.cure}" if gap.cure else "")
-    return " ".join(f"{words.one_line(p).rstrip('.')}." for p in parts if p)
+    parts = [words.one_line(p).rstrip(".") for p in (f"{gap.subject}: {gap.says}", gap.effect)]
+    said = " ".join(f"{p[0].upper()}{p[1:]}." for p in parts if p)
+    return f"{said} To close it: {words.one_line(gap.cure)}" if gap.cure else said
 
 
 def gaps(report: Report) -> tuple[Gap, ...]:

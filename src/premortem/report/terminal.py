@@ -87,7 +87,7 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
     for place, finding in enumerate(story.by_severity(judged.findings)):
         yield from _finding(judged, finding, told=place > 0)
     if look.details:
-        yield from _details(judged, look)
+        yield from _details(judged)
     yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
     yield Text()
 
@@ -164,7 +164,8 @@ def _broken(sql: str) -> str:
     return f"{head}\n    ON {rest}" if on and len(sql) > 70 and sql.startswith("CREATE") else sql
 
 
-def _details(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
+def _details(judged: QueryReport) -> Iterator[RenderableType]:
+    yield Text()
     for planned in judged.planned:
         basis = f" ({words.one_line(planned.parameters.basis)})" if planned.parameters.basis else ""
         yield _inset(Text(f"plan for the {planned.parameters.name} values{basis}", style="bold"))
@@ -185,11 +186,10 @@ def _details(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
 def _effects(advice: Advice) -> RenderableType:
     table = Table(title=f"cost with {words.one_line(advice.name)}", title_justify="left", title_style="bold", box=None)
     table.add_column("parameters")
-    for heading in ("before", "after", "before, if nothing stops early", "after"):
+    for heading in story.effect_headings(advice):
         table.add_column(heading, justify="right")
     for effect in advice.effects:
-        costs = (effect.before_cost, effect.after_cost, effect.before_worst, effect.after_worst)
-        table.add_row(effect.parameters, *map(words.number, costs))
+        table.add_row(effect.parameters, *story.effect_costs(advice, effect))
     return Padding(table, (0, 0, 1, 2))
 
 

@@ -1,0 +1,33 @@
+"""Each report in each format, character by character; `RECORD=1 pytest tests/report` writes them anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from premortem.report import FORMATS, Look, render
+from tests.report.reports import REPORTS
+
+GOLDEN = Path(__file__).parent / "golden"
+ENDINGS = {"terminal": "txt", "markdown": "md", "json": "json"}
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_a_report_looks_as_recorded(name: str, form: str) -> None:
+    text = render(REPORTS[name], form, look=Look(width=80, colour=False))
+    golden = GOLDEN / f"{name}.{ENDINGS[form]}"
+    if os.environ.get("RECORD"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
+
+
+def test_details_show_every_parameter_sets_plan() -> None:
+    text = render(REPORTS["incident"], "terminal", look=Look(width=80, details=True))
+    golden = GOLDEN / "incident-details.txt"
+    if os.environ.get("RECORD"):
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
