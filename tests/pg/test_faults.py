@@ -25,7 +25,7 @@ print("starting", flush=True)
 with pg.start(pg.installation(int(sys.argv[1])), settings={"cluster_name": "child"}) as server:
     with pg.writer(server, purpose="test") as db:
         sockets = db.value("SHOW unix_socket_directories")
-        print(json.dumps({"pid": server.pid, "sockets": sockets, "data": str(server.data_directory)}), flush=True)
+        print(json.dumps({"pid": str(server.pid), "sockets": sockets, "data": str(server.data_directory)}), flush=True)
         time.sleep(120)
 """
 

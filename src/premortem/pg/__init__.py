@@ -3,11 +3,11 @@
 The only room that imports the driver or knows where server programs come from.
 
 ```
-start        a running server of our own      installations, clusters, keeper, places, embedded
+start        a running server of our own      installed, clusters, keeper, places, embedded
 session      one read-only transaction        dsn, border, capabilities
 writer       a session that may write         for our own servers
 named_sql    SQL files, a body per version    named
-facts        what doctor tells                facts
+facts        what doctor tells                machine
 ```
 It refuses to keep a server alive longer than its owner, to change anything in a session that was opened to read, and to
 repeat a password.
@@ -18,12 +18,12 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from premortem.pg.capabilities import Can
 from premortem.pg.clusters import Locale
 from premortem.pg.dsn import describe
-from premortem.pg.facts import Fact, facts
-from premortem.pg.installations import Installation, exact_installation, installation, installations
+from premortem.pg.installed import Installation, exact_installation, installation, installations
+from premortem.pg.machine import Fact, facts
 from premortem.pg.named import NamedSQL, named_sql
 from premortem.pg.places import cache_directory
 from premortem.pg.server import Server, start
-from premortem.pg.session import Session, Sql, session, writer
+from premortem.pg.sessions import Session, Sql, session, writer
 
 __all__ = [
     "SQL", "Can", "Composable", "Composed", "Fact", "Identifier", "Installation", "Literal", "Locale", "NamedSQL",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from premortem.pg.session import Session
+    from premortem.pg.sessions import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

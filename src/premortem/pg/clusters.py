@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from premortem.errors import InstallationError
-from premortem.pg.installations import Installation
+from premortem.pg.installed import Installation
 from premortem.pg.places import Runner, cache_directory, clean_environment, drop, give, owned_directory
 
 SUPERUSER = "premortem"

@@ -41,7 +41,7 @@ def describe(text: str) -> str:
     known = _defaults() | given
     hosts = (known.get("host") or known.get("hostaddr") or "the local socket").split(",")
     ports = (known.get("port") or "5432").split(",")
-    places = [_place(host, ports[min(at, len(ports) - 1)]) for at, host in enumerate(hosts)]
+    places = [_place(host, ports[min(at, len(ports) - 1)] or "5432") for at, host in enumerate(hosts)]
     user = known.get("user") or "the operating system's user"
     return f"database {known.get('dbname') or user} on {', '.join(places)} as {user}"
 

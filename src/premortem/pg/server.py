@@ -43,8 +43,8 @@ from premortem.pg.clusters import (
     what_went_wrong,
 )
 from premortem.pg.homes import Home, new_home, remove, socket_directory
-from premortem.pg.installations import Installation
-from premortem.pg.installations import installation as find_installation
+from premortem.pg.installed import Installation
+from premortem.pg.installed import installation as find_installation
 from premortem.pg.keeper import Keeper
 from premortem.pg.places import (
     Runner,

@@ -23,7 +23,7 @@ from premortem.errors import UnsupportedServer
 from premortem.pg import dsn as dsns
 from premortem.pg.border import connecting, speaking, statement_error
 from premortem.pg.capabilities import CAPABILITIES, Can
-from premortem.pg.installations import NEWEST_MAJOR, OLDEST_MAJOR, newest_supported_major
+from premortem.pg.installed import NEWEST_MAJOR, OLDEST_MAJOR, newest_supported_major
 from premortem.pg.named import NamedSQL
 from premortem.pg.server import Server
 

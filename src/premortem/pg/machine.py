@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from premortem.errors import PremortemError
-from premortem.pg.installations import Installation, installations
+from premortem.pg.installed import Installation, installations
 from premortem.pg.places import cache_directory, runner
 
 WANTED_EXTENSIONS = ("pg_stat_statements", "pageinspect", "pg_trgm", "btree_gin", "hypopg", "vector")
