@@ -1,0 +1,23 @@
+"""Which index makes a query safe for every parameter set, and why not the others.
+
+Words: a *want* is what a query asks of one relation; a *candidate* is an index that could serve it; a *trial* is what
+the planner makes of some candidates; *risk* is a plan's cost when nothing stops early.
+
+    choose(query, planned, findings, profile, replan, limits) -> Choice
+        reading      plans -> wants
+        btree, operators   wants -> candidates
+        proof        candidates -> trials, through the `replan` that is handed in
+        choice       trials -> advice, or one sentence on why no index helps
+    index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
+    names(candidates, profile) -> names             what the indexes will be called
+
+It proposes nothing that it did not see planned, and touches no server itself.
+"""
+
+from premortem.advisor.choice import Choice, Limits, choose
+from premortem.advisor.naming import names
+from premortem.advisor.operators import extensions
+from premortem.advisor.proof import Replan
+from premortem.advisor.size import IndexSize, index_size
+
+__all__ = ["Choice", "IndexSize", "Limits", "Replan", "choose", "extensions", "index_size", "names"]

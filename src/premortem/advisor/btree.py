@@ -1,0 +1,198 @@
+"""Composite B-tree candidates for one relation: equalities first, then what the rows are wanted sorted by, or a range.
+
+```
+candidates
+├── bases            conditions that fix a value: the filter's own, and with those of each join partner
+├── partial          the same with the query's own constants moved into the index's predicate
+└── keys             equalities + order | + range | + IN list | alone | a prefix | the order or the range alone
+```
+
+The most promising shapes come first: the search stops when its budget of plans is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from premortem.advisor.columns import distinct, key_statistics
+from premortem.advisor.operators import needs_pattern_opclass
+from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
+from premortem.model import IndexCandidate, IndexKey, Profile
+
+_MAX_KEYS = 6
+_FLAG_DISTINCT = 64.0
+_RARE = 0.3
+_RANGES = frozenset({Use.RANGE, Use.PREFIX})
+
+
+def candidates(want: Want, profile: Profile) -> tuple[IndexCandidate, ...]:
+    """Return B-tree candidates for the relation, best guesses first, each once."""
+    found: dict[str, IndexCandidate] = {}
+    for candidate in _ordered(want, profile):
+        if candidate.keys and len(candidate.keys) <= _MAX_KEYS:
+            found.setdefault(candidate.definition, candidate)
+    return tuple(found.values())
+
+
+def _ordered(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
+    bases = _bases(want)
+    predicate = partial_terms(want)
+    for base in bases:
+        yield from _best(want, base, (), profile)
+    if predicate:
+        for base in bases:
+            rest = tuple(t for t in base if t not in predicate)
+            yield from _best(want, rest, predicate, profile)
+            if not rest:
+                yield from _flag_only(want, predicate)
+    for base in bases:
+        yield from _narrow(want, base, profile)
+    yield from _best(want, (), (), profile)
+
+
+def _bases(want: Want) -> tuple[tuple[Term, ...], ...]:
+    """Return the equalities to lead with: with each join partner's, then the filter's own."""
+    own = [t for t in want.terms if t.use in PINS | {Use.NULL} and t.use is not Use.JOIN]
+    partners = list(dict.fromkeys(t.partner for t in want.terms if t.use is Use.JOIN))
+    joined = [[*own, *(t for t in want.terms if t.use is Use.JOIN and t.partner == p)] for p in partners]
+    every = [*own, *(t for t in want.terms if t.use is Use.JOIN)] if len(partners) > 1 else []
+    bases = [_sorted(want, base) for base in (*joined, own, every) if base]
+    return tuple(dict.fromkeys(bases))
+
+
+def _sorted(want: Want, terms: Sequence[Term]) -> tuple[Term, ...]:
+    """Return the equalities, one per operand: those that an existing index leads with, then the most selective."""
+    by_operand = {t.operand: t for t in terms}
+    leading = _leading_columns(want)
+
+    def rank(term: Term) -> tuple[int, float]:
+        return (leading.get(term.operand.column or "", 9), -_distinct(want, term.operand))
+
+    return tuple(sorted(by_operand.values(), key=rank))
+
+
+def _leading_columns(want: Want) -> dict[str, int]:
+    """Return the columns of the existing index that the equalities could extend, with their place in it."""
+    pinned = {t.operand.column for t in want.terms if t.use in PINS}
+    best: tuple[str, ...] = ()
+    for index in want.table.indexes:
+        extensible = index.valid and index.method == "btree" and index.predicate is None and not index.constraint
+        columns = tuple(c for c in index.columns if c is not None)
+        if extensible and not index.unique and len(columns) == len(index.keys) and set(columns) <= pinned:
+            best = max(best, columns, key=len)
+    return {column: place for place, column in enumerate(best)}
+
+
+def _distinct(want: Want, operand: Operand) -> float:
+    return key_statistics(operand.key, want.table).distinct
+
+
+def partial_terms(want: Want) -> tuple[Term, ...]:
+    """Return the conditions that an index predicate could hold: constants of the text that mark a kind of row."""
+    return tuple(t for t in want.terms if t.constant and _marks(want, t))
+
+
+def _marks(want: Want, term: Term) -> bool:
+    if term.use in (Use.TRUE, Use.FALSE, Use.NULL):
+        return True
+    if term.use in (Use.NOT_NULL, Use.UNEQUAL):
+        return term.share <= _RARE
+    if term.use in (Use.EQUAL, Use.SOME) and term.operand.column is not None:
+        column = want.table.column(term.operand.column)
+        statistics = column.own_statistics if column else None
+        return statistics is not None and distinct(statistics, want.table.rows) <= _FLAG_DISTINCT
+    return False
+
+
+def _best(
+    want: Want, base: tuple[Term, ...], predicate: tuple[Term, ...], profile: Profile
+) -> Iterator[IndexCandidate]:
+    """Yield the shapes that use everything: with an order, with a range, with an IN list, alone."""
+    pins = tuple(t for t in base if t.use is not Use.NULL)
+    nulls = tuple(t for t in base if t.use is Use.NULL)
+    ranges = [t for t in want.terms if t.use in _RANGES and t not in predicate]
+    some = [t for t in want.terms if t.use is Use.SOME and t not in predicate]
+    for order in want.orders:
+        tail = _order_tail(order, pins)
+        if tail:
+            yield _made(want, [*_keys(pins), *tail], predicate, "equality, then order")
+            extra = _filters(tail, [*nulls, *some, *ranges])
+            if extra:
+                yield _made(want, [*_keys(pins), *tail, *extra], predicate, "equality, order, then filter")
+    for term in ranges:
+        yield _made(want, [*_keys((*pins, *nulls)), *_range_keys(want, term, profile)], predicate, "equality, then range")
+    if some:
+        yield _made(want, _keys((*pins, *nulls, *some)), predicate, "equality, then IN list")
+        for term in ranges:
+            keys = [*_keys((*pins, *nulls, *some)), *_range_keys(want, term, profile)]
+            yield _made(want, keys, predicate, "equality, IN list, then range")
+        for order in want.orders:
+            tail = _order_tail(order, (*pins, *some))
+            yield _made(want, [*_keys((*pins, *some)), *tail], predicate, "equality, IN list, then order")
+    if base:
+        yield _made(want, _keys((*pins, *nulls)), predicate, "equality")
+
+
+def _flag_only(want: Want, predicate: tuple[Term, ...]) -> Iterator[IndexCandidate]:
+    """Yield an index of just the marked rows, by primary key: its size, not its key, is what helps."""
+    keys = next((i.keys for i in want.table.indexes if i.primary), ())
+    columns = [IndexKey(column=k.column) for k in keys if k.column is not None]
+    if columns:
+        yield _made(want, columns, predicate, "only the rows that the constants mark")
+
+
+def _narrow(want: Want, base: tuple[Term, ...], profile: Profile) -> Iterator[IndexCandidate]:
+    """Yield shapes that leave equalities out: an index of fewer columns is worth having when it does as well."""
+    for length in range(1, len(base)):
+        prefix = base[:length]
+        yield _made(want, _keys(prefix), (), "the most selective equality")
+        for order in want.orders:
+            tail = _order_tail(order, tuple(t for t in prefix if t.use is not Use.NULL))
+            yield _made(want, [*_keys(prefix), *tail], (), "one equality, then order")
+    for term in base[1:]:
+        yield _made(want, _keys((term,)), (), "one equality")
+
+
+def _made(
+    want: Want, keys: Sequence[IndexKey], predicate: Sequence[Term], because: str
+) -> IndexCandidate:
+    unique = tuple({(k.column, k.expression): k for k in reversed(keys)}.values())[::-1]
+    where = " AND ".join(dict.fromkeys(t.text for t in predicate)) or None
+    return IndexCandidate(table=want.relation, keys=unique, predicate=where, because=because)
+
+
+def _keys(terms: Sequence[Term]) -> list[IndexKey]:
+    return [t.operand.key for t in terms]
+
+
+def _range_keys(want: Want, term: Term, profile: Profile) -> list[IndexKey]:
+    if term.row:
+        return [operand.key for operand in term.row]
+    if term.use is Use.PREFIX and needs_pattern_opclass(term.operand, want.table, profile):
+        return [IndexKey(column=term.operand.column, expression=term.operand.expression, opclass="text_pattern_ops")]
+    return [term.operand.key]
+
+
+def _filters(tail: Sequence[IndexKey], terms: Sequence[Term]) -> list[IndexKey]:
+    """Return keys that only filter, at the end: the heap is not visited for rows that they rule out."""
+    held = {(k.column, k.expression) for k in tail}
+    operands = chain.from_iterable(t.row or (t.operand,) for t in terms)
+    return [o.key for o in dict.fromkeys(operands) if (o.column, o.expression) not in held]
+
+
+def _order_tail(order: tuple[OrderKey, ...], pins: Sequence[Term]) -> list[IndexKey]:
+    """Return the order's keys that the equalities do not fix; read backwards where all of them descend."""
+    pinned = {t.operand for t in pins}
+    keys = [k for k in order if k.operand not in pinned]
+    backwards = all(k.descending and k.nulls_first for k in keys)
+    return [_order_key(k, backwards) for k in keys]
+
+
+def _order_key(key: OrderKey, backwards: bool) -> IndexKey:
+    nulls_first = key.nulls_first if key.nulls_first != key.descending else None
+    if backwards:
+        return key.operand.key
+    return IndexKey(
+        column=key.operand.column, expression=key.operand.expression, descending=key.descending, nulls_first=nulls_first
+    )

@@ -1,0 +1,167 @@
+"""From a plan's conditions to what they ask of one relation: `sqltext`'s comparisons as index terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from premortem import sqltext
+from premortem.advisor.wants import Operand, Term, Use
+from premortem.model import Table
+from premortem.sqltext import Comparison, ComparisonKind, OperandKind, PatternKind
+
+_RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~", "~>=~"})
+_FIXED = frozenset({OperandKind.CONSTANT, OperandKind.PARAMETER, OperandKind.RUNTIME})
+
+
+def terms(condition: sqltext.Condition, alias: str, table: Table) -> Iterator[Term]:
+    """Yield what the conjuncts of a condition ask of the relation; what no index could use is left out."""
+    for part in sqltext.conjuncts(condition):
+        if isinstance(part, Comparison):
+            term = _term(part, alias, table)
+            if term is not None:
+                yield term
+
+
+def arms(condition: sqltext.Condition, alias: str, table: Table) -> Iterator[tuple[tuple[Term, ...], ...]]:
+    """Yield the ORs whose every arm asks something of this relation that an index could use."""
+    for part in sqltext.conjuncts(condition):
+        if isinstance(part, sqltext.Or):
+            found = tuple(tuple(terms(arm, alias, table)) for arm in sqltext.disjuncts(part))
+            if all(found):
+                yield found
+
+
+def operand(side: sqltext.Operand, table: Table) -> Operand:
+    """Return the side as an index key: the column where its casts change nothing, else the expression."""
+    columns = tuple(dict.fromkeys(c.column for c in side.columns))
+    column = table.column(side.column.column) if side.column else None
+    if column is not None and side.is_column(column.type):
+        return Operand(column=column.name, columns=columns)
+    return Operand(expression=_unwrapped(side.expression), columns=columns)
+
+
+def _unwrapped(expression: str) -> str:
+    """Return the expression without a pair of brackets around all of it."""
+    while expression.startswith("(") and expression.endswith(")") and _matches(expression):
+        expression = expression[1:-1]
+    return expression
+
+
+def _matches(expression: str) -> bool:
+    depth = 0
+    for place, character in enumerate(expression):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            return place == len(expression) - 1
+    return False
+
+
+def _term(comparison: Comparison, alias: str, table: Table) -> Term | None:
+    about = comparison.about(alias)
+    if about is None or not about.left.columns or about.left.subplans:
+        return None
+    if about.kind is ComparisonKind.ROW:
+        return _row_term(about, table)
+    use = _use(about)
+    if use is None:
+        return None
+    right = about.right
+    joins = right is not None and bool(right.columns)
+    if right is not None and (right.subplans or not (joins or right.kind in _FIXED or right.is_fixed)):
+        return None
+    if joins:
+        return _join_term(about, use, table)
+    found = operand(about.left, table)
+    return Term(
+        operand=found, use=use, operator=about.operator, text=_text(about, use), constant=_is_constant(about),
+        value=right.constant if right else None, values=_values(right),
+    )  # fmt: skip
+
+
+def _values(right: sqltext.Operand | None) -> tuple[str, ...]:
+    if right is None:
+        return ()
+    return tuple(e.constant for e in right.elements if e.constant is not None)
+
+
+def _join_term(about: Comparison, use: Use, table: Table) -> Term | None:
+    assert about.right is not None
+    partner = min((a for a in about.right.aliases if a is not None), default=None)
+    if use is Use.SOME:
+        use = Use.JOIN
+    if use is Use.EQUAL:
+        use = Use.JOIN
+    elif use not in (Use.RANGE, Use.OPERATOR, Use.JOIN):
+        return None
+    return Term(operand=operand(about.left, table), use=use, operator=about.operator, partner=partner)
+
+
+def _row_term(about: Comparison, table: Table) -> Term | None:
+    elements = about.left.elements
+    if about.operator not in _RANGE_OPERATORS or not elements or not all(e.columns for e in elements):
+        return None
+    row = tuple(operand(e, table) for e in elements)
+    return Term(operand=row[0], use=Use.RANGE, operator=about.operator, row=row)
+
+
+def _use(about: Comparison) -> Use | None:
+    if about.quantifier == "all":
+        return Use.UNEQUAL if about.operator == "<>" else None
+    negated = about.negated
+    match about.kind:
+        case ComparisonKind.EQUALITY:
+            return Use.UNEQUAL if negated else Use.EQUAL
+        case ComparisonKind.ANY_EQUALITY:
+            return None if negated else Use.SOME
+        case ComparisonKind.NOT_EQUAL:
+            return Use.UNEQUAL
+        case ComparisonKind.RANGE:
+            return None if negated else Use.RANGE
+        case ComparisonKind.IS_NULL:
+            return Use.NOT_NULL if negated else Use.NULL
+        case ComparisonKind.IS_NOT_NULL:
+            return Use.NULL if negated else Use.NOT_NULL
+        case ComparisonKind.BOOLEAN:
+            return _truth(about)
+        case ComparisonKind.LIKE | ComparisonKind.REGEX:
+            return None if negated else _pattern(about)
+        case ComparisonKind.OPERATOR:
+            return None if negated else Use.OPERATOR
+    return None
+
+
+def _truth(about: Comparison) -> Use | None:
+    if about.operator in ("is true", "is false"):
+        return Use.TRUE if (about.operator == "is true") != about.negated else Use.FALSE
+    return Use.UNEQUAL
+
+
+def _pattern(about: Comparison) -> Use | None:
+    if about.pattern is None:
+        return Use.INFIX
+    sensitive = about.operator in ("~~", "~", "^@")
+    anchored = about.pattern.kind in (PatternKind.PREFIX, PatternKind.EXACT)
+    return Use.PREFIX if sensitive and anchored and about.pattern.prefix else Use.INFIX
+
+
+def _is_constant(about: Comparison) -> bool:
+    return about.right is None or about.right.kind is OperandKind.CONSTANT
+
+
+def _text(about: Comparison, use: Use) -> str:
+    """Return the condition without aliases, as an index predicate has it."""
+    left = about.left.expression
+    match use:
+        case Use.TRUE:
+            return left
+        case Use.FALSE:
+            return f"NOT {left}"
+        case Use.NULL:
+            return f"{left} IS NULL"
+        case Use.NOT_NULL:
+            return f"{left} IS NOT NULL"
+    if about.right is None:
+        return f"{left} {about.operator.upper()}"
+    right = about.right.text
+    operator = "<>" if use is Use.UNEQUAL and about.kind is ComparisonKind.EQUALITY else about.operator
+    return f"{left} {operator} {about.quantifier.upper()} ({right})" if about.quantifier else f"{left} {operator} {right}"

@@ -1,0 +1,93 @@
+"""What the indexes that are already there mean for a candidate: a duplicate, an invalid twin, a prefix to replace."""
+
+from __future__ import annotations
+
+from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, Table
+
+
+def same_index(candidate: IndexCandidate, table: Table) -> Index | None:
+    """Return a usable index that already does what the candidate would, None where there is none."""
+    return next((i for i in table.indexes if i.valid and i.ready and covers(i, candidate)), None)
+
+
+def invalid_index(candidate: IndexCandidate, table: Table) -> Index | None:
+    """Return an index that would do, had its build not failed."""
+    return next((i for i in table.indexes if not (i.valid and i.ready) and covers(i, candidate)), None)
+
+
+def covers(index: Index, candidate: IndexCandidate) -> bool:
+    """Whether an index starts with the candidate's keys and holds all of its rows and columns."""
+    if index.method != candidate.method or not _same_predicate(index.predicate, candidate.predicate):
+        return False
+    if len(index.keys) < len(candidate.keys):
+        return False
+    if candidate.method == "btree" and not _btree_prefix(index.keys, candidate.keys):
+        return False
+    if candidate.method != "btree" and not all(_has(index, key) for key in candidate.keys):
+        return False
+    held = {*index.columns, *index.include}
+    return all(name in held for name in candidate.include)
+
+
+def replaced(candidate: IndexCandidate, table: Table) -> tuple[Index, ...]:
+    """Return the indexes that the candidate makes superfluous: their keys are a prefix of its own."""
+    return tuple(i for i in table.indexes if _replaces(candidate, i))
+
+
+def _replaces(candidate: IndexCandidate, index: Index) -> bool:
+    owned = index.unique or index.primary or index.exclusion or index.constraint is not None
+    pinned = index.replica_identity or index.clustered or index.parent is not None
+    if owned or pinned or not index.valid or index.method != "btree" or candidate.method != "btree":
+        return False
+    if index.predicate is not None and not _same_predicate(index.predicate, candidate.predicate):
+        return False
+    if candidate.predicate is not None and index.predicate is None:
+        return False
+    keys_fit = len(index.keys) <= len(candidate.keys) and _btree_prefix(candidate.keys, index.keys)
+    held = {*(k.column for k in candidate.keys), *candidate.include}
+    return keys_fit and all(name in held for name in index.include)
+
+
+def _btree_prefix(longer: tuple[KeyColumn | IndexKey, ...], shorter: tuple[KeyColumn | IndexKey, ...]) -> bool:
+    """Whether the shorter keys lead the longer ones in the same order, or in its exact reverse."""
+    pairs = list(zip(longer, shorter, strict=False))
+    if not all(_same_key(a, b) for a, b in pairs):
+        return False
+    flips = {_direction(a) == _direction(b) for a, b in pairs}
+    reverses = {_direction(a) == _reversed(_direction(b)) for a, b in pairs}
+    return flips == {True} or reverses == {True}
+
+
+def _same_key(a: KeyColumn | IndexKey, b: KeyColumn | IndexKey) -> bool:
+    if (a.column, _bare(a.expression)) != (b.column, _bare(b.expression)):
+        return False
+    return _opclass(a) == _opclass(b)
+
+
+def _opclass(key: KeyColumn | IndexKey) -> str | None:
+    if isinstance(key, KeyColumn):
+        return None if key.opclass_is_default else key.opclass.rsplit(".", 1)[-1].replace("varchar_", "text_")
+    return key.opclass.replace("varchar_", "text_") if key.opclass else None
+
+
+def _direction(key: KeyColumn | IndexKey) -> tuple[bool, bool]:
+    return (key.descending, key.descending if key.nulls_first is None else key.nulls_first)
+
+
+def _reversed(direction: tuple[bool, bool]) -> tuple[bool, bool]:
+    return (not direction[0], not direction[1])
+
+
+def _has(index: Index, key: IndexKey) -> bool:
+    return any(_same_key(k, key) for k in index.keys)
+
+
+def _same_predicate(a: str | None, b: str | None) -> bool:
+    return _bare(a) == _bare(b)
+
+
+def _bare(expression: str | None) -> str | None:
+    """Return an expression without blanks, casts of constants and brackets, for comparing deparsed texts."""
+    if expression is None:
+        return None
+    return "".join(c for c in expression if c not in " ()").replace("::text", "").replace("::charactervarying", "").lower()

@@ -1,0 +1,338 @@
+"""What the plans of a query ask of each relation: conditions, ORs, orders, and the columns it needs.
+
+```
+wants
+├── _relations     alias -> table to index; the partitions of a scan count as their partitioned parent
+├── _conditions    filters, index, recheck and join conditions of every node -> terms and arms
+├── _orders        sort and group keys, MIN/MAX, DISTINCT, and the order that an index scan gives today
+└── _outputs       the columns that anything above the scan mentions
+```
+
+A plan is read rather than the SQL text: views, row-level security, casts and equivalences are already worked in.  All
+parameter sets' plans are read, since one shows as a join condition what another shows as a filter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from premortem import sqltext
+from premortem.advisor.conditions import arms, operand, terms
+from premortem.advisor.selectivity import share_of
+from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
+from premortem.model import Node, Plan, Planned, Profile, RelationKind, RelationName, Table
+
+_NO_SCAN = frozenset({"ModifyTable", "Foreign Scan", "Bitmap Index Scan"})
+_ORDERED_SCANS = frozenset({"Index Scan", "Index Only Scan"})
+_MENTION = re.compile(r'(?<![\w"$.])("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)\.("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*|\*)')
+_EXTREME = re.compile(r"^\(?(?:PARTIAL )?(min|max)\((.*)\)\)?$", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What was found of one relation so far."""
+
+    table: Table
+    alias: str
+    terms: dict[tuple[object, str], Term] = field(default_factory=dict)
+    arms: list[tuple[tuple[Term, ...], ...]] = field(default_factory=list)
+    orders: list[tuple[OrderKey, ...]] = field(default_factory=list)
+    distances: list[Operand] = field(default_factory=list)
+    mentioned: set[str] = field(default_factory=set)
+    whole_rows: bool = False
+    weight: float = 0.0
+
+
+def wants(planned: Iterable[Planned], profile: Profile) -> tuple[Want, ...]:
+    """Return what the plans ask of each relation, the most expensive scans first."""
+    drafts: dict[tuple[str, RelationName], _Draft] = {}
+    in_order = sorted(planned, key=lambda p: not p.parameters.is_generic)
+    has_generic = any(p.parameters.is_generic for p in in_order)
+    for one in in_order:
+        literal = one.parameters.is_generic or one.parameters.name == "literal" or not has_generic
+        _read(one.plan, profile, drafts, literal=literal)
+    found = (_finished(draft) for draft in drafts.values())
+    return tuple(sorted(found, key=lambda w: -w.weight))
+
+
+def _finished(draft: _Draft) -> Want:
+    found = [replace(t, share=share_of(t, draft.table)) for t in draft.terms.values()]
+    return Want(
+        table=draft.table, alias=draft.alias, terms=tuple(found), arms=tuple(dict.fromkeys(draft.arms)),
+        orders=tuple(dict.fromkeys(o for o in draft.orders if o)), distances=tuple(dict.fromkeys(draft.distances)),
+        outputs=None if draft.whole_rows else frozenset(draft.mentioned), weight=draft.weight,
+    )  # fmt: skip
+
+
+def _read(
+    plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft], *, literal: bool
+) -> None:
+    relations = _relations(plan, profile, drafts)
+    for node in plan.walk():
+        _conditions(node, relations, literal=literal)
+        _orders(node, relations, profile)
+    _outputs(plan, relations)
+
+
+# relations -------------------------------------------------------------------------------------------------------------
+
+
+def _relations(
+    plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft]
+) -> Mapping[str, _Draft]:
+    """Return the draft that each alias of the plan stands for."""
+    found: dict[str, _Draft] = {}
+    modified = {n.relation for n in plan.walk() if n.kind == "ModifyTable" and n.operation in ("Update", "Delete", "Merge")}
+    for node, loops in _with_loops(plan.root, 1.0):
+        if node.relation is None or node.alias is None or node.kind in _NO_SCAN:
+            continue
+        table = _root(node.relation, profile)
+        if table is None:
+            continue
+        stem = _stem(node, table)
+        draft = drafts.setdefault((stem, table.relation), _Draft(table, stem))
+        draft.weight = max(draft.weight, min(1.0, node.total_cost * loops / max(plan.total_cost, 0.01)))
+        draft.whole_rows |= node.relation in modified
+        found[node.alias] = found[stem] = draft
+    return found
+
+
+def _with_loops(node: Node, loops: float) -> Iterator[tuple[Node, float]]:
+    """Yield the nodes with how often each runs."""
+    yield node, loops
+    for child in node.children:
+        yield from _with_loops(child, loops * _repeats(node, child))
+
+
+def _repeats(node: Node, child: Node) -> float:
+    if child.parent_relationship == "SubPlan":
+        return max([1.0, *(n.rows for n in node.inputs)]) if "hashed" not in (node.filter or "") else 1.0
+    if node.kind == "Nested Loop" and child.parent_relationship == "Inner" and child.kind not in ("Materialize", "Memoize"):
+        outer = next((n for n in node.inputs if n is not child), None)
+        return max(1.0, outer.rows if outer else 1.0)
+    return 1.0
+
+
+def _root(relation: RelationName, profile: Profile) -> Table | None:
+    """Return the table to index: the topmost partitioned parent, or the relation itself."""
+    table = profile.find_table(relation.name, relation.schema or None)
+    while table is not None and table.parents:
+        parent = profile.table(table.parents[0])
+        if parent is None or parent.kind is not RelationKind.PARTITIONED_TABLE:
+            break
+        table = parent
+    if table is None or table.kind in (RelationKind.VIEW, RelationKind.FOREIGN_TABLE):
+        return None
+    return _with_partitions(table, profile)
+
+
+def _with_partitions(table: Table, profile: Profile) -> Table:
+    """Return a partitioned parent with the sizes of its partitions: it has no rows of its own."""
+    if table.kind is not RelationKind.PARTITIONED_TABLE:
+        return table
+    leaves = list(_leaves(table, profile))
+    pages = sum(t.pages for t in leaves)
+    return replace(
+        table, pages=pages, relation_pages=pages, tuples=sum(t.rows for t in leaves),
+        all_visible=sum(t.all_visible for t in leaves),
+    )  # fmt: skip
+
+
+def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
+    for child in profile.tables:
+        if table.relation in child.parents:
+            if child.kind is RelationKind.PARTITIONED_TABLE:
+                yield from _leaves(child, profile)
+            else:
+                yield child
+
+
+def leaves(table: Table, profile: Profile) -> tuple[Table, ...]:
+    """Return the partitions that hold rows, through all levels."""
+    return tuple(_leaves(table, profile))
+
+
+def _stem(node: Node, table: Table) -> str:
+    """Return the alias that the query used: PostgreSQL numbers the aliases of partitions."""
+    alias = node.alias or ""
+    is_partition = node.relation != table.relation
+    return re.sub(r"_\d+$", "", alias) if is_partition else alias
+
+
+# conditions ------------------------------------------------------------------------------------------------------------
+
+
+def _conditions(node: Node, relations: Mapping[str, _Draft], *, literal: bool) -> None:
+    texts = [node.filter, node.join_filter, node.hash_condition, node.merge_condition]
+    if node.kind != "Bitmap Index Scan":  # under an OR it is one arm only; the heap scan's recheck says all
+        texts += [node.index_condition, node.recheck_condition]
+    for text in texts:
+        if text:
+            _condition(sqltext.condition(text), relations, literal=literal)
+    if node.order_by:
+        _distance(node, relations)
+
+
+def _condition(condition: sqltext.Condition, relations: Mapping[str, _Draft], *, literal: bool) -> None:
+    for alias in _aliases(condition):
+        draft = relations.get(alias)
+        if draft is None:
+            continue
+        for term in terms(condition, alias, draft.table):
+            _keep(draft, _settled(term, relations, literal=literal))
+        draft.arms.extend(
+            tuple(tuple(_settled(t, relations, literal=literal) for t in arm) for arm in found)
+            for found in arms(condition, alias, draft.table)
+        )
+
+
+def _settled(term: Term, relations: Mapping[str, _Draft], *, literal: bool) -> Term:
+    """Return the term with its partner's own alias, and constant only where the query's text has the value."""
+    known = relations.get(term.partner or "")
+    partner = known.alias if known is not None else term.partner
+    return replace(term, partner=partner, constant=term.constant and literal)
+
+
+def _keep(draft: _Draft, term: Term) -> None:
+    """Add a condition; one that is known from the text as a constant is not repeated with a parameter's value."""
+    if term.partner == draft.alias:
+        return
+    what = (term.operand, term.use, term.operator, term.partner, term.row)
+    if not term.constant and any(key[0] == what and key[1] for key in draft.terms):
+        return
+    draft.terms.setdefault((what, term.text if term.constant else ""), term)
+
+
+def _aliases(condition: sqltext.Condition) -> tuple[str, ...]:
+    names = (c.alias for cmp in sqltext.comparisons(condition) for o in cmp.operands for c in o.columns)
+    return tuple(dict.fromkeys(n for n in names if n is not None))
+
+
+def _distance(node: Node, relations: Mapping[str, _Draft]) -> None:
+    for draft, found in _distances((node.order_by or "",), relations):
+        draft.distances.append(found)
+
+
+def _distances(keys: Iterable[str], relations: Mapping[str, _Draft]) -> Iterator[tuple[_Draft, Operand]]:
+    for key in keys:
+        for side in _sides(key):
+            condition = sqltext.condition(f"{side} IS NULL")
+            for comparison in sqltext.comparisons(condition):
+                draft = relations.get(comparison.left.alias or "")
+                if draft is not None:
+                    yield draft, operand(comparison.left, draft.table)
+
+
+def _sides(key: str) -> tuple[str, ...]:
+    body = re.sub(r" (ASC|DESC|NULLS (FIRST|LAST))", "", key)
+    left, found, right = body.strip().removeprefix("(").removesuffix(")").partition(" <-> ")
+    return (left, right) if found else ()
+
+
+# orders ----------------------------------------------------------------------------------------------------------------
+
+
+def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:
+    for keys in (node.sort_key, node.group_key):
+        _order(keys, relations)
+    if node.kind == "Aggregate" and not node.group_key:
+        for text in node.output:
+            extreme = _EXTREME.match(text)
+            if extreme:
+                _order((extreme.group(2),), relations)
+    draft = relations.get(node.alias or "")
+    if node.kind in _ORDERED_SCANS and draft is not None:
+        _given_order(node, draft, profile)
+    for about, found in _distances(node.sort_key[:1], relations):
+        about.distances.append(found)
+
+
+def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
+    """Add the leading keys that one relation could give sorted."""
+    parsed = [sqltext.sort_key(key) for key in keys]
+    if not parsed:
+        return
+    draft = relations.get(_alias_of(parsed[0]) or "")
+    if draft is None:
+        return
+    found: list[OrderKey] = []
+    for key in parsed:
+        if key.operand is None or relations.get(_alias_of(key) or "") is not draft:
+            break
+        side = operand(key.operand, draft.table)
+        found.append(OrderKey(operand=side, descending=key.descending, nulls_first=key.nulls_first))
+    draft.orders.append(tuple(found))
+
+
+def _alias_of(key: sqltext.SortKey) -> str | None:
+    return key.operand.alias if key.operand is not None else None
+
+
+def _given_order(node: Node, draft: _Draft, profile: Profile) -> None:
+    """Add the order that today's index scan gives: the query may rely on it, and no Sort shows it."""
+    table = profile.find_table(node.relation.name, node.relation.schema or None) if node.relation else None
+    index = next((i for i in table.indexes if i.name == node.index), None) if table else None
+    if index is None or index.method != "btree" or any(k.column is None for k in index.keys):
+        return
+    backward = node.scan_direction == "Backward"
+    keys = tuple(
+        OrderKey(
+            operand=Operand(column=k.column, columns=(k.column or "",)),
+            descending=k.descending != backward, nulls_first=k.nulls_first != backward,
+        )
+        for k in index.keys
+    )  # fmt: skip
+    pinned = {t.operand for t in draft.terms.values() if t.use in PINS}
+    wanted = tuple(k for k in keys if k.operand not in pinned)
+    if wanted and (node.filter or not node.index_condition):
+        draft.orders.append(wanted[:1])
+        draft.orders.append(wanted)
+
+
+# outputs ---------------------------------------------------------------------------------------------------------------
+
+
+def _outputs(plan: Plan, relations: Mapping[str, _Draft]) -> None:
+    """Collect the columns that are needed: what scans fetch only because they fetch whole rows does not count."""
+    for node in plan.walk():
+        draft = relations.get(node.alias or "") if node.relation is not None else None
+        exact = draft is None or node is plan.root or len(node.output) < len(draft.table.columns)
+        texts = [*(node.output if exact else ()), *node.sort_key, *node.group_key, *_condition_texts(node)]
+        if node.kind in ("LockRows", "ModifyTable"):
+            _whole_rows(relations)
+        for text in texts:
+            _mentions(text, relations)
+
+
+def _condition_texts(node: Node) -> Iterator[str]:
+    found = (node.filter, node.join_filter, node.hash_condition, node.merge_condition, node.index_condition)
+    return (text for text in found if text)
+
+
+def _whole_rows(relations: Mapping[str, _Draft]) -> None:
+    for draft in relations.values():
+        draft.whole_rows = True
+
+
+def _mentions(text: str, relations: Mapping[str, _Draft]) -> None:
+    for alias, column in _MENTION.findall(text):
+        draft = relations.get(_unquoted(alias))
+        if draft is None:
+            continue
+        if column == "*" or draft.table.column(_unquoted(column)) is None:
+            draft.whole_rows = True
+        else:
+            draft.mentioned.add(_unquoted(column))
+
+
+def _unquoted(identifier: str) -> str:
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
+
+
+def constant_of(plan: Plan, profile: Profile) -> tuple[tuple[Term, Table], ...]:
+    """Return the equality conditions of one parameter set's plan, with that set's values and their tables."""
+    drafts: dict[tuple[str, RelationName], _Draft] = {}
+    _read(plan, profile, drafts, literal=True)
+    return tuple((t, d.table) for d in drafts.values() for t in d.terms.values() if t.use is Use.EQUAL)

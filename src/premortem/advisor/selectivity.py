@@ -1,0 +1,78 @@
+"""How much of a table a condition keeps, as far as the column statistics tell."""
+
+from __future__ import annotations
+
+from premortem import sqltext
+from premortem.advisor.columns import distinct, key_statistics
+from premortem.advisor.conditions import terms
+from premortem.advisor.wants import Term, Use
+from premortem.model import ColumnStatistics, Table
+
+_RANGE_SHARE = 1 / 3  # DEFAULT_INEQ_SEL
+_MATCH_SHARE = 0.005  # DEFAULT_MATCH_SEL
+
+
+def share_of_predicate(predicate: str, table: Table) -> float:
+    """Return the share of the table's rows that an index predicate keeps."""
+    share = 1.0
+    for term in terms(sqltext.condition(predicate), table.name, table):
+        share *= share_of(term, table)
+    return max(share, 1e-9)
+
+
+def share_of(term: Term, table: Table) -> float:
+    """Return the share of the rows that one condition keeps, as the planner would guess it."""
+    column = table.column(term.operand.column) if term.operand.column else None
+    statistics = column.own_statistics if column else None
+    if statistics is None:
+        return _blind(term, table)
+    return min(1.0, _known(term, table, statistics))
+
+
+def _blind(term: Term, table: Table) -> float:
+    if term.use in (Use.EQUAL, Use.JOIN):
+        return 1.0 / key_statistics(term.operand.key, table).distinct
+    return {Use.RANGE: _RANGE_SHARE, Use.NULL: 0.005, Use.TRUE: 0.5, Use.FALSE: 0.5}.get(term.use, 0.1)
+
+
+def _known(term: Term, table: Table, statistics: ColumnStatistics) -> float:
+    nulls = statistics.null_fraction
+    match term.use:
+        case Use.NULL:
+            return nulls
+        case Use.NOT_NULL:
+            return 1.0 - nulls
+        case Use.TRUE:
+            return _of_value("t", table, statistics)
+        case Use.FALSE:
+            return _of_value("f", table, statistics)
+        case Use.EQUAL | Use.JOIN:
+            return _of_value(term.value, table, statistics)
+        case Use.SOME:
+            return sum(_of_value(v, table, statistics) for v in term.values or (None,))
+        case Use.UNEQUAL if term.values:
+            return max(1.0 - nulls - sum(_of_value(v, table, statistics) for v in term.values), 0.0)
+        case Use.UNEQUAL:
+            return max(1.0 - nulls - _of_value(term.value, table, statistics), 0.0)
+        case Use.RANGE:
+            return _RANGE_SHARE * (1.0 - nulls)
+    return _MATCH_SHARE
+
+
+def _of_value(value: str | None, table: Table, statistics: ColumnStatistics) -> float:
+    """Return the share of rows with that value; an unknown one gets an average share of what is not common."""
+    common = statistics.most_common_values or ()
+    frequencies = statistics.most_common_frequencies or ()
+    kinds = distinct(statistics, table.rows)
+    if value is not None and value in common:
+        return frequencies[common.index(value)]
+    if value is None:
+        return (1.0 - statistics.null_fraction) / kinds
+    rest = max(0.0, 1.0 - statistics.null_fraction - sum(frequencies))
+    return rest / max(1.0, kinds - len(frequencies))
+
+
+def is_closed(statistics: ColumnStatistics) -> bool:
+    """Whether the most common values are all the values there are."""
+    known = sum(statistics.most_common_frequencies or ()) + statistics.null_fraction
+    return bool(statistics.most_common_values) and known >= 0.999
