@@ -1,6 +1,7 @@
-"""A case: one public incident (or one query that is fine), rebuilt with its own names, so that a proposal can be executed.
+"""A case: one public incident, or one query that is fine, rebuilt with its own names so that a proposal can be executed.
 
-The tool under test is shown the database's profile and `query`, and nothing else. `parameters` and `reference_index` belong to the judge.
+The tool under test is shown the database's profile and `query`, and nothing else.
+`parameters` and `reference_index` belong to the judge.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _check(case: Case) -> None:
         raise CaseError(f"{case.name}: an incident has a reference_index, a quiet case has none")
     for name, values in case.parameters.items():
         if len(values) != len(placeholders):
-            raise CaseError(f"{case.name}: parameters.{name} has {len(values)} values for {len(placeholders)} placeholders")
+            raise CaseError(f"{case.name}: parameters.{name} has {len(values)} values, not {len(placeholders)}")
 
 
 def read_all(only: tuple[str, ...] = ()) -> tuple[Case, ...]:

@@ -16,7 +16,8 @@ select c.oid::pg_catalog.regclass::text, pg_catalog.quote_ident(a.attname)
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-join pg_catalog.pg_opclass as o on o.opcintype = a.atttypid or (a.atttypid = 'varchar'::regtype and o.opcintype = 'text'::regtype)
+join pg_catalog.pg_opclass as o
+  on o.opcintype = case a.atttypid when 'varchar'::regtype then 'text'::regtype::oid else a.atttypid end
 join pg_catalog.pg_am as m on m.oid = o.opcmethod and m.amname = 'btree'
 where n.nspname = 'public' and c.relkind in ('r', 'm', 'p') and not c.relispartition and o.opcdefault
 order by c.oid, a.attnum

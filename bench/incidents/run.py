@@ -194,7 +194,7 @@ def main() -> int:
         for row in pool.map(lambda case: _stepped(step, cluster, case), cases):
             print(score.line(row), flush=True)
             rows.append(row)
-    print(score.totals(rows))
+    print(score.totals(rows, score.VALIDATED if options.validate else score.JUDGED))
     full = not (options.only or options.kind or options.validate)
     target = options.score or (Path(__file__).parent / "SCORE.md" if full else None)
     if target:

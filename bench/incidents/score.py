@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from case import Case
+from judge import Verdict
 from measure import Readings
 
 
@@ -29,13 +30,13 @@ class Row:
 
 
 def row(
-    case: Case, verdict: object, *, before: Readings, reference: Readings, after: Readings, indexes: Sequence[str],
+    case: Case, verdict: Verdict, *, before: Readings, reference: Readings, after: Readings, indexes: Sequence[str],
     added_bytes: int,
 ) -> Row:
     """A row for the parameter set in which the reference index saves most."""
     worst = max(before, key=lambda name: before[name].buffers - reference[name].buffers)
     return Row(
-        name=case.name, kind=case.kind, source=case.source, good=verdict.good, says=verdict.says,  # type: ignore[attr-defined]
+        name=case.name, kind=case.kind, source=case.source, good=verdict.good, says=verdict.says,
         worst=worst, before=before[worst].buffers, reference=reference[worst].buffers, after=after[worst].buffers,
         milliseconds=before[worst].milliseconds, after_milliseconds=after[worst].milliseconds, indexes=tuple(indexes),
         added_bytes=added_bytes,
@@ -51,14 +52,15 @@ def line(one: Row) -> str:
             f"{one.added_bytes / 1e6:>6.1f} MB  {one.says}" + (f"\n         {index}" if index else ""))
 
 
-def totals(rows: Iterable[Row]) -> str:
+JUDGED = {"incident": "incidents caught", "quiet": "quiet queries left alone"}
+VALIDATED = {"incident": "incidents are sound", "quiet": "quiet queries are sound"}
+
+
+def totals(rows: Sequence[Row], words: Mapping[str, str] = JUDGED) -> str:
     """How many incidents were caught and how many quiet queries were left alone."""
-    rows = list(rows)
-    parts = []
-    for kind, word in (("incident", "incidents caught"), ("quiet", "quiet queries left alone")):
-        of_kind = [one for one in rows if one.kind == kind]
-        parts.append(f"{sum(one.good for one in of_kind)} of {len(of_kind)} {word}")
-    return ", ".join(parts)
+    kinds = {kind: [one for one in rows if one.kind == kind] for kind in words}
+    return ", ".join(f"{sum(one.good for one in kinds[kind])} of {len(kinds[kind])} {word}"
+                     for kind, word in words.items())
 
 
 def page(rows: Sequence[Row], major: int) -> str:

