@@ -17,6 +17,8 @@ from premortem.plans.json_form import parse_json
 from premortem.plans.lines import PlanLine, label, lines
 from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
+from premortem.plans.sniff import parse
+from premortem.plans.text_form import parse_text
 from premortem.plans.worst import keeps, stops_at_first_match, worst_cost
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "kind",
     "label",
     "lines",
+    "parse",
     "parse_json",
+    "parse_text",
     "rows_read",
     "shape",
     "stops_at_first_match",

@@ -26,7 +26,7 @@ def node(properties: Mapping[str, Json], path: tuple[int, ...] = ()) -> Node:
         relation=_relation(kind, properties),
         alias=text(properties, "Alias"),
         index=text(properties, "Index Name"),
-        scan_direction=text(properties, "Scan Direction"),
+        scan_direction=_direction(properties),
         index_condition=text(properties, "Index Cond"),
         recheck_condition=text(properties, "Recheck Cond"),
         order_by=text(properties, "Order By"),
@@ -107,6 +107,12 @@ def _relation(kind: str, properties: Mapping[str, Json]) -> RelationName | None:
     if name is None or kind in _NAMELESS:
         return None
     return RelationName(schema=text(properties, "Schema") or "", name=name)
+
+
+def _direction(properties: Mapping[str, Json]) -> str | None:
+    """Return the direction; `NoMovement`, as 15 and older say of an index without order, reads on like `Forward`."""
+    found = text(properties, "Scan Direction")
+    return "Forward" if found == "NoMovement" else found
 
 
 def _grouping_sets(properties: Mapping[str, Json]) -> tuple[str, ...]:
