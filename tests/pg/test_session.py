@@ -207,9 +207,14 @@ def test_bytes_of_no_encoding(server: pg.Server) -> None:
         db.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
     try:
         with pg.session(server, purpose="test", database="ascii") as db:
-            assert db.value("SELECT 'caf\\303\\251 \\377'::pg_catalog.text") is not None
             assert db.value(r"SELECT E'caf\303\251 \377'::pg_catalog.text") == "café \\xff"
             assert db.value(r"SELECT ARRAY[E'\377']::pg_catalog.text[]") == ["\\xff"]
+            assert db.value("SELECT %(a)s::pg_catalog.text", a="é") == "é"
+        with pg.writer(server, purpose="test", database="ascii") as db:
+            db.execute(f"CREATE TABLE {db.quoted('Tä')} AS SELECT {db.literal('ö')}::text AS a")
+            assert db.values(pg.SQL("SELECT a FROM {}").format(pg.Identifier("Tä"))) == ("ö",)
+            assert db.copy_in('COPY "Tä" FROM STDIN', [("ü",)]) == 1
+            assert db.values('SELECT a FROM "Tä" ORDER BY a') == ("ö", "ü")
     finally:
         with pg.writer(server, purpose="test") as db:
             db.execute("DROP DATABASE ascii")

@@ -135,11 +135,11 @@ class Session:
 
     def quoted(self, *names: str) -> str:
         """A name, qualified if there are several, as an SQL identifier."""
-        return composing.Identifier(*names).as_string(self._connection)
+        return composing.Identifier(*names).as_string()
 
     def literal(self, value: object) -> str:
         """A value as an SQL literal."""
-        return composing.Literal(value).as_string(self._connection)
+        return composing.Literal(value).as_string()
 
     @contextlib.contextmanager
     def _nested(self, *, force_rollback: bool) -> Iterator[None]:
@@ -175,7 +175,7 @@ class Session:
         if isinstance(sql, NamedSQL):
             sql = sql.pick(self.server_version)
         if isinstance(sql, composing.Composable):
-            sql = sql.as_string(self._connection)
+            sql = sql.as_string()
         return (self._tag + sql).encode()
 
 
@@ -194,7 +194,7 @@ def session(
         settings = {
             "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
             "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout * 10, timedelta(minutes=10))),
-            "search_path": search_path, **READABLE,
+            "search_path": search_path, "client_encoding": _encoding(connection), **READABLE,
         }
         _set_locally(connection, settings, tag, place)
         yield Session(connection, place, tag=tag, returns=True)
@@ -212,8 +212,12 @@ def writer(
         connection.autocommit = True
         with speaking(place):
             _refuse_poolers(connection, place)
-            for name, value in (("statement_timeout", statement_timeout), ("lock_timeout", lock_timeout)):
-                connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, _milliseconds(value)))
+            settings = {
+                "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
+                "client_encoding": _encoding(connection),
+            }
+            for item in settings.items():
+                connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", item)
         yield Session(connection, place)
 
 
@@ -231,7 +235,6 @@ def _connected(
     connection = _connect(parameters, place, purpose, connect_timeout)
     try:
         refuse_versions(connection.info.server_version, place)
-        _read_any_bytes(connection)
         yield connection
         if not connection.closed:
             with speaking(place):
@@ -322,10 +325,13 @@ class _AnyBytes(TextLoader):
         return bytes(data).decode("utf-8", "backslashreplace")
 
 
-def _read_any_bytes(connection: psycopg.Connection[Any]) -> None:
-    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-        for name in ("text", "varchar", "bpchar", "name"):
-            connection.adapters.register_loader(name, _AnyBytes)
+def _encoding(connection: psycopg.Connection[Any]) -> str:
+    """The client encoding to ask for: UTF8, unless the server could not convert to it and would refuse to answer."""
+    if connection.info.parameter_status("server_encoding") != "SQL_ASCII":
+        return "UTF8"
+    for name in ("text", "varchar", "bpchar", "name"):
+        connection.adapters.register_loader(name, _AnyBytes)
+    return "SQL_ASCII"
 
 
 def _milliseconds(duration: timedelta) -> str:
