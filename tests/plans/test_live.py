@@ -37,7 +37,8 @@ def db(database: str) -> Iterator[pg.Session]:
 def bare(node: Node, *, verbose: bool, measured: bool = False) -> Node:
     """The node without what the text form cannot say, and without what differs between two runs of a statement."""
     if measured and node.actual is not None:
-        node = replace(node, startup_cost=0, total_cost=0, actual=replace(
+        # a rolled-back change leaves its pages behind, so the second run's estimates are others
+        node = replace(node, startup_cost=0, total_cost=0, rows=0, actual=replace(
             node.actual, startup_ms=None, total_ms=None, shared_hit_blocks=None, shared_read_blocks=None,
             temp_read_blocks=None, temp_written_blocks=None,
         ))
@@ -76,7 +77,8 @@ def test_both_forms_are_one_measured_plan(db: pg.Session, options: str) -> None:
         as_json, as_text, printed = both(db, statement, options)
         plain = [bare(plan.root, verbose=verbose, measured=True) for plan in (as_json, as_text)]
         assert plain[0] == plain[1], printed
-        assert [(t.constraint, t.calls) for t in as_text.triggers] == [(t.constraint, t.calls) for t in as_json.triggers]
+        fired = [[(t.constraint, t.calls) for t in plan.triggers] for plan in (as_json, as_text)]
+        assert fired[0] == fired[1]
 
 
 def test_blocks_are_read_from_the_text_form(db: pg.Session) -> None:
