@@ -132,9 +132,7 @@ FINDING = Finding(
         Evidence.plan("rows kept", 12.0, "rows"),
         Evidence.plan("parameter sets that show it", "hot, rare"),
     ),
-    remedy=Remedy(
-        sql=ADVICE.sql, undo=ADVICE.undo, proof=Proof.LIKELY, before_cost=43_210.0, after_cost=8.57
-    ),
+    remedy=Remedy(sql=ADVICE.sql, undo=ADVICE.undo, proof=Proof.LIKELY, before_cost=43_210.0, after_cost=8.57),
 )
 
 
