@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from premortem import pg
-from premortem.catalog import chunks, pages, relations, server, statistics, workload
+from premortem.catalog import chunks, objects, pages, relations, server, statistics, workload
 from premortem.catalog.rows import (
     ActivityRow,
     ColumnRow,
@@ -32,11 +32,12 @@ from premortem.catalog.rows import (
     ParentRow,
     PolicyRow,
     RelationRow,
+    RuleRow,
     ServerRow,
     SizeRow,
     TriggerRow,
 )
-from premortem.model import ExtendedStatistics, Gap, Profile, Table, Values
+from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
 Progress = Callable[[str], None]
@@ -51,14 +52,16 @@ def pull(session: pg.Session, *, values: Values, progress: Progress | None = Non
     settings = server.settings(session)
     role_settings = server.role_settings(session)
     found = _tables(session, facts, tell)
+    tell("types and functions")
+    made, object_gaps = objects.read(session)
     tell("workload")
     seen, workload_gaps = workload.read(session, facts.taken_at)
     return Profile(
         taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
-        tables=found.tables, settings=settings, role_settings=role_settings,
+        objects=(*made, *found.rules), tables=found.tables, settings=settings, role_settings=role_settings,
         tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,
         connections=server.connections(session),
-        gaps=(*server.own_settings_gap(facts, role_settings), *found.gaps, *workload_gaps),
+        gaps=(*server.own_settings_gap(facts, role_settings), *found.gaps, *object_gaps, *workload_gaps),
     )  # fmt: skip
 
 
@@ -69,6 +72,7 @@ def _quiet(what: str) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tables:
     tables: tuple[Table, ...]
+    rules: tuple[SchemaObject, ...]
     gaps: tuple[Gap, ...]
 
 
@@ -83,6 +87,7 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
         for name in ("defaults", "partition bounds", "predicates", "views")
     )
     policies = chunks.read(db, QUERIES["policies"], PolicyRow, oids)
+    rules = chunks.read(db, QUERIES["rules"], RuleRow, oids)
     tell("sizes")
     stored = [r.oid for r in rows if relations.KINDS[r.kind].has_storage] + [i.oid for i in indexes if i.kind == "i"]
     sizes = chunks.read(db, QUERIES["sizes"], SizeRow, stored)
@@ -109,18 +114,19 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
         levels=_levels(indexes, sizes.rows, metapages.levels), gin=metapages.gin, window=window,
         version_num=facts.version_num,
     )  # fmt: skip
-    names = {row.oid: f"{row.schema}.{row.name}" for row in rows} | {row.oid: row.name for row in indexes}
+    relation_names = {row.oid: RelationName(schema=row.schema, name=row.name) for row in rows}
+    names = {oid: name.short for oid, name in relation_names.items()} | {row.oid: row.name for row in indexes}
     tables = relations.tables(read)
     gaps = (
         *_locked_gap("sizes", sizes.missing, names, "Their sizes are those of the last VACUUM or ANALYZE."),
-        *_locked_gap("definitions", _missing(defaults, bounds, predicates, views, policies), names,
+        *_locked_gap("definitions", _missing(defaults, bounds, predicates, views, policies, rules), names,
                      "Their defaults, bounds, predicates, policies or view queries are missing from the twin."),
         *statistics_gaps(tables, facts.role, everything=known.everything),
         *_extended_gap(known, tables),
         *_extension_gap(db.rows(QUERIES["extension relations"], ExtensionRelationRow)),
         *metapages.gaps,
     )  # fmt: skip
-    return _Tables(tables=tables, gaps=gaps)
+    return _Tables(tables=tables, rules=objects.rules(rules.rows, relation_names), gaps=gaps)
 
 
 def _named_tablespace(facts: ServerRow) -> str | None:
@@ -159,7 +165,7 @@ def _window(facts: ServerRow) -> timedelta | None:
     return None if since is None else facts.taken_at - since
 
 
-def _missing(*parts: chunks.Chunked[ExpressionRow] | chunks.Chunked[PolicyRow]) -> frozenset[int]:
+def _missing(*parts: chunks.Chunked[ExpressionRow] | chunks.Chunked[PolicyRow] | chunks.Chunked[RuleRow]) -> frozenset[int]:
     return frozenset().union(*(part.missing for part in parts))
 
 
