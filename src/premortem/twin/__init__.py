@@ -1,0 +1,25 @@
+"""Production's plans without production's rows.
+
+A twin is a PostgreSQL server of our own with production's schema, statistics and sizes and no rows: its relation files
+are sparse, its B-trees have production's height, its catalog says what ANALYZE said in production.  The planner cannot
+tell the difference, so EXPLAIN gives production's plans and costs.  `docs/explanation/twin.md` says how, and where the
+limits are.
+
+```
+open(profile)                 find a server of production's major, build or take from the cache, start
+├── build.build               the cluster, once per profile and migrations
+└── Twin.explain              PREPARE, EXPLAIN EXECUTE with values, or the generic plan
+    └── Twin.replanner        the same with indexes that production does not have, or without some that it has
+```
+
+Words: a *standing* profile is the one that a twin stands for, production's plus the change's migrations.
+The room refuses to answer where the planner's pages and rows are not the injected ones.
+"""
+
+from premortem.twin.build import Assumption
+from premortem.twin.migrations import Migration
+from premortem.twin.migrations import read as read_migrations
+from premortem.twin.opening import open
+from premortem.twin.twin import GENERIC, Replan, Twin
+
+__all__ = ["GENERIC", "Assumption", "Migration", "Replan", "Twin", "open", "read_migrations"]

@@ -1,0 +1,384 @@
+"""Builds a twin in a fresh cluster: schema, migrations, statistics, sizes, settings, and the check that it is true.
+
+```
+build
+├── create_schema      phase by phase, in production's OID order, while every file is empty
+├── migrate            the change's own statements
+├── statistics.inject  pg_statistic, as ANALYZE left it in production
+├── extended.inject    CREATE STATISTICS' data
+├── stage_sizes        pg_class
+├── write_files        sparse files, B-trees of production's height (then a restart: buffers must not know better)
+└── verify             the planner sees what was injected, or TwinError
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from premortem import catalog, pg
+from premortem.advisor import index_size
+from premortem.errors import ConnectionRefused, PremortemError, ServerError, StatementError, TwinError
+from premortem.model import (
+    Gap,
+    Index,
+    IndexCandidate,
+    IndexKey,
+    Profile,
+    RelationKind,
+    RelationName,
+    RoleSetting,
+    Table,
+    literal,
+    quoted,
+)
+from premortem.twin import ddl, extended, files, standins, statistics
+from premortem.twin.migrations import Migration, migrate
+from premortem.twin.statistics import Located, Size
+
+Progress = Callable[[str], None]
+
+#: Left as the twin's own whatever production says: they do not change a plan, and could keep the twin from answering.
+_NOT_COPIED = frozenset({"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout"})
+
+#: A new table for which nobody said anything is taken to grow to this many rows.
+ASSUMED_ROWS = 1_000_000
+_PAGE = 8192
+_PAGE_HEADER = 24
+_TUPLE_HEADER = 24 + 4
+_WIDTH_UNKNOWN = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """What the user says of a table that production has no statistics of."""
+
+    rows: float
+
+
+def server_settings() -> dict[str, str | int | bool]:
+    """Return the settings that a twin's server needs to hold still."""
+    return {
+        "autovacuum": "off",
+        "allow_system_table_mods": "on",
+        "jit": "off",
+        "max_locks_per_transaction": 256,
+        "shared_buffers": "32MB",
+        "max_connections": 20,
+        "max_wal_senders": 0,
+        "wal_level": "minimal",
+        "track_counts": "off",
+    }
+
+
+def build(
+    server: pg.Server,
+    database: str,
+    profile: Profile,
+    *,
+    migrations: Sequence[Migration] = (),
+    assumptions: Mapping[str, Assumption] | None = None,
+    progress: Progress = lambda _: None,
+) -> Profile:
+    """Fill an empty database and return the profile of what the twin stands for: production's plus the change's.
+
+    Raises TwinError where the twin would not give production's numbers, StatementError where a migration fails.
+    """
+    with pg.writer(server, purpose="twin", database=database) as db:
+        progress("creating the schema")
+        gaps = [*create_schema(db, profile)]
+        located = statistics.locate(db)
+        gaps += migrate(db, migrations)
+        progress("writing the statistics")
+        gaps += statistics.inject(db, profile, located)
+        gaps += extended.inject(db, profile)
+        standing = _standing(db, server, database, profile, changed=bool(migrations))
+        standing, assumed = assume(standing, profile, assumptions or {})
+        gaps += assumed
+        progress("writing the sizes")
+        after = statistics.locate(db)
+        sizes = tuple(_sizes(standing, after, profile, located))
+        statistics.stage_sizes(db, sizes)
+        db.execute("CHECKPOINT")
+        write_files(server, statistics.relation_files(db), sizes)
+        gaps += _apply_settings(db, database, profile)
+        differing = statistics.differing_sizes(db)
+    server.restart()
+    if differing:
+        raise TwinError(
+            f"the twin does not have production's sizes: {'; '.join(differing[:3])}"
+            + (f" and {len(differing) - 3} more" if len(differing) > 3 else ""),
+            hint="pull the profile again; if that does not help, this is a bug in premortem",
+        )
+    return replace(standing, gaps=(*profile.gaps, *gaps))
+
+
+def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
+    """Create everything that the profile describes; what cannot be created becomes a gap."""
+    gaps: list[Gap] = []
+    for role in ddl.policy_roles(profile):
+        _try(db, ddl.Statement(subject=f"role {role}", sql=f"CREATE ROLE {quoted(role)} NOLOGIN"))
+    db.execute("SET check_function_bodies = off")
+    db.execute("SET search_path = ''")
+    gaps += _create_tablespaces(db, profile)
+    first, second, *rest = ddl.phases(profile)
+    gaps += _run(db, first)
+    missing = _run(db, second)
+    if missing:
+        profile, made = standins.substitute(db, profile)
+        rest = list(ddl.phases(profile)[2:])
+        gaps += [*missing, *made]
+    for phase in rest:
+        gaps += _run(db, phase)
+    db.execute("RESET search_path")
+    return tuple(gaps)
+
+
+def _run(db: pg.Session, phase: Iterable[ddl.Statement]) -> list[Gap]:
+    """Run the statements in passes until a pass brings nothing new."""
+    pending = list(phase)
+    while pending:
+        failed = [(s, error) for s in pending if (error := _try(db, s)) is not None]
+        if len(failed) == len(pending):
+            return [_not_created(s, error) for s, error in failed]
+        pending = [s for s, _ in failed]
+    return []
+
+
+def _try(db: pg.Session, statement: ddl.Statement) -> PremortemError | None:
+    try:
+        db.execute(statement.sql)
+    except ConnectionRefused:
+        raise
+    except (StatementError, ServerError) as error:
+        return error
+    return None
+
+
+def _not_created(statement: ddl.Statement, error: PremortemError) -> Gap:
+    return Gap(
+        subject=statement.subject,
+        says=f"It could not be created in the twin: {error.message.rstrip('.')}.",
+        effect="Plans that depend on it may differ from production's, or cannot be made.",
+    )
+
+
+def _create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
+    """Tablespaces matter for their cost settings; the files stay inside the cluster (needs PostgreSQL 15)."""
+    used = {t.tablespace for t in profile.tables} | {i.tablespace for t in profile.tables for i in t.indexes}
+    gaps: list[Gap] = []
+    for space in profile.tablespaces:
+        if space.name in used and space.name not in ("pg_default", "pg_global"):
+            options = f" WITH ({', '.join(space.options)})" if space.options else ""
+            db.execute("SET allow_in_place_tablespaces = on")
+            made = ddl.Statement(
+                subject=f"tablespace {space.name}",
+                sql=f"CREATE TABLESPACE {quoted(space.name)} LOCATION ''{options}",
+            )
+            gaps += _run(db, [made])
+    return gaps
+
+
+def _standing(db: pg.Session, server: pg.Server, database: str, profile: Profile, *, changed: bool) -> Profile:
+    """The profile of the twin's schema; read from the twin itself where the migrations changed something."""
+    if not changed:
+        return profile
+    with pg.session(server, purpose="twin", database=database) as reader:
+        here = catalog.pull(reader, values=profile.values)
+    return replace(
+        profile,
+        tables=tuple(_carried_over(t, profile.table(t.relation)) for t in here.tables),
+        objects=here.objects,
+        extensions=here.extensions,
+    )
+
+
+def _carried_over(here: Table, before: Table | None) -> Table:
+    """A table as the migrations left it, with what only production knows of it."""
+    if before is None:
+        return here
+    known = {i.name: i for i in before.indexes}
+    return replace(
+        here,
+        pages=before.pages,
+        relation_pages=before.relation_pages,
+        tuples=before.tuples,
+        all_visible=before.all_visible,
+        toast_bytes=before.toast_bytes,
+        activity=before.activity,
+        indexes=tuple(_carried_index(i, known.get(i.name)) for i in here.indexes),
+    )
+
+
+def _carried_index(here: Index, before: Index | None) -> Index:
+    if before is None or before.definition != here.definition:
+        return replace(here, pages=0)
+    return before
+
+
+def assume(standing: Profile, production: Profile, said: Mapping[str, Assumption]) -> tuple[Profile, list[Gap]]:
+    """Give tables without figures the user's assumption, or ours, and indexes without a file their estimated size."""
+    gaps: list[Gap] = []
+    tables = []
+    for table in standing.tables:
+        wanted = said.get(table.full_name) or said.get(table.relation.sql) or said.get(table.name)
+        known = production.table(table.relation) is not None
+        if table.kind.has_storage and (wanted is not None or not known or table.tuples < 0):
+            table, gap = _assumed(table, wanted, known=known)
+            gaps += [gap] if gap else []
+        tables.append(replace(table, indexes=tuple(_sized(i, table) for i in table.indexes)))
+    return replace(standing, tables=tuple(tables)), gaps
+
+
+def _assumed(table: Table, wanted: Assumption | None, *, known: bool) -> tuple[Table, Gap | None]:
+    if known and wanted is None:
+        return table, Gap(
+            subject=f"statistics of {table.full_name}",
+            says="The table was never analyzed in production.",
+            effect="PostgreSQL plans it from its size and default assumptions, and so does the twin.",
+            cure=f"ANALYZE {table.relation.sql};",
+        )
+    rows = wanted.rows if wanted is not None else ASSUMED_ROWS
+    said = "as the settings say" if wanted is not None else "as nobody said otherwise"
+    pages = max(1, round(rows * _row_width(table) / (_PAGE - _PAGE_HEADER)))
+    gap = Gap(
+        subject=f"table {table.full_name}",
+        says=f"Production has no statistics of it; it is taken to have {rows:,.0f} rows, {said}.",
+        effect="Row estimates on it are PostgreSQL's defaults.",
+        cure="" if wanted is not None else f'premortem.toml: [tables."{table.full_name}"] rows = …',
+    )
+    return replace(table, pages=pages, relation_pages=pages, tuples=rows, all_visible=pages), gap
+
+
+def _row_width(table: Table) -> float:
+    widths = (s.average_width if (s := c.own_statistics) else _WIDTH_UNKNOWN for c in table.columns)
+    return _TUPLE_HEADER + sum(widths)
+
+
+def _sized(index: Index, table: Table) -> Index:
+    """An index that production does not have gets its estimated size."""
+    if index.pages or not table.kind.has_storage or not table.pages:
+        return index
+    size = index_size(as_candidate(index, table), table)
+    return replace(index, pages=size.pages, relation_pages=size.pages, tuples=size.tuples, level=size.level)
+
+
+def as_candidate(index: Index, table: Table) -> IndexCandidate:
+    """Return an existing index in the words of one that could be created."""
+    keys = tuple(
+        IndexKey(
+            column=k.column,
+            expression=k.expression,
+            opclass=None if k.opclass_is_default else k.opclass,
+            descending=k.descending,
+            nulls_first=k.nulls_first,
+        )
+        for k in index.keys
+    )
+    return IndexCandidate(
+        table=table.relation, keys=keys, method=index.method, include=index.include, predicate=index.predicate,
+        unique=index.unique,
+    )  # fmt: skip
+
+
+def _sizes(standing: Profile, here: Located, production: Profile, before: Located) -> Iterator[Size]:
+    """The sizes of everything that exists; a relation that a migration renamed keeps production's, by its OID."""
+    old = {oid: name for name, oid in before.relations.items()}
+    for table in standing.tables:
+        oid = here.relations.get(table.relation)
+        if oid is None:
+            continue
+        known = production.table(old.get(oid, table.relation)) or table
+        source = known if table.tuples < 0 or not table.pages else table
+        yield Size(
+            relation=oid, pages=source.pages, relation_pages=source.relation_pages, tuples=source.tuples,
+            all_visible=source.all_visible,
+        )  # fmt: skip
+        for index in table.indexes:
+            index_oid = here.relations.get(RelationName(schema=table.schema, name=index.name))
+            if index_oid is not None:
+                yield _index_size(index_oid, index, source)
+
+
+def _index_size(oid: int, index: Index, table: Table) -> Size:
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        return Size(relation=oid, pages=0, relation_pages=index.relation_pages, tuples=index.tuples)
+    level = index.level
+    if level is None and index.method == "btree":
+        level = estimated_level(index, table)
+    return Size(
+        relation=oid, pages=index.pages, relation_pages=index.relation_pages, tuples=index.tuples, level=level or 0,
+        heap_pages=table.pages, metapage=index.metapage,
+    )  # fmt: skip
+
+
+def estimated_level(index: Index, table: Table) -> int:
+    """Return a B-tree's height above its leaves from its pages: how often its inner fan-out divides them.
+
+    An inner tuple holds the (untruncated) key: 8 bytes of header, the aligned key widths, 4 bytes of line pointer;
+    inner pages are filled to 70 % (`BTREE_NONLEAF_FILLFACTOR`).
+    """
+    keys = [table.column(k.column) if k.column else None for k in index.keys]
+    widths = [(s.average_width if c and (s := c.own_statistics) else _WIDTH_UNKNOWN) for c in keys]
+    fan_out = max(2.0, 0.7 * (_PAGE - 40) / (8 + -(-sum(widths) // 8) * 8 + 4))
+    pages, level = max(index.pages - 1, 1), 0
+    while pages > 1:
+        pages, level = -(-pages // int(fan_out)), level + 1
+    return level
+
+
+def write_files(server: pg.Server, here: Sequence[statistics.RelationFile], sizes: Iterable[Size]) -> None:
+    """Give every relation's file its size and its metapage."""
+    by_oid = {s.relation: s for s in sizes}
+    for file in here:
+        write_file(server, file, by_oid[file.relation])
+
+
+def write_file(server: pg.Server, file: statistics.RelationFile, size: Size) -> None:
+    """Give one relation's file its size and its metapage."""
+    path = Path(server.data_directory) / file.path
+    files.extend(path, size.pages, server.owner)
+    match file.method:
+        case "btree":
+            files.write_btree(path, min(size.level, size.pages - 2))
+        case "gin" if size.metapage:
+            files.write_gin(path, dict(size.metapage))
+        case "brin":
+            files.write_brin(path, size.heap_pages, int(dict(size.metapage).get("pages_per_range", 128)))
+
+
+def _apply_settings(db: pg.Session, database: str, profile: Profile) -> list[Gap]:
+    """Make production's planner settings the database's defaults; a setting that is not here is another major's."""
+    rows = db.tuples("SELECT name, context FROM pg_catalog.pg_settings")
+    contexts = {str(name): str(context) for name, context in rows}
+    refused = []
+    for name, value in _effective_settings(profile):
+        if name in _NOT_COPIED or contexts.get(name, "user") not in ("user", "superuser"):
+            continue
+        statement = f"ALTER DATABASE {quoted(database)} SET {quoted(name)} = {literal(value)}"
+        if name not in contexts or _try(db, ddl.Statement(subject=name, sql=statement)) is not None:
+            refused.append(name)
+    if not refused:
+        return []
+    return [
+        Gap(
+            subject="settings",
+            says=f"The twin's server does not take production's {', '.join(sorted(refused)[:8])}.",
+            effect="Plans that depend on them may differ.",
+        )
+    ]
+
+
+def _effective_settings(profile: Profile) -> Iterator[tuple[str, str]]:
+    """pg_settings gives numbers in the setting's base unit, which is how SET reads a bare number."""
+    for setting in profile.settings:
+        yield setting.name, setting.value
+    for override in profile.role_settings:
+        if _applies(override, profile):
+            yield override.name, override.value
+
+
+def _applies(override: RoleSetting, profile: Profile) -> bool:
+    return override.role is None and override.database in (None, profile.server.database)

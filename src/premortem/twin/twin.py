@@ -1,0 +1,111 @@
+"""The running twin: plans queries as production would, and with indexes that production does not have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from premortem import pg, plans
+from premortem.errors import StatementError
+from premortem.model import (
+    Gap,
+    IndexCandidate,
+    Json,
+    ParameterSet,
+    Planned,
+    Profile,
+    Query,
+    RelationName,
+    literal,
+    quoted,
+)
+from premortem.twin.whatif import WhatIf, queries
+
+Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
+
+GENERIC = ParameterSet(name="generic", basis="the plan made without looking at values")
+_UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
+
+
+@dataclass(slots=True)
+class Twin:
+    """A running twin.  `profile` is what it stands for: production with the change's migrations."""
+
+    server: pg.Server
+    profile: Profile
+    is_exact: bool
+    _db: pg.Session
+    _what_if: WhatIf
+    _prepared: dict[tuple[str, tuple[str, ...] | None], str] = field(default_factory=dict)
+    _types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What production has and the twin could not reproduce."""
+        return self.profile.gaps
+
+    @property
+    def server_version(self) -> str:
+        """The version of the server that plans, such as `18.6`."""
+        return self.server.installation.version
+
+    def parameter_types(self, query: Query) -> tuple[str, ...]:
+        """Return the types that PostgreSQL infers for the query's parameters.
+
+        Raises StatementError with the server's own message where the query cannot be prepared.
+        """
+        return self._types[self._prepare(query)]
+
+    def explain(self, query: Query, parameters: ParameterSet = GENERIC) -> Planned:
+        """Return the plan that production would make for that query with those values.
+
+        Raises StatementError with the server's own message where it cannot be planned.
+        """
+        name = self._prepare(query)
+        mode = "force_generic_plan" if parameters.is_generic else "force_custom_plan"
+        self._db.execute(f"SET plan_cache_mode = {mode}")
+        values = (None,) * len(self._types[name]) if parameters.is_generic else parameters.values
+        arguments = ", ".join("NULL" if v is None else literal(v) for v in values)
+        call = f"{name}({arguments})" if arguments else name
+        explained = self._explained(f"EXPLAIN (FORMAT JSON, VERBOSE, SETTINGS) EXECUTE {call}")
+        return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
+
+    def replanner(self, query: Query, sets: Sequence[ParameterSet]) -> Replan:
+        """Return a function that plans the query, for all its sets, with other indexes than production has."""
+
+        def replan(candidates: Sequence[IndexCandidate], without: Sequence[RelationName] = ()) -> tuple[Planned, ...]:
+            with self._what_if.indexes(candidates, without):
+                return tuple(self.explain(query, s) for s in sets)
+
+        return replan
+
+    def _explained(self, sql: str) -> list[Json]:
+        """Run an EXPLAIN; a setting that only the application sets (as in a policy) is set to 1 and tried again."""
+        for _ in range(4):
+            try:
+                return [*self._db.value(sql)]
+            except StatementError as error:
+                missing = _UNKNOWN_SETTING.search(error.message)
+                if missing is None or "." not in missing[1]:
+                    raise
+                self._db.execute("SELECT pg_catalog.set_config(%(name)s, '1', false)", name=missing[1])
+        raise StatementError("the query needs more than four settings that only the application makes")
+
+    def _prepare(self, query: Query) -> str:
+        key = (query.text, query.search_path)
+        if key not in self._prepared:
+            name = f"premortem_{len(self._prepared)}"
+            path = query.search_path or self.profile.search_path
+            self._db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
+            with self._db.transaction():
+                self._db.execute(f"PREPARE {name} AS {query.text}")
+            types = self._db.values(queries["parameter-types"], name=name)
+            self._prepared[key] = name
+            self._types[name] = tuple(str(t) for t in types)
+        return self._prepared[key]
+
+
+def _plan_object(explained: list[Json]) -> Json:
+    first = explained[0]
+    return first.get("Plan") if isinstance(first, dict) else None
