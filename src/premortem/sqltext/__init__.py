@@ -14,7 +14,9 @@ It refuses to guess: psql variables, templates and mixed placeholder styles come
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
+from premortem.model import Query, Unreadable
 from premortem.sqltext.conditions import (
     And,
     ColumnName,
@@ -36,8 +38,12 @@ from premortem.sqltext.conditions import (
     relabels,
 )
 
+if TYPE_CHECKING:
+    from premortem.sqltext.facts import Bound, StatementFacts, TableName
+
 __all__ = [
     "And",
+    "Bound",
     "ColumnName",
     "Comparison",
     "ComparisonKind",
@@ -50,16 +56,53 @@ __all__ = [
     "Pattern",
     "PatternKind",
     "SortKey",
+    "StatementFacts",
+    "TableName",
     "base_type",
     "canonical",
     "comparisons",
     "condition",
     "conjuncts",
     "disjuncts",
+    "fingerprint",
     "operand",
     "relabels",
     "sort_key",
+    "split",
+    "statement_facts",
+    "tables",
 ]
+
+
+def split(text: str, source: str, *, first_line: int = 1, name: str | None = None) -> tuple[Query | Unreadable, ...]:
+    """Return the statements of a text in order: queries with `$n`, utility statements, and what cannot be read.
+
+    `first_line` is the number of the text's first line in its source, `name` stands in where no comment gives one.
+    """
+    from premortem.sqltext import statements
+
+    return statements.split(text, source, first_line, name)
+
+
+def fingerprint(sql: str) -> str:
+    """Return a statement's fingerprint, the same for all values and list lengths, or raise StatementError."""
+    from premortem.sqltext import tree
+
+    return tree.fingerprint(sql)
+
+
+def statement_facts(sql: str) -> StatementFacts:
+    """Return what a statement does: kind, tables read and written, limit and offset; or raise StatementError."""
+    from premortem.sqltext import facts
+
+    return facts.statement_facts(sql)
+
+
+def tables(sql: str) -> tuple[TableName, ...]:
+    """Return the tables that a statement names, read or written, each once; or raise StatementError."""
+    from premortem.sqltext import facts
+
+    return facts.tables(sql)
 
 
 def condition(expression: str, initplans: Collection[int] = ()) -> Condition:

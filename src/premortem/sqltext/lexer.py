@@ -100,13 +100,13 @@ _END_OF_DATA = re.compile(r"^\\\.[ \t]*\r?$", re.MULTILINE)
 _UNUSUAL = frozenset("~!@#%^&|`?")
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of a text, whatever it is; every character is in a token or in the white space between them.
+def tokens(text: str, position: int = 0) -> Iterator[Token]:
+    """Yield the tokens of a text from a position on, whatever it is; what lies between is white space.
 
     >>> [t.text for t in tokens("select a->>'k' from t -- why")]
     ['select', 'a', '->>', "'k'", 'from', 't', '-- why']
     """
-    position, copying = 0, _CopyWatch()
+    copying = _CopyWatch()
     while position < len(text):
         token = _token_at(text, position)
         position = token.end
