@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from premortem import pg
 MAJORS = (15, 18)
 # What our rooms read on production, so that every test server can be production.
 SETTINGS = {"shared_preload_libraries": "pg_stat_statements", "max_connections": 50, "autovacuum": False}
+CACHE = os.environ.get("PREMORTEM_CACHE_DIR")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
 }
@@ -41,7 +43,13 @@ def _started(config: pytest.Config, major: int) -> Iterator[pg.Server]:
         if config.getoption("--require-pg"):
             pytest.fail(missing)
         pytest.skip(missing)
-    with pg.start(installation, settings=SETTINGS) as server:
+    with pytest.MonkeyPatch.context() as patch:  # the first test that asks may have a cache folder of its own
+        if CACHE is None:
+            patch.delenv("PREMORTEM_CACHE_DIR", raising=False)
+        else:
+            patch.setenv("PREMORTEM_CACHE_DIR", CACHE)
+        server = pg.start(installation, settings=SETTINGS)
+    with server:
         yield server
 
 

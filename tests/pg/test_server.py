@@ -280,3 +280,43 @@ def test_a_full_disk(cache: Path, monkeypatch: pytest.MonkeyPatch, megabytes: in
         assert not [path for path in (small / "templates").iterdir() if path.name.startswith(".")]
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_fills_up_later(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = cache / "small"
+    small.mkdir()
+    if not mounted(small, 110):
+        pytest.skip("this container may not mount")
+    try:
+        monkeypatch.setenv("PREMORTEM_CACHE_DIR", str(small))
+        with pg.start() as server, pg.writer(server, purpose="test") as db:
+            with pytest.raises(ServerError, match="No space left on device") as caught:
+                db.execute("CREATE UNLOGGED TABLE t AS SELECT repeat('x', 5000) FROM generate_series(1, 1000000)")
+            assert caught.value.sqlstate == "53100"
+            assert db.value("SELECT 1") == 1
+        assert [path.name for path in (small / "clusters").iterdir()] == [".lock"]
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_somebody_elses_cache_folder(cache: Path) -> None:
+    (cache / "clusters").mkdir()
+    (cache / "clusters" / ".lock").mkdir()  # cannot be opened, also by root
+    with pytest.raises(InstallationError, match="could not be set up") as caught:
+        pg.start()
+    assert "PREMORTEM_CACHE_DIR" in str(caught.value.hint)
+
+
+def test_reads_from_a_standby(cache: Path, server: pg.Server) -> None:
+    copy = places.owned_directory(cache / "standby", places.runner())
+    server.run("pg_basebackup", "-R", "-D", str(copy), "--checkpoint=fast")
+    same = {"max_connections": 50}  # a standby may not have fewer
+    with (
+        pg.start(server.installation, data_directory=copy, settings=same) as standby,
+        pg.session(standby, purpose="test") as db,
+    ):
+        assert db.value("SELECT pg_catalog.pg_is_in_recovery()")
+        with pytest.raises(ServerError), db.rolled_back():
+            db.execute("CREATE TABLE public.t (a int)")
+        assert db.value("SELECT 1") == 1

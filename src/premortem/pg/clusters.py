@@ -146,7 +146,7 @@ HINTS = (
     ("unrecognized configuration parameter", "leave out that setting: this PostgreSQL does not know it"),
     ("error while loading shared libraries", "the programs lack a library: reinstall that PostgreSQL"),
     ("could not access file", "this PostgreSQL lacks that library: leave it out of shared_preload_libraries"),
-    ("Permission denied", "let the user that runs the server enter that folder"),
+    ("Permission denied", "give that folder to the user that runs the server, or set PREMORTEM_CACHE_DIR to another"),
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from premortem.pg.places import Runner
 
+TAKES_CONNECTIONS = ("ready", "standby")
 LOCK_FILE = "postmaster.pid"
 READY_LINE = 7  # of that file, counted from 0: PM_STATUS in PostgreSQL's pidfile.h
 
@@ -18,7 +19,7 @@ READY_LINE = 7  # of that file, counted from 0: PM_STATUS in PostgreSQL's pidfil
 def says_ready(data: Path, pid: int) -> bool:
     """Whether the lock file, whose lines are the pid first and the status last, says that connections are taken."""
     lines = _lines(data)
-    return len(lines) > READY_LINE and lines[0] == str(pid) and lines[READY_LINE].strip() == "ready"
+    return len(lines) > READY_LINE and lines[0] == str(pid) and lines[READY_LINE].strip() in TAKES_CONNECTIONS
 
 
 def postmaster_of(data: Path, who: Runner | None) -> int | None:

@@ -20,7 +20,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -258,7 +258,7 @@ def start(
     who = runner()
     programs = _reachable(installation or find_installation(), who)
     clusters = shared_directory(cache_directory() / "clusters", who)
-    with contextlib.ExitStack() as undo:
+    with _disk_errors(), contextlib.ExitStack() as undo:
         home = new_home(clusters, who)
         undo.callback(home.close)
         data = _data_directory(home, data_directory, keep=keep)
@@ -322,14 +322,19 @@ def _fill(data: Path, template: Path | None, installation: Installation, locale:
 
 def _write_settings(data: Path, settings: Mapping[str, Setting], who: Runner | None) -> None:
     path = data / SETTINGS_FILE
+    path.write_text("".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()))
+    include_settings(data)
+    give(path, who)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
     try:
-        path.write_text("".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()))
-        include_settings(data)
+        yield
     except OSError as error:
         raise InstallationError(
-            f"the settings of {data} cannot be written: {error.strerror}", hint=what_to_do(error.strerror or "")
+            f"a server could not be set up: {error}", hint=what_to_do(str(error)) or "set PREMORTEM_CACHE_DIR"
         ) from error
-    give(path, who)
 
 
 def _quoted(value: Setting) -> str:
