@@ -10,6 +10,7 @@ json_schema contract
 """
 
 from premortem.catalog.file import read, write
+from premortem.catalog.grants import grants_sql
 from premortem.catalog.pull import pull
 
-__all__ = ["pull", "read", "write"]
+__all__ = ["grants_sql", "pull", "read", "write"]

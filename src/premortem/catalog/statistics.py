@@ -58,7 +58,7 @@ def _columns_source(db: pg.Session) -> tuple[str, bool]:
     if db.value(QUERIES["may read pg_statistic"]):
         return with_slots(QUERIES["columns of pg_statistic"], db.server_version), True
     if db.value(QUERIES["helper"], signature=COLUMNS_HELPER):
-        return f"SELECT * FROM {COLUMNS_HELPER}", True
+        return f"SELECT * FROM {COLUMNS_HELPER}", bool(db.value(QUERIES["helper sees all"], signature=COLUMNS_HELPER))
     return QUERIES["columns of pg_stats"].pick(db.server_version), False
 
 
@@ -66,7 +66,7 @@ def _data_source(db: pg.Session) -> tuple[str, bool]:
     if db.value(QUERIES["may read pg_statistic"]):
         return QUERIES["data of pg_statistic_ext_data"].pick(db.server_version), True
     if db.value(QUERIES["helper"], signature=EXTENDED_HELPER):
-        return f"SELECT * FROM {EXTENDED_HELPER}", True
+        return f"SELECT * FROM {EXTENDED_HELPER}", bool(db.value(QUERIES["helper sees all"], signature=EXTENDED_HELPER))
     return QUERIES["data of pg_stats_ext"].pick(db.server_version), False
 
 

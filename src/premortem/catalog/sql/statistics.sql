@@ -11,6 +11,13 @@ SELECT COALESCE((SELECT pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE')
                  FROM pg_catalog.pg_proc p
                  WHERE p.oid = pg_catalog.to_regprocedure(%(signature)s::text)), false)
 
+-- name: helper sees all
+-- purpose: whether the helper was made by somebody who sees the statistics of every column
+-- needs: nothing
+SELECT p.prosrc ~ 'pg_catalog[.]pg_statistic(_ext_data)? '
+FROM pg_catalog.pg_proc p
+WHERE p.oid = pg_catalog.to_regprocedure(%(signature)s::text)
+
 -- name: slots
 -- purpose: the numbered slots of pg_statistic (or of one expression) as columns with names, to stand in for {slots} below
 -- needs: nothing of itself
