@@ -1,4 +1,4 @@
-"""A case: one public incident, or one query that is fine, rebuilt with its own names so that a proposal can be executed.
+"""A case: one public incident, or one query that is fine, rebuilt with its own names, so a proposal can be executed.
 
 The tool under test is shown the database's profile and `query`, and nothing else.
 `parameters` and `reference_index` belong to the judge.
