@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from premortem import advisor, parameters, rules
 from premortem.check import proof
 from premortem.check.merge import Sighting, by_key, merged
-from premortem.check.planner import Planner, Replan
+from premortem.check.planner import Planner
 from premortem.errors import StatementError
 from premortem.model import Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
 from premortem.plans import worst_cost
@@ -37,12 +37,10 @@ def judge(query: Query, *, planner: Planner, profile: Profile, settings: Setting
     """
     planned, gaps = plan_all(query, planner, profile)
     groups = by_key(sightings(planned, query, profile, settings))
-    if not _worth_advice(groups, planned, settings):
-        return Judgement(planned=planned, findings=tuple(merged(g) for g in groups.values()), gaps=gaps)
-    replan = planner.replanner(query, [p.parameters for p in planned])
     found = tuple(merged(g) for g in groups.values())
+    replan = planner.replanner(query, [p.parameters for p in planned])
     choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
-    after = _after(choice.advice, planned, replan)
+    after = _after(choice.advice, planned)
     left = by_key(sightings(after, query, profile, settings))
     return Judgement(
         planned=planned,
@@ -90,23 +88,16 @@ def _as_set(finding: Finding, settings: Settings) -> Finding:
     return finding if severity is None else replace(finding, severity=severity)
 
 
-def _worth_advice(groups: dict[str, tuple[Sighting, ...]], planned: Sequence[Planned], settings: Settings) -> bool:
-    if any(is_curable(group[0].finding.rule) for group in groups.values()):
-        return True
-    return any(worst_cost(p.plan) >= settings.check.advise_above_cost for p in planned)
-
-
 def is_curable(rule: str) -> bool:
     """Return whether an index would typically cure what the rule finds."""
     return any(r.name == rule and r.curable_by_index for r in rules.RULES)
 
 
-def _after(advice: Sequence[Advice], planned: Sequence[Planned], replan: Replan) -> tuple[Planned, ...]:
-    """Return the plans with all the advised indexes at once, and those that they replace hidden."""
+def _after(advice: Sequence[Advice], planned: Sequence[Planned]) -> tuple[Planned, ...]:
+    """Return the plans with the advised indexes, which were tried together; none where there is no advice."""
     if not advice:
-        return tuple(planned)
-    hidden = tuple(r for a in advice for r in a.hides)
-    return replan([a.candidate for a in advice], hidden)
+        return ()
+    return tuple(replace(p, plan=e.after, json=None) for p, e in zip(planned, advice[0].effects, strict=True))
 
 
 def _findings(

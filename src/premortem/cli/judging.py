@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,12 +26,12 @@ def judged(arguments: argparse.Namespace, read: Callable[[Profile], Queries], *,
     started = time.monotonic()
     output.check(arguments.output)
     settings = settings_of(arguments.settings)
-    profile = catalog.read(arguments.profile)
+    profile, identity = profile_of(arguments.profile)
     queries = read(profile)
     if not queries:
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
     with shown("starting", quiet=arguments.quiet) as told:
-        report = _report(arguments, profile, queries, settings, told, started)
+        report = _report(arguments, profile, identity, queries, settings, told, started)
     look = output.look(arguments.output, details=details)
     output.write(render(report, arguments.format, look=look), arguments.output)
     return report.verdict.exit_code
@@ -39,12 +40,15 @@ def judged(arguments: argparse.Namespace, read: Callable[[Profile], Queries], *,
 def _report(
     arguments: argparse.Namespace,
     profile: Profile,
+    identity: str,
     queries: Queries,
     settings: Settings,
     told: Told,
     started: float,
 ) -> Report:
-    with twin.open(profile, migrations=arguments.migrations, assumptions=settings.tables, progress=told) as opened:
+    migrations = twin.read_migrations(arguments.migrations)
+    assumed = {name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()}
+    with twin.open(profile, migrations=migrations, assumptions=assumed, identity=identity, progress=told) as opened:
         planner = check.Planner(
             explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner
         )
@@ -86,6 +90,21 @@ def _facts(path: Path, profile: Profile, opened: twin.Twin) -> Facts:
         twin_is_exact=opened.is_exact,
         premortem_version=__version__,
     )
+
+
+def profile_of(path: Path) -> tuple[Profile, str]:
+    """Return the profile in a file, and the digest of that file, which stands for it in the twin's cache.
+
+    Raises InputError where the file cannot be opened, ProfileError where it holds no usable profile.
+    """
+    try:
+        with path.open("rb") as file:
+            identity = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            return catalog.read(file), identity
+    except OSError as error:
+        hint = "take one with: premortem profile pull DSN -o FILE"
+        raise InputError(f"{path} cannot be read: {error.strerror or error}", hint=hint) from error
 
 
 def settings_of(path: Path | None) -> Settings:

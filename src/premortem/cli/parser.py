@@ -57,6 +57,7 @@ def _command(commands: _Commands, name: str, module: str, help: str, description
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.set_defaults(module=module)
     return parser
 
@@ -67,7 +68,8 @@ def _demo(commands: _Commands) -> None:
 
 
 def _profile(commands: _Commands) -> None:
-    parser = commands.add_parser("profile", help="read, show and compare production profiles", allow_abbrev=False)
+    about = "read, show and compare production profiles"
+    parser = commands.add_parser("profile", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
     _profile_pull(verbs)
     _profile_grants(verbs)

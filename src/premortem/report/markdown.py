@@ -145,7 +145,7 @@ def _folded(judged: QueryReport, lead: Finding | None, look: Look) -> Iterator[s
         yield from _every_plan(judged)
     for advice in judged.advice:
         yield _fold(f"Cost for every parameter set: {advice.name}", _effects(judged, advice))
-    declined = [*(d for a in judged.advice for d in a.declined), *judged.declined]
+    declined = story.declined(judged)
     if declined:
         lines = (f"- {code(d.candidate.definition)}: {inline(_sentence(d.reason))}" for d in declined[:12])
         yield _fold("Considered and declined", "\n".join(lines))

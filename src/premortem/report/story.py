@@ -8,6 +8,7 @@ from datetime import datetime
 
 from premortem.model import (
     Advice,
+    Declined,
     Effect,
     Finding,
     Gap,
@@ -122,11 +123,10 @@ def helping(judged: QueryReport, finding: Finding) -> tuple[Advice, ...]:
     return tuple(a for a in judged.advice if set(a.sql) <= set(finding.remedy.sql))
 
 
-def effect_of(advice: Advice, parameters: str | None) -> Effect | None:
-    """Return the effect on one parameter set, else the largest."""
-    exact = [e for e in advice.effects if e.parameters == parameters]
-    every = exact or sorted(advice.effects, key=lambda e: e.after_cost - e.before_cost)
-    return every[0] if every else None
+def declined(judged: QueryReport) -> tuple[Declined, ...]:
+    """Return the indexes that were considered and not proposed, each once."""
+    every = [*(d for a in judged.advice for d in a.declined), *judged.declined]
+    return tuple(dict.fromkeys(every))
 
 
 def gain(finding: Finding) -> str:

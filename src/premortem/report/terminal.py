@@ -176,7 +176,7 @@ def _details(judged: QueryReport) -> Iterator[RenderableType]:
         yield from _plan(planned.plan, None)
         yield Text()
     yield from (_effects(a) for a in judged.advice if a.effects)
-    declined = [*(d for a in judged.advice for d in a.declined), *judged.declined]
+    declined = story.declined(judged)
     if declined:
         yield _inset(Text("considered and declined", style="bold"))
     for one in declined:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Iterator
 
 from premortem import catalog
@@ -35,7 +36,7 @@ def _lines(profile: Profile) -> Iterator[str]:
     yield ""
     yield f"gaps: {words.number(len(profile.gaps))}"
     for gap in profile.gaps:
-        yield f"  {story.gap_sentence(gap)}"
+        yield from textwrap.wrap(story.gap_sentence(gap), 100, initial_indent="  ", subsequent_indent="    ")
 
 
 def _workload(profile: Profile) -> str:
