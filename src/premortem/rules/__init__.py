@@ -1,0 +1,87 @@
+"""Rules: from a query's plan to findings, one module and one case file for each bad pattern.
+
+Words: a *reading* is one relation as a plan reads it, with what was *read* and what was *kept*; an *obstacle* is what
+keeps an index from serving a condition; a *limit* is a threshold of one rule.
+
+    find(planned, query, profile, limits)     -> findings of one plan
+    find_schema(profile, limits)              -> findings that need no query
+    limits(values)                            -> thresholds from a settings file
+
+    Subject ── executions ── readings ── obstacles ── discards ── the rules
+
+Adding a rule is one line in `_MODULES`, one module and one case under tests/rules.  Rules judge what is read, never
+what is returned; they propose no index (the advisor does) and ask no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from premortem.errors import SettingsError
+from premortem.model import Finding, Planned, Profile, Query
+from premortem.rules import (
+    cast_hides_index,
+    deep_offset,
+    early_stop_gamble,
+    expression_hides_index,
+    foreign_key_without_index,
+    index_scan_discards_rows,
+    inner_side_scanned_per_row,
+    leading_wildcard,
+    or_across_columns,
+    partition_pruning_lost,
+    seq_scan_discards_rows,
+    sort_without_index,
+)
+from premortem.rules.rule import Limits, Rule, checked
+from premortem.rules.subject import Subject
+
+__all__ = ["RULES", "Limits", "Rule", "find", "find_schema", "limits"]
+
+_MODULES = (
+    seq_scan_discards_rows,
+    index_scan_discards_rows,
+    sort_without_index,
+    early_stop_gamble,
+    inner_side_scanned_per_row,
+    expression_hides_index,
+    cast_hides_index,
+    leading_wildcard,
+    or_across_columns,
+    foreign_key_without_index,
+    deep_offset,
+    partition_pruning_lost,
+)
+
+RULES: tuple[Rule, ...] = tuple(module.RULE for module in _MODULES)
+
+
+def find(planned: Planned, query: Query, profile: Profile, limits: Limits | None = None) -> tuple[Finding, ...]:
+    """Return what is wrong with one plan of a query, each thing once."""
+    subject = Subject(planned=planned, query=query, profile=profile)
+    wanted = limits or Limits()
+    found: dict[str, Finding] = {}
+    for module in _MODULES:
+        for finding in module.find(subject, wanted.of(module.RULE, module.Limits())):
+            found.setdefault(finding.key, finding)
+    return tuple(found.values())
+
+
+def find_schema(profile: Profile, limits: Limits | None = None) -> tuple[Finding, ...]:
+    """Return what is wrong with the schema whatever the queries are."""
+    module = foreign_key_without_index
+    return tuple(module.find_schema(profile, (limits or Limits()).of(module.RULE, module.Limits())))
+
+
+def limits(values: Mapping[str, Mapping[str, object]]) -> Limits:
+    """Return the thresholds that a settings file's `[rules.NAME]` tables give.
+
+    Raises SettingsError, naming the key, for a rule or a threshold that does not exist.
+    """
+    known = {module.RULE.name: module for module in _MODULES}
+    for name in values:
+        if name not in known:
+            raise SettingsError(f"there is no rule {name}", hint=f"the rules are {', '.join(known)}")
+    changed = {name: checked(known[name].RULE, known[name].Limits(), table) for name, table in values.items()}
+    return Limits(changed=MappingProxyType(changed))

@@ -1,0 +1,96 @@
+"""A partitioned table that is searched in every partition.
+
+Sees:   an Append over all, or nearly all, partitions of a table, for a query that asks for a part of it.
+Hurts:  every partition is opened and probed, and each new month adds one more.
+Do:     say the partition key in the WHERE clause, bare: `at >= $1`, and not `date_trunc('day', at) = $1`.
+Quiet:  few partitions, queries without any condition, partitions that are left out when the statement runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from premortem.model import Evidence, Finding, Profile, RelationKind, RelationName, Severity, Table
+from premortem.rules.discards import on_columns
+from premortem.rules.execution import Execution
+from premortem.rules.readings import Reading, columns_of
+from premortem.rules.rule import Rule
+from premortem.rules.subject import Subject
+from premortem.sqltext import Condition
+
+RULE = Rule(name="partition-pruning-lost", severity=Severity.WARNING, curable_by_index=False, page=__doc__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """At least `min_partitions` there are, at least `min_share` of them searched."""
+
+    min_partitions: float = 6
+    min_share: float = 0.9
+
+
+def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
+    """Yield a finding for every partitioned table that is searched all over."""
+    searched = _searched(subject)
+    for root, found in searched.items():
+        partitions = tuple(_leaves(root, subject.profile))
+        tables = {t.relation for reading in found for t in reading.scanned}
+        enough = len(partitions) >= limits.min_partitions and len(tables) >= limits.min_share * len(partitions)
+        conditions = tuple(c for r in found for c in (*r.filters, *r.index_conditions))
+        if enough and conditions and not any(_pruned_at_run_time(part) for r in found for part in r.parts):
+            yield _finding(subject, found[0], conditions, len(tables), len(partitions))
+
+
+def _searched(subject: Subject) -> Mapping[RelationName, list[Reading]]:
+    found: dict[RelationName, list[Reading]] = {}
+    for reading in subject.readings:
+        if reading.table.kind is RelationKind.PARTITIONED_TABLE:
+            found.setdefault(reading.relation, []).append(reading)
+    return found
+
+
+def _leaves(root: RelationName, profile: Profile) -> Iterator[Table]:
+    for table in profile.tables:
+        if root in table.parents:
+            yield from _leaves(table.relation, profile) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
+
+
+def _pruned_at_run_time(part: Execution) -> bool:
+    """Whether the Append above leaves partitions out when it starts, as EXPLAIN says, or for each outer row."""
+    return part.loops > 1 or any("Subplans Removed" in p.raw for p in part.parents if p.kind.endswith("Append"))
+
+
+def key_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns that stand in a table's partition key.
+
+    >>> from premortem.model import Column
+    >>> at = Column(name="at", number=1, type="date")
+    >>> kind = RelationKind.PARTITIONED_TABLE
+    >>> key_columns(Table(schema="s", name="t", kind=kind, columns=(at,), partition_key="RANGE (at)"))
+    ('at',)
+    """
+    words = set(re.findall(r'"(?:[^"]|"")+"|\w+', table.partition_key or ""))
+    plain = {w.strip('"').replace('""', '"') for w in words}
+    return tuple(c.name for c in table.columns if c.name in plain)
+
+
+def _finding(
+    subject: Subject, reading: Reading, conditions: tuple[Condition, ...], searched: int, partitions: int
+) -> Finding:
+    keys = key_columns(reading.table)
+    named = set(columns_of(conditions, reading.node.alias))
+    key = ", ".join(keys) or reading.table.partition_key or "its key"
+    why = "wraps the partition key" if named & set(keys) else "does not say the partition key"
+    return RULE.finding(
+        f"searches {searched} of {partitions} partitions of {reading.relation}: the condition"
+        f"{on_columns(reading, conditions)} {why} ({key})",
+        Evidence.plan("partitions searched", searched),
+        Evidence.catalog("partitions", partitions),
+        table=reading.relation,
+        about=key.replace(" ", ""),
+        node=reading.node,
+        parameters=subject.parameters,
+        advice=f"compare {key} itself with a value, so that only the partitions that hold it are opened",
+    )
