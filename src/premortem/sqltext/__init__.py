@@ -14,7 +14,6 @@ It refuses to guess: psql variables, templates and mixed placeholder styles come
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from premortem.model import Query, Unreadable
 from premortem.sqltext.conditions import (
@@ -37,12 +36,11 @@ from premortem.sqltext.conditions import (
     disjuncts,
     relabels,
 )
-
-if TYPE_CHECKING:
-    from premortem.sqltext.facts import Bound, StatementFacts, TableName
+from premortem.sqltext.shapes import Assignment, Bound, ParameterPlaces, StatementFacts, TableName
 
 __all__ = [
     "And",
+    "Assignment",
     "Bound",
     "ColumnName",
     "Comparison",
@@ -53,6 +51,7 @@ __all__ = [
     "Operand",
     "OperandKind",
     "Or",
+    "ParameterPlaces",
     "Pattern",
     "PatternKind",
     "SortKey",
@@ -66,6 +65,7 @@ __all__ = [
     "disjuncts",
     "fingerprint",
     "operand",
+    "parameter_places",
     "relabels",
     "sort_key",
     "split",
@@ -135,3 +135,10 @@ def sort_key(text: str) -> SortKey:
     from premortem.sqltext import reading
 
     return reading.sort_key(text)
+
+
+def parameter_places(sql: str) -> ParameterPlaces:
+    """Return where a statement's text puts its parameters; or raise StatementError."""
+    from premortem.sqltext import places
+
+    return places.parameter_places(sql)

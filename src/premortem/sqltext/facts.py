@@ -3,54 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from premortem.model import StatementKind
 from premortem.sqltext import tree
+from premortem.sqltext.shapes import Bound, StatementFacts, TableName
 from premortem.sqltext.tree import Node, pb
-
-
-class TableName(NamedTuple):
-    """A table as a statement names it, unquoted; the schema is None where the search path decides."""
-
-    schema: str | None
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """The count of a LIMIT or OFFSET: a constant, a parameter's number, or neither (an expression)."""
-
-    constant: int | None = None
-    parameter: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatementFacts:
-    """What a statement does.
-
-    `reads` are the tables in FROM, USING and subqueries (common table expressions left out), `writes` the targets of
-    INSERT, UPDATE, DELETE and MERGE, in CTEs too.  `limit`, `offset`, `has_where`, `is_grouped`, `is_ordered` and
-    `locks_rows` speak of the outermost query.  `aliases` say which table an alias means, in the order of the text.
-    """
-
-    kind: StatementKind
-    reads: tuple[TableName, ...] = ()
-    writes: tuple[TableName, ...] = ()
-    limit: Bound | None = None
-    offset: Bound | None = None
-    has_where: bool = False
-    is_ordered: bool = False
-    is_grouped: bool = False
-    is_set_operation: bool = False
-    has_aggregates: bool = False
-    locks_rows: bool = False
-    functions: tuple[str, ...] = ()
-    aliases: tuple[tuple[str, TableName], ...] = ()
-    written_columns: tuple[str, ...] = ()
-
 
 _AGGREGATES = frozenset(
     "count sum avg min max array_agg string_agg json_agg jsonb_agg bool_and bool_or every json_object_agg "

@@ -54,6 +54,14 @@ def _condition(expression: str, initplans: frozenset[int]) -> Condition:
         return Opaque(text=expression)
 
 
+def condition_of(node: Node) -> Condition:
+    """Return what a condition of a parsed statement says."""
+    try:
+        return _Reader(frozenset()).condition(node)
+    except (StatementError, RecursionError, ValueError):
+        return Opaque(text="")
+
+
 def operand(expression: str, initplans: Collection[int] = ()) -> Operand | None:
     """Return what an expression (of an index, a sort key, an output list) is, None where it cannot be read."""
     return _operand(expression, frozenset(initplans))
@@ -106,6 +114,9 @@ def canonical(expression: str) -> str:
 _AEXPR = pb.A_Expr_Kind
 _LIKE_KINDS = (_AEXPR.AEXPR_LIKE, _AEXPR.AEXPR_ILIKE)
 _SQL_LIKE = {"~~", "~~*", "!~~", "!~~*"}
+
+_NOT_BETWEEN = (_AEXPR.AEXPR_NOT_BETWEEN, _AEXPR.AEXPR_NOT_BETWEEN_SYM)
+_BETWEEN = (_AEXPR.AEXPR_BETWEEN, _AEXPR.AEXPR_BETWEEN_SYM, *_NOT_BETWEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +172,8 @@ class _Reader:
             return self._quantified(node)
         if expression.kind in (_AEXPR.AEXPR_DISTINCT, _AEXPR.AEXPR_NOT_DISTINCT):
             return self._distinct(node)
+        if expression.kind in _BETWEEN:
+            return self._between(node)
         operator = _operator(expression)
         if expression.kind not in (_AEXPR.AEXPR_OP, *_LIKE_KINDS) or not _is_predicate(operator):
             return self._truth(node)
@@ -204,6 +217,15 @@ class _Reader:
         kind = ComparisonKind.NOT_EQUAL if negated else ComparisonKind.ANY_EQUALITY
         quantifier, operator = ("all", "<>") if negated else ("any", "=")
         return Comparison(kind=kind, text=sql(node), left=left, operator=operator, right=right, quantifier=quantifier)
+
+    def _between(self, node: Node) -> Condition:
+        """Return `BETWEEN`, which plans print as two comparisons and statements do not."""
+        expression = node.a_expr
+        low, high = expression.rexpr.list.items
+        left = self.operand(expression.lexpr)
+        bounds = (self._pair(node, ">=", left, self.operand(low)), self._pair(node, "<=", left, self.operand(high)))
+        found = And(text=sql(node), parts=bounds)
+        return Not(text=found.text, part=found) if expression.kind in _NOT_BETWEEN else found
 
     def _distinct(self, node: Node) -> Condition:
         expression = node.a_expr

@@ -1,0 +1,141 @@
+"""Puts values together into the sets that a query is judged with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from premortem.model import ParameterSet, Plan, Profile, Query
+from premortem.parameters import typed
+from premortem.parameters.joint import Combination, combinations
+from premortem.parameters.picks import Asked, Frequency, Pick, Window, pick
+from premortem.parameters.uses import Role, Use, uses
+
+#: More sets than this cost planning time and tell nothing new.
+MOST_SETS = 6
+
+_VALUES = frozenset({Role.EQUALITY, Role.LIST, Role.PATTERN, Role.FRAGMENT, Role.REGEX, Role.MEMBER, Role.CONTAINED})
+_WINDOWS = frozenset({Role.LOW, Role.HIGH, Role.WINDOW})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """How one set is made: its name, moods, and what single placeholders get instead."""
+
+    name: str
+    frequency: Frequency
+    window: Window
+    frequencies: Mapping[int, Frequency] = field(default_factory=dict)
+    together: Combination | None = None
+
+
+def choose(query: Query, generic: Plan, parameter_types: tuple[str, ...], profile: Profile) -> tuple[ParameterSet, ...]:
+    """Return the sets of values to judge a query with, at most six; one called `literal` where it has no placeholders.
+
+    `generic` is the query's generic plan on the twin, `parameter_types` are the types that PREPARE found.  Values come
+    from the statistics of what each placeholder is compared with; where there are none they are of the right type, and
+    the basis says that they are assumed.
+    """
+    if not query.parameter_count:
+        return (ParameterSet(name="literal", basis="the literals of the text"),)
+    found = uses(query, generic, profile)
+    asked = _asked(found, parameter_types, profile)
+    sets = [_set(recipe, asked) for recipe in _recipes(found, profile)]
+    return _distinct(sets)[:MOST_SETS]
+
+
+def _asked(found: tuple[Use, ...], types: tuple[str, ...], profile: Profile) -> tuple[Asked, ...]:
+    lows = {use.place for use in found if use.role is Role.LOW and use.column}
+    return tuple(
+        Asked(
+            use=use,
+            type=typed.plain(types[use.parameter - 1] if use.parameter <= len(types) else "text", profile),
+            profile=profile,
+            is_paired=use.role is Role.HIGH and use.place in lows,
+        )
+        for use in found
+    )
+
+
+def _recipes(found: tuple[Use, ...], profile: Profile) -> Iterable[_Recipe]:
+    roles = {use.role for use in found}
+    hot, rare = combinations(found, profile)
+    if roles & _VALUES:
+        yield _Recipe(name="hot", frequency=Frequency.HOT, window=Window.WIDE, together=hot)
+        yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
+        yield _Recipe(name="rare", frequency=Frequency.RARE, window=Window.WIDE)
+        yield _Recipe(name="absent", frequency=Frequency.ABSENT, window=Window.WIDE)
+        if roles & _WINDOWS:
+            yield _Recipe(name="narrow", frequency=Frequency.HOT, window=Window.NARROW, together=hot)
+        yield from _crossed(found, rare)
+    elif roles & _WINDOWS:
+        yield _Recipe(name="wide", frequency=Frequency.HOT, window=Window.WIDE)
+        yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
+        yield _Recipe(name="narrow", frequency=Frequency.HOT, window=Window.NARROW)
+        yield _Recipe(name="absent", frequency=Frequency.ABSENT, window=Window.EMPTY)
+    if any(use.optional for use in found):
+        yield _Recipe(name="wide", frequency=Frequency.HOT, window=Window.OFF)
+    if not roles & (_VALUES | _WINDOWS):
+        yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
+
+
+def _crossed(found: tuple[Use, ...], rare: Combination | None) -> Iterable[_Recipe]:
+    """Yield sets whose values are common one by one and rare together, or common in one column and rare in others."""
+    if rare:
+        yield _Recipe(name="mixed", frequency=Frequency.HOT, window=Window.WIDE, together=rare)
+    equal = [u for u in found if u.role in (Role.EQUALITY, Role.LIST, Role.MEMBER) and u.spread and u.spread.common]
+    columns = {u.place for u in equal}
+    if len(columns) < 2:
+        return
+    coarsest = min(equal, key=lambda u: (_distinct_values(u), u.parameter)).place
+    for name, inside, outside in (
+        ("mixed", Frequency.HOT, Frequency.RARE),
+        ("crossed", Frequency.RARE, Frequency.HOT),
+    ):
+        chosen = {u.parameter: inside if u.place == coarsest else outside for u in equal}
+        yield _Recipe(name=name, frequency=outside, window=Window.WIDE, frequencies=chosen)
+
+
+def _distinct_values(use: Use) -> float:
+    statistics = use.spread.statistics if use.spread else None
+    if statistics is None:
+        return float("inf")
+    return statistics.n_distinct if statistics.n_distinct >= 0 else float("inf")
+
+
+def _set(recipe: _Recipe, asked: tuple[Asked, ...]) -> ParameterSet:
+    picks = [_pick(recipe, item) for item in asked]
+    return ParameterSet(name=recipe.name, values=tuple(p.value for p in picks), basis=_basis(picks))
+
+
+def _pick(recipe: _Recipe, item: Asked) -> Pick:
+    number = item.use.parameter
+    if recipe.together and number in recipe.together.values:
+        value = typed.fitted(recipe.together.values[number], item.type, item.profile)
+        if value is not None:
+            return Pick(value=value, how=recipe.together.how, name=recipe.together.name)
+    return pick(item, recipe.frequencies.get(number, recipe.frequency), recipe.window)
+
+
+def _basis(picks: Iterable[Pick]) -> str:
+    """Return in one phrase where a set's values come from."""
+    names: dict[str, list[str]] = {}
+    assumed: list[str] = []
+    for number, found in enumerate(picks, start=1):
+        if found.assumed:
+            assumed.append(f"${number}")
+        elif found.how and found.name not in names.setdefault(found.how, []):
+            names[found.how].append(found.name)
+    phrases = [f"{how} {', '.join(of)}" for how, of in names.items()]
+    if assumed:
+        phrases.append(f"assumed: {', '.join(assumed)}")
+    return "; ".join(phrases)
+
+
+def _distinct(sets: Iterable[ParameterSet]) -> tuple[ParameterSet, ...]:
+    """Return the sets with different values and different names, the first of each."""
+    by_values: dict[tuple[str | None, ...], ParameterSet] = {}
+    for found in sets:
+        if found.name not in {s.name for s in by_values.values()}:
+            by_values.setdefault(found.values, found)
+    return tuple(by_values.values())

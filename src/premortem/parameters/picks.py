@@ -1,0 +1,343 @@
+"""One value for one placeholder: a hot or a rare one, a wide or a narrow window, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from itertools import islice
+
+from premortem.model import Profile
+from premortem.parameters import typed
+from premortem.parameters.spread import Spread
+from premortem.parameters.uses import Role, Use
+
+
+class Frequency(StrEnum):
+    """How many rows a value has, in the words of a set's basis."""
+
+    HOT = "most common values of"
+    TYPICAL = "typical values of"
+    RARE = "rare values of"
+    ABSENT = "values absent from"
+
+
+class Window(StrEnum):
+    """How much of a column's range a window takes, in the words of a set's basis."""
+
+    WIDE = "half of"
+    MIDDLING = "a tenth of"
+    NARROW = "a thousandth of"
+    EMPTY = "past the end of"
+    OFF = "filter switched off (NULL) on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """A value, None for NULL, and its basis: `how` and `name`; no basis where it says nothing or is assumed."""
+
+    value: str | None
+    how: str = ""
+    name: str = ""
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a value is wanted for: the use, the placeholder's type, and whether its window has another end."""
+
+    use: Use
+    type: str
+    profile: Profile
+    is_paired: bool = False
+
+
+LIMIT_ROWS = "20"
+#: How many members a list gets: a page of ids, or a filter with a few boxes ticked.
+_LIST = 5
+_TAIL: Mapping[Window, float] = {Window.WIDE: 0.5, Window.MIDDLING: 0.9, Window.NARROW: 0.999}
+_DAYS: Mapping[Window, int] = {Window.WIDE: 365, Window.MIDDLING: 30, Window.NARROW: 1, Window.EMPTY: 0}
+
+
+def pick(asked: Asked, frequency: Frequency, window: Window) -> Pick:
+    """Return the value for a placeholder, always one that its type takes."""
+    use = asked.use
+    if use.optional and window is Window.OFF:
+        return Pick(value=None, how=window.value, name=use.spread.name if use.spread else f"${use.parameter}")
+    if use.role is Role.LIMIT:
+        return Pick(value=LIMIT_ROWS)
+    if use.role is Role.OFFSET:
+        return Pick(value="0")
+    if use.role is Role.WINDOW:
+        return _window_of_time(asked, window)
+    if use.role in (Role.LOW, Role.HIGH):
+        return _bound(asked, window)
+    how = Frequency.TYPICAL if use.role in (Role.WRITTEN, Role.FREE) else frequency
+    return _value(asked, how)
+
+
+def _neutral(asked: Asked) -> Pick:
+    return Pick(value=typed.neutral(asked.type, asked.profile), assumed=True)
+
+
+def _fitted(asked: Asked, value: str | None, how: str) -> Pick:
+    found = typed.fitted(value, asked.type, asked.profile) if value is not None else None
+    if found is None or asked.use.spread is None:
+        return _neutral(asked)
+    return Pick(value=found, how=how, name=asked.use.spread.name)
+
+
+# --- values ---
+
+
+def _value(asked: Asked, frequency: Frequency) -> Pick:
+    spread = asked.use.spread
+    special = _SPECIAL.get(asked.use.role)
+    if spread is None:
+        return _without_statistics(asked, frequency)
+    value = special(asked, spread, frequency) if special else scalar(spread, frequency, asked.use.ordinal)
+    if value is None and frequency is Frequency.ABSENT and spread.is_known:
+        value = special(asked, spread, Frequency.RARE) if special else spread.rarest()
+        frequency = Frequency.RARE
+    return _fitted(asked, value, frequency.value) if value is not None else _without_statistics(asked, frequency)
+
+
+def _without_statistics(asked: Asked, frequency: Frequency) -> Pick:
+    """Return a value of the right type; patterns and lists keep their shape."""
+    if asked.use.role is Role.PATTERN:
+        return Pick(value=_pattern("example", frequency), assumed=True)
+    if asked.use.role in (Role.FRAGMENT, Role.REGEX):
+        return Pick(value="exa", assumed=True) if asked.type in typed.TEXTS else _neutral(asked)
+    return _neutral(asked)
+
+
+def scalar(spread: Spread, frequency: Frequency, ordinal: int) -> str | None:
+    """Return one value of a column, None where statistics have none; the ordinal asks for another one each time."""
+    if frequency is Frequency.ABSENT:
+        return spread.absent if spread.is_known else None
+    order = _in_order(spread, frequency)
+    return order[ordinal % len(order)] if order else None
+
+
+def _in_order(spread: Spread, frequency: Frequency) -> tuple[str, ...]:
+    """Return a column's values, the ones that are most like what is asked for first."""
+    middle = len(spread.common) // 2
+    halfway = spread.common[middle:] + spread.common[:middle]
+    if frequency is Frequency.HOT:
+        return spread.common or spread.ordinary
+    if frequency is Frequency.RARE:
+        return spread.ordinary or spread.common[::-1]
+    return halfway if _is_mostly_common(spread) else (spread.ordinary or halfway)
+
+
+def _is_mostly_common(spread: Spread) -> bool:
+    """Whether a row picked at random has one of the most common values."""
+    shares = (spread.statistics.most_common_frequencies or ()) if spread.statistics else ()
+    return sum(shares) >= 0.5
+
+
+def _listed(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    """Return an array of values, or what a function makes one of."""
+    if frequency is Frequency.ABSENT:
+        known = [spread.absent] if spread.is_known and spread.absent else []
+    else:
+        known = list(islice(_in_order(spread, frequency), _LIST))
+    if not known:
+        return None
+    if asked.use.operator.lstrip("!") in ("~~", "~~*"):
+        known = [_pattern(v, frequency) for v in known]
+    if asked.use.function == "string_to_array":
+        return ",".join(known)
+    return typed.array(known) if typed.is_array(asked.type) or asked.type in typed.TEXTS else known[0]
+
+
+# --- text patterns ---
+
+
+def _text(spread: Spread, frequency: Frequency) -> str | None:
+    if frequency is Frequency.ABSENT:
+        return "zq~absent" if spread.is_known else None
+    return scalar(spread, frequency, 0)
+
+
+def _patterned(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    value = _text(spread, frequency)
+    return _pattern(value, frequency) if value else None
+
+
+def _pattern(value: str, frequency: Frequency) -> str:
+    """Return a LIKE pattern: words inside for the hot set, longer and longer prefixes for the others."""
+    if frequency is Frequency.HOT:
+        return f"%{_escaped(_inside(value))}%"
+    length = {Frequency.TYPICAL: 3, Frequency.RARE: 8}.get(frequency, len(value))
+    return f"{_escaped(value[:length])}%"
+
+
+def _inside(value: str) -> str:
+    start = 1 if len(value) > 4 else 0
+    return value[start : start + 3]
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", value)
+
+
+def _fragment(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    value = _text(spread, frequency)
+    if not value:
+        return None
+    if frequency is Frequency.HOT:
+        return _inside(value)
+    return value[:5] if frequency is Frequency.TYPICAL else value
+
+
+def _regex(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    value = _text(spread, frequency)
+    if not value:
+        return None
+    plain = re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", value)
+    return re.sub(r"([\\.^$|?*+()\[\]{}])", r"\\\1", _inside(value)) if frequency is Frequency.HOT else f"^{plain}"
+
+
+# --- arrays, documents, ranges, full text ---
+
+
+def _elements(spread: Spread, frequency: Frequency) -> tuple[str, ...]:
+    """Return the elements of an array column (or lexemes of a tsvector), most fitting first."""
+    statistics = spread.statistics
+    if statistics is None or not statistics.most_common_elements:
+        return ()
+    shares = statistics.most_common_element_frequencies or ()
+    pairs = list(zip(statistics.most_common_elements, shares, strict=False))
+    order = [v for v, _ in sorted(pairs, key=lambda p: (-p[1], p[0]))] or list(statistics.most_common_elements)
+    if frequency is Frequency.ABSENT:
+        return (_absent_element(spread, order),)
+    if frequency is Frequency.RARE:
+        return tuple(reversed(order))
+    return tuple(order[len(order) // 2 :]) if frequency is Frequency.TYPICAL else tuple(order)
+
+
+def _absent_element(spread: Spread, known: list[str]) -> str:
+    numbers = [typed.position(v, typed.plain(typed.element(spread.type))) for v in known]
+    largest = max((n for n in numbers if n is not None), default=None)
+    return "zqabsent" if largest is None else str(largest + 1)
+
+
+def _member(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    return next(iter(_elements(spread, frequency)), None)
+
+
+def _contained(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    """Return what an operator such as @>, &&, ? or @@ is asked about."""
+    if spread.type in ("jsonb", "json") or asked.type in ("jsonb", "json"):
+        return _json_part(asked, spread, frequency)
+    if spread.type == "tsvector" or asked.type == "tsquery":
+        return next((v.replace("'", "") for v in _elements(spread, frequency)), None)
+    if spread.type.endswith("range"):
+        return _range_part(asked, spread)
+    if typed.is_array(spread.type):
+        found = _elements(spread, frequency)[:1]
+        return None if not found else typed.array(found) if typed.is_array(asked.type) else found[0]
+    return scalar(spread, frequency, asked.use.ordinal)
+
+
+def _json_part(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
+    documents = (d for v in (*spread.common, *spread.bounds) if isinstance(d := _document(v), dict))
+    key, value = next(((k, v) for d in documents for k, v in d.items() if not isinstance(v, dict | list)), ("key", 1))
+    if asked.use.operator == "?":
+        return "zqabsent" if frequency is Frequency.ABSENT else str(key)
+    if asked.use.operator in ("?|", "?&"):
+        return typed.array(("zqabsent" if frequency is Frequency.ABSENT else str(key),))
+    return json.dumps({key: "zqabsent" if frequency is Frequency.ABSENT else value})
+
+
+def _document(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+_LOWER_BOUND = re.compile(r"[\[(]\"?([^\",]+)\"?,")
+
+
+def _range_part(asked: Asked, spread: Spread) -> str | None:
+    statistics = spread.statistics
+    bounds = (statistics.range_bounds_histogram or statistics.most_common_values or ()) if statistics else ()
+    middle = bounds[len(bounds) // 2] if bounds else None
+    if middle is None or asked.type.endswith("range"):
+        return middle
+    lower = _LOWER_BOUND.match(middle)
+    return lower.group(1) if lower else None
+
+
+_SPECIAL: Mapping[Role, Callable[[Asked, Spread, Frequency], str | None]] = {
+    Role.LIST: _listed,
+    Role.PATTERN: _patterned,
+    Role.FRAGMENT: _fragment,
+    Role.REGEX: _regex,
+    Role.MEMBER: _member,
+    Role.CONTAINED: _contained,
+}
+
+
+# --- windows ---
+
+
+def _bound(asked: Asked, window: Window) -> Pick:
+    """Return one end of a window; two ends on one column always leave room between them."""
+    spread = asked.use.spread
+    window = Window.WIDE if window is Window.OFF else window
+    if spread is None or not spread.is_known:
+        return _assumed_bound(asked, window)
+    value = _low(spread, window) if asked.use.role is Role.LOW else _high(spread, window, paired=asked.is_paired)
+    found = _fitted(asked, value, window.value)
+    return _assumed_bound(asked, window) if found.assumed else found
+
+
+def _low(spread: Spread, window: Window) -> str | None:
+    return spread.at(_TAIL[window]) if window in _TAIL else spread.beyond()
+
+
+def _high(spread: Spread, window: Window, *, paired: bool) -> str | None:
+    if paired:
+        return spread.beyond(steps=2)
+    return spread.at(1 - _TAIL[window]) if window in _TAIL else spread.beyond(below=True)
+
+
+def _assumed_bound(asked: Asked, window: Window) -> Pick:
+    """Return a bound without statistics: moments are counted back from the profile's time, numbers are round."""
+    is_high = asked.use.role is Role.HIGH and asked.is_paired
+    if asked.type in typed.MOMENTS:
+        now = typed.position(asked.profile.taken_at.isoformat(), asked.type)
+        days = -1 if is_high else _DAYS.get(window, 365)
+        value = typed.at_position((now or Decimal(0)) - days * 86_400, asked.type)
+        return Pick(value=value, assumed=True)
+    if asked.type in typed.INTEGERS or asked.type in typed.NUMBERS:
+        return Pick(value="1000" if is_high else "1", assumed=True)
+    if asked.type in typed.TEXTS:
+        return Pick(value="z" if is_high else "m", assumed=True)
+    return _neutral(asked)
+
+
+def _window_of_time(asked: Asked, window: Window) -> Pick:
+    """Return how far back from now a window reaches: `now() - $1`."""
+    spread = asked.use.spread
+    window = Window.WIDE if window is Window.OFF else window
+    assumed = _DAYS.get(window, 365)
+    now = typed.position(asked.profile.taken_at.isoformat(), "timestamp with time zone")
+    start = spread.at(_TAIL[window]) if spread and spread.is_known and window in _TAIL else None
+    there = typed.position(start, spread.type) if start is not None and spread else None
+    known = now is not None and there is not None and there < now
+    seconds = int(now - there) if known and now is not None and there is not None else assumed * 86_400
+    name = spread.name if spread and known else ""
+    if asked.type == "interval":
+        value: str | None = f"{max(seconds, 1)} seconds"
+    elif asked.type in typed.INTEGERS or asked.type in typed.NUMBERS:
+        value = str(max(seconds // 86_400, 1))
+    else:
+        return _assumed_bound(asked, window)
+    return Pick(value=value, how=window.value if known else "", name=name, assumed=not known)
