@@ -1,9 +1,9 @@
 """Reads what may wait for a lock, without waiting long and without holding one.
 
-`pg_relation_size`, `pg_get_viewdef`, pageinspect and, on newer servers, `pg_get_expr` lock the relations that they look
-at, so they queue behind an ALTER TABLE that runs or waits.  They are asked for many relations at a time with a short lock
-timeout, in a savepoint that is rolled back so that production gets its locks back at once; a chunk that would have to
-wait is halved until the relations in the way are known, and those are given up.
+`pg_relation_size`, `pg_get_viewdef`, pageinspect and, on newer servers, `pg_get_expr` lock the relations that they
+look at, so they queue behind an ALTER TABLE that runs or waits.  They are asked for many relations at a time with a
+short lock timeout, in a savepoint that is rolled back so that production gets its locks back at once; a chunk that would
+have to wait is halved until the relations in the way are known, and those are given up.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Chunked(Generic[Row]):
         return frozenset(self.locked) | {oid for oid, _ in self.refused}
 
 
-def read(db: pg.Session, sql: str | pg.NamedSQL, cls: type[Row], oids: Sequence[int], size: int = CHUNK) -> Chunked[Row]:
+def read(
+    db: pg.Session, sql: str | pg.NamedSQL, cls: type[Row], oids: Sequence[int], size: int = CHUNK
+) -> Chunked[Row]:
     """Return the rows of a query over relations, which it takes as `%(oids)s`."""
     parts = [_read(db, sql, cls, list(oids[at : at + size])) for at in range(0, len(oids), size)]
     return _joined(parts)

@@ -3,8 +3,8 @@
     premortem-profile 1 gzip 1048576 9f86d081…
     ^ magic           ^ format version        ^ SHA-256 of the rest, and its length before it
 
-The line is text so that `head -1` tells a stranger what the file is, and it comes first so that a newer, truncated or edited
-file is told apart from a foreign one before anything is unpacked.
+The line is text so that `head -1` tells a stranger what the file is, and it comes first so that a newer, truncated or
+edited file is told apart from a foreign one before anything is unpacked.
 """
 
 from __future__ import annotations

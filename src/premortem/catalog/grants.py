@@ -1,8 +1,8 @@
 """Prints the SQL that lets a role pull profiles, and do nothing else.
 
 `pg_monitor` does not see pg_stats, and reading every table is far too much to ask, so a few functions that run with the
-rights of whoever runs this SQL hand out statistics.  Their bodies are the very queries that a superuser's pull runs; they
-have a fixed search path, no parameters that could reach SQL text, and are revoked from everybody else.
+rights of whoever runs this SQL hand out statistics.  Their bodies are the very queries that a superuser's pull runs;
+they have a fixed search path, no parameters that could reach SQL text, and are revoked from everybody else.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ COMMIT;
 
 def grants_sql(role: str) -> str:
     """Return the SQL that makes a role, if need be, and lets it pull profiles with the least privilege."""
-    names = {"role": quoted(role), "name": literal(role), "in_format": quoted(role).replace("%", "%%").replace("'", "''")}
+    in_format = quoted(role).replace("%", "%%")
+    names = {"role": quoted(role), "name": literal(role), "in_format": in_format.replace("'", "''")}
     head = _filled(_HEAD, names)
     columns = _function(
         names, signature=statistics.COLUMNS_HELPER, columns=_STATISTICS_COLUMNS, relation="pg_catalog.pg_statistic",
@@ -141,11 +142,12 @@ def grants_sql(role: str) -> str:
         relation="pg_catalog.pg_statistic_ext_data", purpose="What ANALYZE filled extended statistics with.",
         of_catalog=_bodies("data of pg_statistic_ext_data"), of_view=_bodies("data of pg_stats_ext"),
     )  # fmt: skip
-    return head + columns + extended + _filled(_PAGES, names | {"in_format": quoted(role).replace("%", "%%")})
+    return head + columns + extended + _filled(_PAGES, names | {"in_format": in_format})
 
 
 def _function(
-    names: Mapping[str, str], *, signature: str, columns: str, relation: str, purpose: str, of_catalog: str, of_view: str
+    names: Mapping[str, str], *, signature: str, columns: str, relation: str, purpose: str, of_catalog: str,
+    of_view: str,
 ) -> str:
     return _filled(_FUNCTION, {
         **names, "signature": signature.removeprefix("premortem."), "columns": columns, "purpose": purpose,
@@ -156,11 +158,8 @@ def _function(
 def _bodies(name: str) -> str:
     """The query's bodies as branches of a CASE over `version`, newest first."""
     query: pg.NamedSQL = statistics.QUERIES[name]
-    newest_first = sorted(query.bodies, reverse=True)
-    return "".join(
-        f"\n            WHEN version >= {least * 10_000} THEN $body$\n{statistics.with_slots(query, least * 10_000)}\n$body$"
-        for least in newest_first
-    )
+    bodies = ((least, statistics.with_slots(query, least * 10_000)) for least in sorted(query.bodies, reverse=True))
+    return "".join(f"\n            WHEN version >= {least}0000 THEN $body$\n{body}\n$body$" for least, body in bodies)
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:

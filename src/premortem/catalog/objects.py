@@ -37,9 +37,12 @@ def rules(rows: Iterable[RuleRow], names: dict[int, RelationName]) -> tuple[Sche
     """Return the rewrite rules of relations."""
     return tuple(
         SchemaObject(
-            kind=ObjectKind.RULE, schema=names[row.relation].schema, name=f"{row.name} on {names[row.relation].name}",
-            definition=row.definition, after_tables=True,
-        )  # fmt: skip
+            kind=ObjectKind.RULE,
+            schema=names[row.relation].schema,
+            name=f"{row.name} on {names[row.relation].name}",
+            definition=row.definition,
+            after_tables=True,
+        )
         for row in rows
         if row.definition is not None
     )

@@ -14,6 +14,7 @@ pull
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from typing import TypeVar
 
 from premortem import pg
 from premortem.catalog import chunks, objects, pages, relations, server, statistics, workload
+from premortem.catalog.kinds import TypeRow
 from premortem.catalog.rows import (
     ActivityRow,
     ColumnRow,
@@ -37,6 +39,7 @@ from premortem.catalog.rows import (
     SizeRow,
     TriggerRow,
 )
+from premortem.catalog.values import applied
 from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
@@ -52,17 +55,31 @@ def pull(session: pg.Session, *, values: Values, progress: Progress | None = Non
     settings = server.settings(session)
     role_settings = server.role_settings(session)
     found = _tables(session, facts, tell)
+    tell("values")
+    shown = applied(
+        found.tables, values, _types(session), secret=secrets.token_bytes(32), code_points=_by_code_point(facts)
+    )
     tell("types and functions")
     made, object_gaps = objects.read(session)
     tell("workload")
     seen, workload_gaps = workload.read(session, facts.taken_at)
     return Profile(
         taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
-        objects=(*made, *found.rules), tables=found.tables, settings=settings, role_settings=role_settings,
+        objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,
         tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,
         connections=server.connections(session),
-        gaps=(*server.own_settings_gap(facts, role_settings), *found.gaps, *object_gaps, *workload_gaps),
+        gaps=(*server.own_settings_gap(facts, role_settings), *found.gaps, *shown.gaps, *object_gaps, *workload_gaps),
     )  # fmt: skip
+
+
+def _types(db: pg.Session) -> dict[str, TypeRow]:
+    return {row.name: row for row in db.rows(QUERIES["types"], TypeRow)}
+
+
+def _by_code_point(facts: ServerRow) -> bool:
+    """Whether the database sorts text by code point, as C does and the built-in provider always."""
+    name = facts.collate.upper().replace("-", "")
+    return facts.provider == "b" or (facts.provider == "c" and name in ("C", "POSIX", "C.UTF8"))
 
 
 def _quiet(what: str) -> None:
@@ -117,9 +134,10 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
     relation_names = {row.oid: RelationName(schema=row.schema, name=row.name) for row in rows}
     names = {oid: name.short for oid, name in relation_names.items()} | {row.oid: row.name for row in indexes}
     tables = relations.tables(read)
+    unread = frozenset().union(*(part.missing for part in (defaults, bounds, predicates, views, policies, rules)))
     gaps = (
         *_locked_gap("sizes", sizes.missing, names, "Their sizes are those of the last VACUUM or ANALYZE."),
-        *_locked_gap("definitions", _missing(defaults, bounds, predicates, views, policies, rules), names,
+        *_locked_gap("definitions", unread, names,
                      "Their defaults, bounds, predicates, policies or view queries are missing from the twin."),
         *statistics_gaps(tables, facts.role, everything=known.everything),
         *_extended_gap(known, tables),
@@ -163,10 +181,6 @@ def _window(facts: ServerRow) -> timedelta | None:
     """How long the counters have been counting: since the database's reset, else since the server's."""
     since: datetime | None = facts.database_reset or facts.server_reset
     return None if since is None else facts.taken_at - since
-
-
-def _missing(*parts: chunks.Chunked[ExpressionRow] | chunks.Chunked[PolicyRow] | chunks.Chunked[RuleRow]) -> frozenset[int]:
-    return frozenset().union(*(part.missing for part in parts))
 
 
 def _locked_gap(what: str, oids: Iterable[int], names: dict[int, str], effect: str) -> tuple[Gap, ...]:

@@ -281,6 +281,15 @@ FROM pg_catalog.pg_trigger t JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
 ORDER BY t.oid
 
+-- name: types
+-- purpose: what the types of the database are made of, so that their values can be told apart
+-- needs: nothing
+SELECT pg_catalog.format_type(t.oid, NULL) AS name, t.typtype::text AS kind,
+       CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(t.typbasetype, NULL)
+                      WHEN 'r' THEN pg_catalog.format_type(r.rngsubtype, NULL) END AS base
+FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
+WHERE t.oid >= 16384 AND t.typtype IN ('d', 'e', 'r')
+
 -- name: activity
 -- purpose: what the statistics collector counted per table
 -- needs: nothing
