@@ -89,13 +89,14 @@ def test_ctrl_c_does_not_reach_the_server_itself(cache: Path) -> None:
     assert soon(lambda: nothing_left(cache, found["sockets"]))
 
 
-@pytest.mark.parametrize("delay", [0, 0.02, 0.05, 0.1, 0.2, 0.5])
-def test_our_process_is_killed_while_it_starts_one(cache: Path, delay: float) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("delay", [0, 0.02, 0.1, 0.5, 1])
+def test_our_process_is_killed_while_it_starts_one(cache: Path, delay: float, how: signal.Signals) -> None:
     process = child()
     assert process.stdout is not None
     assert process.stdout.readline() == "starting\n"
     time.sleep(delay)
-    process.kill()
+    os.killpg(process.pid, how)
     process.communicate()
     soon(lambda: not processes_with(str(cache)))
     with pg.start() as server:  # which sweeps what was made before there was a keeper

@@ -24,7 +24,7 @@ from premortem.pg.places import Runner, can_enter, give
 from premortem.pg.postmaster import kill_leftover
 
 SOCKET_PATH_LIMIT = 107  # sun_path of unix(7) has 108 bytes with its final NUL
-_LONGEST_NAME = "premortem-12345678/.s.PGSQL.12345.lock"
+_LONGEST_NAME = ".s.PGSQL.12345.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,15 +96,13 @@ def _belongs_to(path: Path, who: Runner | None) -> bool:
         return False
 
 
-def socket_directory(who: Runner | None) -> Path:
-    """A new folder for the socket, private to us, whose path is short enough for a socket address."""
+def socket_place(name: str, who: Runner | None) -> Path:
+    """Where to make a folder of that name for a socket, so that its path is short enough for a socket address."""
     for parent in (tempfile.gettempdir(), "/tmp", "/run", "/var/tmp"):
-        too_long = len(os.fsencode(f"{parent}/{_LONGEST_NAME}")) > SOCKET_PATH_LIMIT
-        if too_long or not os.access(parent, os.W_OK) or not can_enter(Path(parent), who):
-            continue
-        path = Path(tempfile.mkdtemp(prefix="premortem-", dir=parent))
-        give(path, who)
-        return path
+        place = Path(parent, f"premortem-{name}")
+        too_long = len(os.fsencode(place / _LONGEST_NAME)) > SOCKET_PATH_LIMIT
+        if not too_long and os.access(parent, os.W_OK) and can_enter(Path(parent), who):
+            return place
     raise InstallationError(
         "no folder for the server's socket: its path may have at most 107 bytes", hint="set TMPDIR to a short path"
     )

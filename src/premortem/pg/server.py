@@ -42,7 +42,7 @@ from premortem.pg.clusters import (
     what_to_do,
     what_went_wrong,
 )
-from premortem.pg.homes import Home, new_home, remove, socket_directory
+from premortem.pg.homes import Home, new_home, remove, socket_place
 from premortem.pg.installed import Installation
 from premortem.pg.installed import installation as find_installation
 from premortem.pg.keeper import Keeper
@@ -265,10 +265,10 @@ def start(
         found = (data / "PG_VERSION").is_file()
         if not found:
             _make_directory(data, who, undo)  # from here on, and not before, it is ours to remove
-        sockets = socket_directory(who)
-        undo.callback(remove, sockets)
+        sockets = socket_place(home.path.name, who)
         removes = (sockets,) if found or keep else (sockets, data)
-        home.note(data, removes)
+        home.note(data, removes)  # before there is anything to remove
+        _make_socket_directory(sockets, who, undo)
         if not found:
             _fill(data, template, programs, locale or Locale(), who)
         _write_settings(data, DISPOSABLE | dict(settings or {}), who)
@@ -311,6 +311,12 @@ def _make_directory(data: Path, who: Runner | None, undo: contextlib.ExitStack) 
             f"the user {who.name if who else os.geteuid()}, who runs the server, cannot enter {data}",
             hint="choose a folder that every user can enter, or set PREMORTEM_CACHE_DIR to one",
         )
+
+
+def _make_socket_directory(sockets: Path, who: Runner | None, undo: contextlib.ExitStack) -> None:
+    sockets.mkdir(mode=0o700)  # which fails if somebody else was there first
+    undo.callback(remove, sockets)
+    give(sockets, who)
 
 
 def _fill(data: Path, template: Path | None, installation: Installation, locale: Locale, who: Runner | None) -> None:
