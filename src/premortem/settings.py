@@ -6,6 +6,7 @@ A setting that is silently ignored is worse than none: whoever wrote it believes
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
 import tomllib
 from collections.abc import Collection, Mapping
@@ -35,11 +36,11 @@ class Settings:
     the rows that a table without statistics is taken to have.
     """
 
-    severities: Mapping[str, Severity] = MappingProxyType({})
+    severities: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
     off: frozenset[str] = frozenset()
     limits: rules.Limits = field(default_factory=rules.Limits)
     advisor: advisor.Limits = field(default_factory=advisor.Limits)
-    tables: Mapping[str, float] = MappingProxyType({})
+    tables: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def rule_names(self) -> frozenset[str]:
@@ -76,7 +77,88 @@ def parse(text: str, source: str) -> Settings:
 
 
 def _limits(reader: _Reader, chosen: Mapping[str, Any]) -> rules.Limits:
-    raise NotImplementedError
+    said = {name: {k: v for k, v in table.items() if k != "severity"} for name, table in chosen.items()}
+    try:
+        return rules.limits({name: table for name, table in said.items() if table and name not in OWN_RULES})
+    except SettingsError as error:
+        raise reader.error("", error.message, error.hint) from error
+
+
+def page() -> str:
+    """Return the reference page of the settings, made from the defaults, so that the two cannot differ."""
+    rows = [line for rule in rules.RULES for line in _rule_rows(rule)]
+    fields = dataclasses.fields(advisor.Limits)
+    advice = [f"| `{f.name}` | {_shown(getattr(advisor.Limits(), f.name))} |" for f in fields]
+    own = ", ".join(f"`{name}`" for name in OWN_RULES)
+    about = " ".join((advisor.Limits.__doc__ or "").split())
+    return _PAGE.format(rows="\n".join(rows), advice="\n".join(advice), about=about, own=own)
+
+
+def _rule_rows(rule: rules.Rule) -> list[str]:
+    defaults = _defaults(rule)
+    fields = dataclasses.fields(defaults)
+    limits = "<br>".join(f"`{f.name} = {_shown(getattr(defaults, f.name))}`" for f in fields)
+    return [f"| [`{rule.name}`](rules/{rule.name}.md) | {rule.severity.value} | {limits} |"]
+
+
+def _defaults(rule: rules.Rule) -> Any:
+    """Return a rule's thresholds as they are without settings: each rule's module has them as `Limits`."""
+    return importlib.import_module(f"{rules.__name__}.{rule.name.replace('-', '_')}").Limits()
+
+
+def _shown(value: float) -> str:
+    return f"{value:_}" if isinstance(value, int) or value == int(value) else f"{value}"
+
+
+_PAGE = """\
+# Settings
+
+<!-- made by scripts/docs from the defaults; do not edit -->
+
+`premortem check` and `premortem explain` read `premortem.toml` in the current folder, or the file that `--settings`
+names. Everything has a default. A key that premortem does not know is refused by name: a setting that is silently
+ignored would be worse than none.
+
+```toml
+[rules.deep-offset]
+severity = "off"              # "error", "warning", "info" or "off"
+
+[rules.seq-scan-discards-rows]
+min_rows = 50_000             # a threshold of that rule
+
+[advisor]
+min_gain = 10                 # how many times cheaper an index has to make the worst parameter set
+
+[tables."public.new_table"]
+rows = 5_000_000              # what a table without statistics will grow to
+```
+
+## `[rules.NAME]`
+
+`severity` decides what a finding does: `error` fails the gate, `warning` and `info` do not, `off` takes it out of the
+report (it stays in the JSON report, under `suppressed`). A severity that you set is kept even where premortem would
+raise it because an index cures the finding, or lower it because none does.
+
+| rule | severity | thresholds and their defaults |
+|---|---|---|
+{rows}
+
+check's own findings have a severity and no thresholds: {own}.
+
+## `[advisor]`
+
+{about}
+
+| key | default |
+|---|--:|
+{advice}
+
+## `[tables."NAME"]`
+
+`rows`: how many rows a table is taken to have that has no statistics in production, such as one that the change's
+migrations create. Without it premortem assumes a number and says so in a gap. `NAME` is the table as SQL writes it,
+with its schema unless that is on the search path.
+"""
 
 
 def _assumptions(reader: _Reader, tables: Mapping[str, Any]) -> dict[str, float]:
@@ -113,7 +195,9 @@ class _Reader:
         """Return a table of the document, an empty one where it is absent."""
         value = said.get(key, {})
         if not isinstance(value, dict):
-            raise self.error(f"{where}.{key}".lstrip("."), "a table is wanted", f"write [{where}.{key}]".replace("[.", "["))
+            raise self.error(
+                f"{where}.{key}".lstrip("."), "a table is wanted", f"write [{where}.{key}]".replace("[.", "[")
+            )
         return value
 
     def severity(self, said: Mapping[str, Any], rule: str) -> str | None:

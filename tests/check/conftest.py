@@ -13,6 +13,7 @@ from premortem.model import Profile, Query, QueryReport, Site, Unreadable, Value
 from premortem.settings import Settings, parse
 from tests.check.shop import fill
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """A running twin of the shop."""

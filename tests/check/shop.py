@@ -20,7 +20,8 @@ INSERT INTO customers SELECT g, 'user' || g || '@example.org', 'C' || (g % 200 +
 INSERT INTO orders SELECT g, (random() * 19999)::int + 1,
     CASE WHEN random() < 0.001 THEN 'pending' WHEN random() < 0.1 THEN 'paid' ELSE 'shipped' END,
     timestamptz '2026-01-01 00:00+00' + g * interval '10 seconds' FROM generate_series(1, 100000) g;
-INSERT INTO order_items SELECT g, (random() * 99999)::int + 1, 'SKU-' || lpad((power(random(), 3) * 4999)::int::text, 6, '0'),
+INSERT INTO order_items SELECT g, (random() * 99999)::int + 1,
+    'SKU-' || lpad((power(random(), 3) * 4999)::int::text, 6, '0'),
     (ARRAY['shipped', 'shipped', 'shipped', 'packed', 'pending', 'returned'])[1 + (random() * 5)::int],
     (random() * 9)::int + 1, repeat('x', 60) FROM generate_series(1, 300000) g;
 VACUUM (ANALYZE) customers, orders, order_items, countries;

@@ -24,8 +24,7 @@ def test_the_incident_of_the_seed_is_stopped(shop: Shop) -> None:
     assert finding.severity is Severity.ERROR
     assert finding.remedy is not None
     assert finding.remedy.sql == (
-        "CREATE INDEX CONCURRENTLY order_items_product_sku_status_idx"
-        " ON public.order_items (product_sku, status);",
+        "CREATE INDEX CONCURRENTLY order_items_product_sku_status_idx ON public.order_items (product_sku, status);",
     )
     assert finding.remedy.proof is Proof.LIKELY
     assert finding.remedy.before_cost is not None

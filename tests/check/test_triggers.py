@@ -11,9 +11,7 @@ from tests.check.values import SITE, column, foreign_key, name, node, planned, p
 
 def shop(key: Constraint, child_type: str = "bigint", **child: RelationKind) -> Profile:
     parent = table("orders", column("id"), column("tenant", 2))
-    items = table(
-        "items", column("order_id", 1, child_type), column("tenant", 2), foreign_keys=(key,), **child
-    )
+    items = table("items", column("order_id", 1, child_type), column("tenant", 2), foreign_keys=(key,), **child)
     return profile(parent, items)
 
 
@@ -28,7 +26,7 @@ UPDATE = Change(relation=name("orders"), operation="update", rows=5, columns=fro
         (DELETE, "restrict", "SELECT 1 FROM ONLY public.items x WHERE $1 = x.order_id FOR KEY SHARE OF x"),
         (DELETE, "cascade", "DELETE FROM ONLY public.items x WHERE $1 = x.order_id"),
         (DELETE, "set null", "UPDATE ONLY public.items x SET order_id = NULL WHERE $1 = x.order_id"),
-        (UPDATE, "cascade", "UPDATE ONLY public.items x SET order_id = $2 WHERE $1 = x.order_id"),
+        (UPDATE, "cascade", "UPDATE ONLY public.items x SET order_id = $1 WHERE $2 = x.order_id"),
         (UPDATE, "set default", "UPDATE ONLY public.items x SET order_id = DEFAULT WHERE $1 = x.order_id"),
     ],
 )

@@ -79,12 +79,12 @@ def foreign_key(
 
 
 def profile(*tables: Table) -> Profile:
-    return Profile(
-        taken_at=datetime(2026, 4, 6, tzinfo=UTC), server=SERVER, values=Values.ALL, tables=tables
-    )
+    return Profile(taken_at=datetime(2026, 4, 6, tzinfo=UTC), server=SERVER, values=Values.ALL, tables=tables)
 
 
-def node(kind: str, cost: float, relation: str | None = None, *children: dict[str, Json], **more: Json) -> dict[str, Json]:
+def node(
+    kind: str, cost: float, relation: str | None = None, *children: dict[str, Json], **more: Json
+) -> dict[str, Json]:
     made: dict[str, Json] = {"Node Type": kind, "Total Cost": cost, "Plan Rows": 10}
     if relation is not None:
         made |= {"Relation Name": relation, "Schema": "public", "Alias": relation}
@@ -102,4 +102,6 @@ def finding(
     relation: str = "items",
     says: str = "reads 2,000,000 rows of items to keep 12",
 ) -> Finding:
-    return Finding(rule=rule, severity=severity, says=says, key=key or f"{rule}:public.{relation}", table=name(relation))
+    return Finding(
+        rule=rule, severity=severity, says=says, key=key or f"{rule}:public.{relation}", table=name(relation)
+    )

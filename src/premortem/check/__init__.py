@@ -14,6 +14,7 @@ Here nothing touches the world: whoever plans is handed in.  A query that cannot
 tell", and that is not a pass.
 """
 
-from premortem.check.runner import Planner, report, run, run_all
+from premortem.check.planner import Planner
+from premortem.check.runner import report, run, run_all
 
 __all__ = ["Planner", "report", "run", "run_all"]

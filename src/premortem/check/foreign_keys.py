@@ -10,11 +10,10 @@ from premortem.check.judgement import Judgement, judge
 from premortem.check.planner import Planner
 from premortem.check.triggers import Change, Hidden, changes, hidden
 from premortem.errors import StatementError
-from premortem.model import Evidence, Finding, Gap, Profile, Query, Severity, StatementKind
+from premortem.model import Evidence, Finding, Gap, Profile, Query, Severity
 from premortem.settings import Settings
 
 RULE = "foreign-key-without-index"
-_WRITES = frozenset({StatementKind.UPDATE, StatementKind.DELETE, StatementKind.MERGE})
 #: How many foreign keys a cascade is followed through; a longer chain is told as a gap.
 MOST_QUERIES = 64
 
@@ -39,7 +38,9 @@ def judged(query: Query, judgement: Judgement, *, planner: Planner, profile: Pro
 
 
 def _of(query: Query, judgement: Judgement, profile: Profile) -> Iterator[Hidden]:
-    updated = frozenset(sqltext.statement_facts(query.text).updated_columns)
+    if not any(n.kind == "ModifyTable" for p in judgement.planned for n in p.plan.walk()):
+        return
+    updated = frozenset(sqltext.statement_facts(query.text).written_columns)
     seen: dict[tuple[object, str], Change] = {}
     for planned in judgement.planned:
         for change in changes(planned.plan, updated):

@@ -108,10 +108,11 @@ def _findings(
     after: Sequence[Planned],
     settings: Settings,
 ) -> tuple[Finding, ...]:
-    found = tuple(_finding(key, groups, left, choice, after) for key in groups)
+    fixed = frozenset(settings.severities)
+    found = tuple(_finding(key, groups, left, choice, after, fixed) for key in groups)
     used = {s for f in found if f.remedy for s in f.remedy.sql}
     missing = tuple(proof.missing_index(a, planned) for a in choice.advice if not used.issuperset(a.sql))
-    return proof.promoted((*found, *missing), frozenset(settings.severities))
+    return proof.promoted((*found, *missing), fixed)
 
 
 def _finding(
@@ -120,11 +121,12 @@ def _finding(
     left: dict[str, tuple[Sighting, ...]],
     choice: advisor.Choice,
     after: Sequence[Planned],
+    fixed: frozenset[str],
 ) -> Finding:
     group = groups[key]
     cured = proof.cured_sets(key, groups, left, after) if choice.advice else frozenset()
     if cured:
         return proof.with_remedy(group, cured, choice.advice, after)
-    if is_curable(group[0].finding.rule):
+    if is_curable(group[0].finding.rule) and group[0].finding.rule not in fixed:
         return proof.without_remedy(group, choice.says or "")
     return merged(group)

@@ -123,7 +123,8 @@ def _statement(
     # A partitioned child is searched with its partitions, any other one alone.
     only = "" if child.kind is RelationKind.PARTITIONED_TABLE else "ONLY "
     table = f"{only}{child.relation.sql} x"
-    where = " AND ".join(_match(n, parent, child, constraint) for n in range(len(constraint.columns)))
+    first = 1 + (len(constraint.columns) if _sets_new_key(change, action) else 0)
+    where = " AND ".join(_match(n, first, parent, child, constraint) for n in range(len(constraint.columns)))
     if action not in _CASCADES:
         return f"SELECT 1 FROM {table} WHERE {where} FOR KEY SHARE OF x", StatementKind.SELECT
     if action == "cascade" and change.operation == "delete":
@@ -137,15 +138,14 @@ def _sets_new_key(change: Change, action: str) -> bool:
 
 def _assignments(action: str, constraint: Constraint) -> str:
     if action == "cascade":
-        shift = len(constraint.columns)
-        return ", ".join(f"{quoted(c)} = ${shift + n}" for n, c in enumerate(constraint.columns, start=1))
+        return ", ".join(f"{quoted(c)} = ${n}" for n, c in enumerate(constraint.columns, start=1))
     value = "NULL" if action == "set null" else "DEFAULT"
     return ", ".join(f"{quoted(c)} = {value}" for c in constraint.columns)
 
 
-def _match(place: int, parent: Table, child: Table, constraint: Constraint) -> str:
+def _match(place: int, first: int, parent: Table, child: Table, constraint: Constraint) -> str:
     column = child.column(constraint.columns[place])
     referenced = constraint.referenced_columns[place] if place < len(constraint.referenced_columns) else None
     key = parent.column(referenced) if referenced else None
     cast = f"::{key.type}" if key and column and key.type != column.type else ""
-    return f"${place + 1}{cast} = x.{quoted(constraint.columns[place])}"
+    return f"${place + first}{cast} = x.{quoted(constraint.columns[place])}"

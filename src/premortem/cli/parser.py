@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from premortem import __version__
 
@@ -46,11 +47,12 @@ def build() -> argparse.ArgumentParser:
     return parser
 
 
-_Commands = argparse._SubParsersAction  # type: ignore[type-arg]  # the only name that argparse gives it
+#: What `add_subparsers` returns; argparse has no public name for it.
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(commands: _Commands, name: str, module: str, help: str, description: str = "") -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         name,
         help=help,
         description=description or f"{help[0].upper()}{help[1:]}.",
@@ -181,4 +183,5 @@ def _seconds(text: str) -> float:
     return value
 
 
-Command = Callable[[argparse.Namespace], int]
+#: What every command's module has as `run`.
+Command: TypeAlias = Callable[[argparse.Namespace], int]
