@@ -42,7 +42,7 @@ def _ordered(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
         yield from _best(want, base, (), profile)
     if predicate:
         for base in bases:
-            rest = tuple(t for t in base if t not in predicate)
+            rest = tuple(t for t in base if t.operand not in {p.operand for p in predicate})
             yield from _best(want, rest, predicate, profile)
             if not rest:
                 yield from _flag_only(want, predicate)

@@ -148,8 +148,20 @@ def proposals(want: Want, profile: Profile) -> tuple[tuple[IndexCandidate, ...],
     """Return what could be tried for one relation, best guesses first; several in one are for the arms of an OR."""
     special = [(c,) for c in _special(want, profile)]
     every = [*_arm_sets(want, profile), *special, *((c,) for c in _with_covering(want, btree.candidates(want, profile)))]
-    kept = (tuple(c for c in group if same_index(c, want.table) is None) for group in every)
+    kept = (tuple(c for c in group if same_index(c, want.table) is None) for group in every if not _summarised(want, group))
     return tuple(dict.fromkeys(group for group in kept if group))
+
+
+def _summarised(want: Want, group: Sequence[IndexCandidate]) -> bool:
+    """Whether a BRIN index finds the same rows: on a column in the order of the table it reads little more than a B-tree."""
+    names = {i.keys[0].column for i in want.table.indexes if i.method == "brin" and i.valid}
+    return all(c.keys[0].column in names and _correlation(want.table, c.keys[0].column) > 0.9 for c in group)
+
+
+def _correlation(table: Table, name: str | None) -> float:
+    column = table.column(name) if name else None
+    statistics = column.own_statistics if column else None
+    return abs(statistics.correlation or 0.0) if statistics else 0.0
 
 
 def _special(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
@@ -193,15 +205,23 @@ def _with_covering(want: Want, candidates: Sequence[IndexCandidate]) -> Iterator
 
 def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
     """Return the candidate with the query's other columns included, None where they are many, wide or unknown."""
-    held = {k.column for k in candidate.keys}
+    held = {k.column for k in candidate.keys} | _implied_columns(want, candidate)
     if want.outputs is None or candidate.method != "btree" or any(k.column is None for k in candidate.keys):
         return None
-    extra = tuple(c.name for c in want.table.columns if c.name in want.outputs and c.name not in held)
+    needed = want.outputs | (want.filtered - held)
+    extra = tuple(c.name for c in want.table.columns if c.name in needed and c.name not in {k.column for k in candidate.keys})
     width = sum(_width(want.table, name) for name in extra)
     visible = want.table.all_visible / max(1, want.table.pages)
     if not extra or len(extra) > 3 or width > 40 or visible < 0.5:
         return None
     return replace(candidate, include=extra, because=f"{candidate.because}, without visiting the table")
+
+
+def _implied_columns(want: Want, candidate: IndexCandidate) -> set[str | None]:
+    """Return the columns of conditions that the index's predicate answers, so that rows need not be looked at for them."""
+    if candidate.predicate is None:
+        return set()
+    return {t.operand.column for t in want.terms if t.text and t.text in candidate.predicate}
 
 
 def _width(table: Table, name: str) -> float:
@@ -223,7 +243,20 @@ def _trials(case: _Case) -> Iterator[Trial]:
                 trial = case.bench.try_out(group)
                 found[place].append(trial)
                 yield trial
+    for place, trials in enumerate(found):
+        found[place] = [*trials, *_wider(case, case.wants[place], trials)]
+    yield from (t for trials in found for t in trials)
     yield from _together(case, found)
+
+
+def _wider(case: _Case, want: Want, trials: Sequence[Trial]) -> Iterator[Trial]:
+    """Yield the best trials with the query's columns included, where visiting the table is what still costs."""
+    single = [t for t in trials if len(t.candidates) == 1 and t.used and not t.candidates[0].include]
+    partial = [t for t in single if t.candidates[0].predicate]
+    for best in {id(t): t for t in (_head(case, single), _head(case, partial)) if t is not None}.values():
+        made = covering(want, best.candidates[0])
+        if made is not None and max(best.costs[i].risk for i in case.real) > 500:
+            yield case.bench.try_out((made,))
 
 
 def _together(case: _Case, found: Sequence[Sequence[Trial]]) -> Iterator[Trial]:
@@ -270,7 +303,14 @@ def _settled(case: _Case, trials: Sequence[Trial]) -> Trial | None:
 
 def _complexity(case: _Case, trial: Trial) -> tuple[float, float]:
     keys = sum(_effort(c) for c in trial.candidates)
-    return keys, sum(index_size(c, _table(case, c)).bytes for c in trial.candidates)
+    sorts = 1.2 if any(_sorts_for_limit(p) for p in trial.planned) else 0.0
+    return keys + sorts, sum(index_size(c, _table(case, c)).bytes for c in trial.candidates)
+
+
+def _sorts_for_limit(planned: Planned) -> bool:
+    """Whether rows are sorted to return the first few: that grows with the rows, where an index's order would not."""
+    nodes = planned.plan.walk()
+    return any("Sort" in n.kind and any(a.kind == "Limit" for a in planned.plan.ancestors(n.path)) for n in nodes)
 
 
 def _effort(candidate: IndexCandidate) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from premortem import sqltext
@@ -13,7 +14,7 @@ _RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~"
 _FIXED = frozenset({OperandKind.CONSTANT, OperandKind.PARAMETER, OperandKind.RUNTIME})
 
 
-def terms(condition: sqltext.Condition, alias: str, table: Table) -> Iterator[Term]:
+def terms(condition: sqltext.Condition, alias: str | None, table: Table) -> Iterator[Term]:
     """Yield what the conjuncts of a condition ask of the relation; what no index could use is left out."""
     for part in sqltext.conjuncts(condition):
         if isinstance(part, Comparison):
@@ -56,7 +57,7 @@ def _matches(expression: str) -> bool:
     return False
 
 
-def _term(comparison: Comparison, alias: str, table: Table) -> Term | None:
+def _term(comparison: Comparison, alias: str | None, table: Table) -> Term | None:
     about = comparison.about(alias)
     if about is None or not about.left.columns or about.left.subplans:
         return None
@@ -72,8 +73,9 @@ def _term(comparison: Comparison, alias: str, table: Table) -> Term | None:
     if joins:
         return _join_term(about, use, table)
     found = operand(about.left, table)
+    operator = "" if use in (Use.TRUE, Use.FALSE) else about.operator
     return Term(
-        operand=found, use=use, operator=about.operator, text=_text(about, use), constant=_is_constant(about),
+        operand=found, use=use, operator=operator, text=_text(about, use), constant=_is_constant(about),
         value=right.constant if right else None, values=_values(right),
     )  # fmt: skip
 
@@ -81,7 +83,21 @@ def _term(comparison: Comparison, alias: str, table: Table) -> Term | None:
 def _values(right: sqltext.Operand | None) -> tuple[str, ...]:
     if right is None:
         return ()
-    return tuple(e.constant for e in right.elements if e.constant is not None)
+    if right.elements:
+        return tuple(e.constant for e in right.elements if e.constant is not None)
+    return array_elements(right.constant) if (right.constant_type or "").endswith("[]") else ()
+
+
+def array_elements(text: str | None) -> tuple[str, ...]:
+    """Return the elements of a one-dimensional array in PostgreSQL's text form.
+
+    >>> array_elements('{a,"b,c",NULL}')
+    ('a', 'b,c')
+    """
+    if not text or not text.startswith("{") or text.startswith("{{"):
+        return ()
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|([^,"]+)', text[1:-1])
+    return tuple(re.sub(r"\\(.)", r"\1", quoted) if quoted else plain for quoted, plain in found if plain != "NULL")
 
 
 def _join_term(about: Comparison, use: Use, table: Table) -> Term | None:
@@ -110,7 +126,7 @@ def _use(about: Comparison) -> Use | None:
     negated = about.negated
     match about.kind:
         case ComparisonKind.EQUALITY:
-            return Use.UNEQUAL if negated else Use.EQUAL
+            return Use.UNEQUAL if negated else _equality(about)
         case ComparisonKind.ANY_EQUALITY:
             return None if negated else Use.SOME
         case ComparisonKind.NOT_EQUAL:
@@ -130,7 +146,17 @@ def _use(about: Comparison) -> Use | None:
     return None
 
 
+def _equality(about: Comparison) -> Use:
+    """Return EQUAL; of a boolean and a constant what PostgreSQL makes of it, the bare column or its NOT."""
+    right = about.right
+    if right is not None and right.kind is OperandKind.CONSTANT and right.constant_type in ("boolean", "bool"):
+        return Use.TRUE if (right.constant or "").lower() in ("t", "true") else Use.FALSE
+    return Use.EQUAL
+
+
 def _truth(about: Comparison) -> Use | None:
+    if about.operator == "not":
+        return Use.FALSE
     if about.operator in ("is true", "is false"):
         return Use.TRUE if (about.operator == "is true") != about.negated else Use.FALSE
     return Use.UNEQUAL

@@ -9,26 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from premortem import plans
+from premortem.advisor.risk import Costs, costs_of
 from premortem.errors import StatementError
-from premortem.model import Effect, IndexCandidate, Plan, Planned, Profile, RelationName
+from premortem.model import Effect, IndexCandidate, Planned, Profile, RelationName
 
 Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
 
 _NEGLIGIBLE = 60.0  # about fifteen random page reads: differences below it are noise to anybody
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """The planner's cost of a plan, and its cost when nothing stops early."""
-
-    shown: float
-    worst: float
-
-    @property
-    def risk(self) -> float:
-        """The cost to be judged by."""
-        return max(self.shown, self.worst)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +72,6 @@ class Bench:
         return Trial(candidates=candidates, hidden=hidden, planned=planned, costs=costs, used=frozenset(used))
 
 
-def costs_of(plan: Plan, profile: Profile) -> Costs:
-    """Return both costs of a plan."""
-    return Costs(shown=plan.total_cost, worst=plans.worst_cost(plan, profile))
-
-
 def gain(before: Costs, after: Costs) -> float:
     """Return how many times cheaper a plan gets, by the cost that is at risk.
 
@@ -114,13 +96,13 @@ def score(costs: Sequence[Costs], sets: Sequence[int]) -> float:
     """Return the product of the sets' costs: halving any one of them counts the same."""
     product = 1.0
     for place in sets:
-        product *= max(costs[place].risk, _NEGLIGIBLE)
+        product *= max(costs[place].doubt, _NEGLIGIBLE)
     return product
 
 
 def as_good(trial: Trial, best: Trial, sets: Sequence[int], *, slack: float) -> bool:
     """Whether a trial is within the slack of the best for every set."""
-    pairs = [(trial.costs[i].risk, best.costs[i].risk) for i in sets]
+    pairs = [(trial.costs[i].doubt, best.costs[i].doubt) for i in sets]
     return all(mine <= theirs * slack + _NEGLIGIBLE for mine, theirs in pairs)
 
 

@@ -41,6 +41,7 @@ class _Draft:
     orders: list[tuple[OrderKey, ...]] = field(default_factory=list)
     distances: list[Operand] = field(default_factory=list)
     mentioned: set[str] = field(default_factory=set)
+    filtered: set[str] = field(default_factory=set)
     whole_rows: bool = False
     weight: float = 0.0
 
@@ -62,7 +63,8 @@ def _finished(draft: _Draft) -> Want:
     return Want(
         table=draft.table, alias=draft.alias, terms=tuple(found), arms=tuple(dict.fromkeys(draft.arms)),
         orders=tuple(dict.fromkeys(o for o in draft.orders if o)), distances=tuple(dict.fromkeys(draft.distances)),
-        outputs=None if draft.whole_rows else frozenset(draft.mentioned), weight=draft.weight,
+        outputs=None if draft.whole_rows else frozenset(draft.mentioned), filtered=frozenset(draft.filtered),
+        weight=draft.weight,
     )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def _read(
 ) -> None:
     relations = _relations(plan, profile, drafts)
     for node in plan.walk():
-        _conditions(node, relations, literal=literal)
+        _conditions(node, relations, profile, literal=literal)
         _orders(node, relations, profile)
     _outputs(plan, relations)
 
@@ -164,7 +166,7 @@ def _stem(node: Node, table: Table) -> str:
 # conditions ------------------------------------------------------------------------------------------------------------
 
 
-def _conditions(node: Node, relations: Mapping[str, _Draft], *, literal: bool) -> None:
+def _conditions(node: Node, relations: Mapping[str, _Draft], profile: Profile, *, literal: bool) -> None:
     texts = [node.filter, node.join_filter, node.hash_condition, node.merge_condition]
     if node.kind != "Bitmap Index Scan":  # under an OR it is one arm only; the heap scan's recheck says all
         texts += [node.index_condition, node.recheck_condition]
@@ -172,7 +174,19 @@ def _conditions(node: Node, relations: Mapping[str, _Draft], *, literal: bool) -
         if text:
             _condition(sqltext.condition(text), relations, literal=literal)
     if node.order_by:
-        _distance(node, relations)
+        _distance(sqltext.operand(node.order_by), relations)
+    _implied(node, relations, profile)
+
+
+def _implied(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:
+    """Add the predicate of the partial index that is read: the plan does not repeat what it implies."""
+    draft = relations.get(node.alias or "")
+    table = profile.find_table(node.relation.name, node.relation.schema or None) if node.relation else None
+    index = next((i for i in table.indexes if i.name == node.index), None) if table else None
+    if draft is None or index is None or index.predicate is None:
+        return
+    for term in terms(sqltext.condition(index.predicate), None, draft.table):
+        _keep(draft, replace(term, constant=True))
 
 
 def _condition(condition: sqltext.Condition, relations: Mapping[str, _Draft], *, literal: bool) -> None:
@@ -210,25 +224,14 @@ def _aliases(condition: sqltext.Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for n in names if n is not None))
 
 
-def _distance(node: Node, relations: Mapping[str, _Draft]) -> None:
-    for draft, found in _distances((node.order_by or "",), relations):
-        draft.distances.append(found)
-
-
-def _distances(keys: Iterable[str], relations: Mapping[str, _Draft]) -> Iterator[tuple[_Draft, Operand]]:
-    for key in keys:
-        for side in _sides(key):
-            condition = sqltext.condition(f"{side} IS NULL")
-            for comparison in sqltext.comparisons(condition):
-                draft = relations.get(comparison.left.alias or "")
-                if draft is not None:
-                    yield draft, operand(comparison.left, draft.table)
-
-
-def _sides(key: str) -> tuple[str, ...]:
-    body = re.sub(r" (ASC|DESC|NULLS (FIRST|LAST))", "", key)
-    left, found, right = body.strip().removeprefix("(").removesuffix(")").partition(" <-> ")
-    return (left, right) if found else ()
+def _distance(side: sqltext.Operand | None, relations: Mapping[str, _Draft]) -> bool:
+    """Add a wish for the nearest rows first; False where the key is none."""
+    if side is None or not {"<->", "<=>", "<#>"} & set(side.operators) or len(side.columns) != 1:
+        return False
+    draft = relations.get(side.columns[0].alias or "")
+    if draft is not None and draft.table.column(side.columns[0].column) is not None:
+        draft.distances.append(Operand(column=side.columns[0].column, columns=(side.columns[0].column,)))
+    return True
 
 
 # orders ----------------------------------------------------------------------------------------------------------------
@@ -245,14 +248,12 @@ def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> No
     draft = relations.get(node.alias or "")
     if node.kind in _ORDERED_SCANS and draft is not None:
         _given_order(node, draft, profile)
-    for about, found in _distances(node.sort_key[:1], relations):
-        about.distances.append(found)
 
 
 def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
     """Add the leading keys that one relation could give sorted."""
     parsed = [sqltext.sort_key(key) for key in keys]
-    if not parsed:
+    if not parsed or _distance(parsed[0].operand, relations):
         return
     draft = relations.get(_alias_of(parsed[0]) or "")
     if draft is None:
@@ -299,11 +300,12 @@ def _outputs(plan: Plan, relations: Mapping[str, _Draft]) -> None:
     for node in plan.walk():
         draft = relations.get(node.alias or "") if node.relation is not None else None
         exact = draft is None or node is plan.root or len(node.output) < len(draft.table.columns)
-        texts = [*(node.output if exact else ()), *node.sort_key, *node.group_key, *_condition_texts(node)]
         if node.kind in ("LockRows", "ModifyTable"):
             _whole_rows(relations)
-        for text in texts:
-            _mentions(text, relations)
+        for text in (*(node.output if exact else ()), *node.sort_key, *node.group_key):
+            _mentions(text, relations, filters=False)
+        for text in _condition_texts(node):
+            _mentions(text, relations, filters=True)
 
 
 def _condition_texts(node: Node) -> Iterator[str]:
@@ -316,7 +318,7 @@ def _whole_rows(relations: Mapping[str, _Draft]) -> None:
         draft.whole_rows = True
 
 
-def _mentions(text: str, relations: Mapping[str, _Draft]) -> None:
+def _mentions(text: str, relations: Mapping[str, _Draft], *, filters: bool) -> None:
     for alias, column in _MENTION.findall(text):
         draft = relations.get(_unquoted(alias))
         if draft is None:
@@ -324,7 +326,7 @@ def _mentions(text: str, relations: Mapping[str, _Draft]) -> None:
         if column == "*" or draft.table.column(_unquoted(column)) is None:
             draft.whole_rows = True
         else:
-            draft.mentioned.add(_unquoted(column))
+            (draft.filtered if filters else draft.mentioned).add(_unquoted(column))
 
 
 def _unquoted(identifier: str) -> str:

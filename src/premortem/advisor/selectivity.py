@@ -15,7 +15,7 @@ _MATCH_SHARE = 0.005  # DEFAULT_MATCH_SEL
 def share_of_predicate(predicate: str, table: Table) -> float:
     """Return the share of the table's rows that an index predicate keeps."""
     share = 1.0
-    for term in terms(sqltext.condition(predicate), table.name, table):
+    for term in terms(sqltext.condition(predicate), None, table):
         share *= share_of(term, table)
     return max(share, 1e-9)
 

@@ -90,7 +90,8 @@ class Want:
     """All that a query asks of one relation.
 
     `arms` are its ORs: each a tuple of arms, each arm the conditions that hold together.  `orders` are sort and group
-    orders that an index could give.  `outputs` are the columns that the query needs, None where it needs whole rows.
+    orders that an index could give.  `outputs` are the columns that the query needs beyond its conditions' (`filtered`),
+    None where it needs whole rows.
     `weight` is the share of the plan's cost that the relation's scans make up, in the worst of the plans.
     """
 
@@ -101,6 +102,7 @@ class Want:
     orders: tuple[tuple[OrderKey, ...], ...] = ()
     distances: tuple[Operand, ...] = ()
     outputs: frozenset[str] | None = None
+    filtered: frozenset[str] = frozenset()
     weight: float = 1.0
 
     @property

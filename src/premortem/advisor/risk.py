@@ -1,0 +1,82 @@
+"""What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and two bets that it does not see.
+
+An EXISTS that is an output, not a condition, is an InitPlan or SubPlan without an output list of its own.  A B-tree whose
+leading column the condition leaves open is read from end to end, however few rows the condition keeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from premortem import plans, sqltext
+from premortem.model import Index, Node, Plan, Profile
+
+_SUBPLANS = frozenset({"InitPlan", "SubPlan"})
+_KEPT = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The planner's cost of a plan, its cost when nothing stops early, and that where any filter at all may find nothing.
+
+    The last one is for comparing candidates only: an index that leaves a condition to a filter relies on it being
+    independent of what is in the index.
+    """
+
+    shown: float
+    worst: float
+    strict: float = 0.0
+
+    @property
+    def risk(self) -> float:
+        """The cost to be judged by."""
+        return max(self.shown, self.worst)
+
+    @property
+    def doubt(self) -> float:
+        """The cost to compare candidates by."""
+        return max(self.risk, self.strict)
+
+
+def costs_of(plan: Plan, profile: Profile) -> Costs:
+    """Return both costs of a plan."""
+    worst = plans.worst_cost(plan, profile)
+    hidden = max((_bet(node, plan, profile, _KEPT) for node in plan.walk()), default=0.0)
+    strict = max((_bet(node, plan, profile, 1.01) for node in plan.walk()), default=0.0)
+    return Costs(shown=plan.total_cost, worst=max(worst, hidden), strict=strict)
+
+
+def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:
+    """Return the full cost of a scan that something above expects to stop early, 0 where there is no such bet."""
+    if not node.path or node.relation is None:
+        return 0.0
+    above = plan.ancestors(node.path)
+    if not (_discards(node, profile, kept) and any(_stops(a, plan) for a in (*above, node))):
+        return 0.0
+    return 0.0 if any(a.kind in ("Sort", "Aggregate", "Hash") for a in above) else node.total_cost
+
+
+def _stops(node: Node, plan: Plan) -> bool:
+    if node.kind == "Limit":
+        return True
+    return node.parent_relationship in _SUBPLANS and not node.output and bool(node.path)
+
+
+def _discards(node: Node, profile: Profile, kept: float) -> bool:
+    table = profile.find_table(node.relation.name, node.relation.schema or None) if node.relation else None
+    if table is None:
+        return False
+    if node.filter is not None and plans.keeps(node, profile) < kept:
+        return True
+    index = next((i for i in table.indexes if i.name == node.index), None)
+    return index is not None and index.method == "btree" and _skips_leading(node, index)
+
+
+def _skips_leading(node: Node, index: Index) -> bool:
+    """Whether the index condition is on later keys only."""
+    first = index.keys[0].column
+    if node.index_condition is None or first is None or node.kind == "Bitmap Heap Scan":
+        return False
+    condition = sqltext.condition(node.index_condition)
+    named = {c.column for cmp in sqltext.comparisons(condition) for o in cmp.operands for c in o.columns if c.alias == node.alias}
+    return bool(named) and first not in named
