@@ -80,8 +80,9 @@ class Unreadable:
 class ParameterSet:
     """Values for a query's placeholders, with the reason why these.
 
-    `name` is `hot`, `typical`, `rare`, `absent`, `wide`, `narrow`, `generic` (no values: the generic plan) or `literal`
-    (the text has no placeholders).  `values[i]` is the text form of `$i+1`, None for SQL NULL.  `basis` says in one
+    `name` is `hot`, `typical`, `rare`, `absent`, `wide`, `narrow`, `mixed` and `crossed` (common values that are rare
+    together, or common in one column and rare in the others), `off` (optional filters are NULL), `generic` (no values:
+    the generic plan) or `literal` (the text has no placeholders).  `values[i]` is the text form of `$i+1`, None for SQL NULL.  `basis` says in one
     phrase where the values come from, such as "most common values of order_items.product_sku".
     """
 

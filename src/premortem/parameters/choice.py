@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from premortem.model import ParameterSet, Plan, Profile, Query
 from premortem.parameters import typed
 from premortem.parameters.joint import Combination, combinations
-from premortem.parameters.picks import Asked, Frequency, Pick, Window, pick
+from premortem.parameters.picks import Asked, Frequency, Pick, Window, has_common, pick
 from premortem.parameters.uses import Role, Use, uses
 
 #: More sets than this cost planning time and tell nothing new.
@@ -41,7 +41,16 @@ def choose(query: Query, generic: Plan, parameter_types: tuple[str, ...], profil
     found = uses(query, generic, profile)
     asked = _asked(found, parameter_types, profile)
     sets = [_set(recipe, asked) for recipe in _recipes(found, profile)]
-    return _distinct(sets)[:MOST_SETS]
+    return _most_telling(_distinct(sets))
+
+
+#: Which sets stay where there are too many; what only differs in being absent or ordinary goes first.
+_TELLING = ("hot", "wide", "rare", "off", "narrow", "mixed", "typical", "absent", "crossed")
+
+
+def _most_telling(sets: tuple[ParameterSet, ...]) -> tuple[ParameterSet, ...]:
+    kept = sorted(sets, key=lambda s: _TELLING.index(s.name))[:MOST_SETS]
+    return tuple(s for s in sets if s in kept)
 
 
 def _asked(found: tuple[Use, ...], types: tuple[str, ...], profile: Profile) -> tuple[Asked, ...]:
@@ -57,29 +66,40 @@ def _asked(found: tuple[Use, ...], types: tuple[str, ...], profile: Profile) -> 
     )
 
 
-def _recipes(found: tuple[Use, ...], profile: Profile) -> Iterable[_Recipe]:
+def _recipes(found: tuple[Use, ...], profile: Profile) -> Iterator[_Recipe]:
+    """Yield the recipes in the order in which the sets are shown."""
     roles = {use.role for use in found}
     hot, rare = combinations(found, profile)
     if roles & _VALUES:
-        yield _Recipe(name="hot", frequency=Frequency.HOT, window=Window.WIDE, together=hot)
-        yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
-        yield _Recipe(name="rare", frequency=Frequency.RARE, window=Window.WIDE)
-        yield _Recipe(name="absent", frequency=Frequency.ABSENT, window=Window.WIDE)
-        if roles & _WINDOWS:
-            yield _Recipe(name="narrow", frequency=Frequency.HOT, window=Window.NARROW, together=hot)
-        yield from _crossed(found, rare)
+        yield from _of_values(found, hot, rare)
     elif roles & _WINDOWS:
         yield _Recipe(name="wide", frequency=Frequency.HOT, window=Window.WIDE)
         yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
         yield _Recipe(name="narrow", frequency=Frequency.HOT, window=Window.NARROW)
         yield _Recipe(name="absent", frequency=Frequency.ABSENT, window=Window.EMPTY)
-    if any(use.optional for use in found):
-        yield _Recipe(name="wide", frequency=Frequency.HOT, window=Window.OFF)
-    if not roles & (_VALUES | _WINDOWS):
+    else:
         yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
+    if any(use.optional for use in found):
+        yield _Recipe(name="off", frequency=Frequency.HOT, window=Window.OFF)
 
 
-def _crossed(found: tuple[Use, ...], rare: Combination | None) -> Iterable[_Recipe]:
+def _of_values(found: tuple[Use, ...], hot: Combination | None, rare: Combination | None) -> Iterator[_Recipe]:
+    common = any(has_common(use) for use in found if use.role in _VALUES)
+    windows = any(use.role in _WINDOWS for use in found)
+    if common:
+        yield _Recipe(name="hot", frequency=Frequency.HOT, window=Window.WIDE, together=hot)
+    yield _Recipe(name="typical", frequency=Frequency.TYPICAL, window=Window.MIDDLING)
+    if common:
+        yield _Recipe(name="rare", frequency=Frequency.RARE, window=Window.WIDE)
+    elif windows:
+        yield _Recipe(name="wide", frequency=Frequency.TYPICAL, window=Window.WIDE)
+    yield _Recipe(name="absent", frequency=Frequency.ABSENT, window=Window.WIDE)
+    if windows:
+        yield _Recipe(name="narrow", frequency=Frequency.HOT, window=Window.NARROW, together=hot)
+    yield from _crossed(found, rare)
+
+
+def _crossed(found: tuple[Use, ...], rare: Combination | None) -> Iterator[_Recipe]:
     """Yield sets whose values are common one by one and rare together, or common in one column and rare in others."""
     if rare:
         yield _Recipe(name="mixed", frequency=Frequency.HOT, window=Window.WIDE, together=rare)
@@ -126,7 +146,7 @@ def _basis(picks: Iterable[Pick]) -> str:
             assumed.append(f"${number}")
         elif found.how and found.name not in names.setdefault(found.how, []):
             names[found.how].append(found.name)
-    phrases = [f"{how} {', '.join(of)}" for how, of in names.items()]
+    phrases = [f"{how} {', '.join(of)}".strip() for how, of in names.items()]
     if assumed:
         phrases.append(f"assumed: {', '.join(assumed)}")
     return "; ".join(phrases)

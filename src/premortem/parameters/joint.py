@@ -1,4 +1,4 @@
-"""Values that go together, where CREATE STATISTICS … (mcv) knows: a hot combination, and a rare one of common values."""
+"""Values that go together, where CREATE STATISTICS (mcv) knows: a hot combination, and a rare one of common values."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -75,6 +76,8 @@ def pick(asked: Asked, frequency: Frequency, window: Window) -> Pick:
         return _window_of_time(asked, window)
     if use.role in (Role.LOW, Role.HIGH):
         return _bound(asked, window)
+    if use.role is Role.WORD:
+        return Pick(value=use.word, how="a word that its function takes")
     how = Frequency.TYPICAL if use.role in (Role.WRITTEN, Role.FREE) else frequency
     return _value(asked, how)
 
@@ -98,11 +101,24 @@ def _value(asked: Asked, frequency: Frequency) -> Pick:
     special = _SPECIAL.get(asked.use.role)
     if spread is None:
         return _without_statistics(asked, frequency)
+    if frequency in (Frequency.HOT, Frequency.RARE) and not has_common(asked.use):
+        frequency = Frequency.TYPICAL  # no value is more common than another
     value = special(asked, spread, frequency) if special else scalar(spread, frequency, asked.use.ordinal)
     if value is None and frequency is Frequency.ABSENT and spread.is_known:
         value = special(asked, spread, Frequency.RARE) if special else spread.rarest()
         frequency = Frequency.RARE
     return _fitted(asked, value, frequency.value) if value is not None else _without_statistics(asked, frequency)
+
+
+def has_common(use: Use) -> bool:
+    """Whether some values of what a placeholder stands against are known to be more common than others."""
+    if use.spread is None or use.spread.statistics is None:
+        return False
+    is_text = use.role in (Role.PATTERN, Role.FRAGMENT, Role.REGEX)
+    is_json = use.role is Role.CONTAINED and use.spread.type in ("json", "jsonb")
+    if is_text or is_json:
+        return use.spread.is_known
+    return bool(use.spread.common or use.spread.statistics.most_common_elements)
 
 
 def _without_statistics(asked: Asked, frequency: Frequency) -> Pick:
@@ -190,7 +206,7 @@ def _fragment(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     if not value:
         return None
     if frequency is Frequency.HOT:
-        return _inside(value)
+        return value[:3] if asked.use.is_anchored else _inside(value)
     return value[:5] if frequency is Frequency.TYPICAL else value
 
 
@@ -245,13 +261,23 @@ def _contained(asked: Asked, spread: Spread, frequency: Frequency) -> str | None
 
 
 def _json_part(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
-    documents = (d for v in (*spread.common, *spread.bounds) if isinstance(d := _document(v), dict))
-    key, value = next(((k, v) for d in documents for k, v in d.items() if not isinstance(v, dict | list)), ("key", 1))
+    """Return a key, or a document of one key, from how often they stand in the documents that statistics hold."""
+    pairs = _json_pairs(spread)
+    order = sorted(pairs, key=lambda p: (-pairs[p], p)) or [("key", "1")]
+    index = {Frequency.HOT: 0, Frequency.TYPICAL: len(order) // 2}.get(frequency, -1)
+    key, value = order[index]
+    absent = frequency is Frequency.ABSENT
     if asked.use.operator == "?":
-        return "zqabsent" if frequency is Frequency.ABSENT else str(key)
+        return "zqabsent" if absent else key
     if asked.use.operator in ("?|", "?&"):
-        return typed.array(("zqabsent" if frequency is Frequency.ABSENT else str(key),))
-    return json.dumps({key: "zqabsent" if frequency is Frequency.ABSENT else value})
+        return typed.array(("zqabsent" if absent else key,))
+    return json.dumps({key: "zqabsent" if absent else json.loads(value)})
+
+
+def _json_pairs(spread: Spread) -> Counter[tuple[str, str]]:
+    documents = (d for v in (*spread.common, *spread.bounds) if isinstance(d := _document(v), dict))
+    items = (item for d in documents for item in d.items())
+    return Counter((str(k), json.dumps(v)) for k, v in items if not isinstance(v, dict | list))
 
 
 def _document(value: str) -> object:
@@ -332,6 +358,8 @@ def _window_of_time(asked: Asked, window: Window) -> Pick:
     start = spread.at(_TAIL[window]) if spread and spread.is_known and window in _TAIL else None
     there = typed.position(start, spread.type) if start is not None and spread else None
     known = now is not None and there is not None and there < now
+    if window is Window.EMPTY and spread and spread.is_known:
+        return Pick(value="1 second" if asked.type == "interval" else "0", how=window.value, name=spread.name)
     seconds = int(now - there) if known and now is not None and there is not None else assumed * 86_400
     name = spread.name if spread and known else ""
     if asked.type == "interval":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -49,8 +50,9 @@ class Spread:
         if statistics is None:
             return ()
         shares = statistics.most_common_frequencies or ()
-        left = max(0.0, 1.0 - statistics.null_fraction - sum(shares)) / max(1, len(self.bounds))
-        values = [(v, s) for v, s in zip(self.common, shares, strict=False)] + [(v, left) for v in self.bounds]
+        left = max(0.0, 1.0 - statistics.null_fraction - sum(shares)) / max(1, len(self.bounds) - 1)
+        values = [(v, s) for v, s in zip(self.common, shares, strict=False)]
+        values += [(v, left if i else 0.0) for i, v in enumerate(self.bounds)]  # a bound ends its bin
         placed = ((typed.position(v, self.type), v, s) for v, s in values)
         return tuple(sorted((p, v, s) for p, v, s in placed if p is not None))
 
@@ -71,7 +73,8 @@ class Spread:
         if index == 0 or self._weighted[index][1] in self.common:
             return None
         before, here = self._weighted[index - 1][0], self._weighted[index][0]
-        return typed.at_position(here - (here - before) * Decimal(str(round(back, 6))), self.type)
+        between = here - (here - before) * Decimal(str(round(back, 6)))
+        return typed.at_position(typed.rounded(between, self._weighted[index][1], self.type), self.type)
 
     def _in_order(self, quantile: float) -> str | None:
         values = self.bounds or tuple(sorted(self.common))
@@ -114,3 +117,17 @@ def spread_of(name: str, column: Column, profile: Profile, statistics: ColumnSta
     """Return a column's spread; `statistics` stand in for its own."""
     known = statistics or column.own_statistics
     return Spread(name=name, type=typed.plain(column.type, profile), statistics=known, profile=profile)
+
+
+def part_of_moments(name: str, part: str, statistics: ColumnStatistics, profile: Profile) -> Spread:
+    """Return the spread of `extract(part from column)`, from the column's values."""
+    values = (*(statistics.most_common_values or ()), *(statistics.histogram_bounds or ()))
+    parts = [p for v in values if (p := typed.part(v, part)) is not None]
+    derived = ColumnStatistics(
+        null_fraction=statistics.null_fraction,
+        average_width=8,
+        n_distinct=len(set(parts)),
+        most_common_values=tuple(str(p) for p, _ in Counter(parts).most_common(100)),
+        most_common_frequencies=tuple(n / len(parts) for _, n in Counter(parts).most_common(100)),
+    )
+    return Spread(name=name, type="numeric", statistics=derived, profile=profile)

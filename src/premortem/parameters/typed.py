@@ -68,6 +68,8 @@ _NEUTRAL = {
     "tsvector": "a",
     "xml": "<a/>",
     "regclass": "pg_class",
+    "regconfig": "simple",
+    "regdictionary": "simple",
     "regtype": "integer",
     "pg_lsn": "0/0",
     "time without time zone": "12:00",
@@ -156,6 +158,35 @@ def at_position(number: Decimal, type_name: str) -> str | None:
         return moment.date().isoformat()
     text = moment.isoformat(sep=" ")
     return text if type_name == "timestamp with time zone" else text.removesuffix("+00:00")
+
+
+def rounded(number: Decimal, like: str, type_name: str) -> Decimal:
+    """Return a number with as many decimals as a value of its column has."""
+    decimals = len(like.partition(".")[2]) if type_name == "numeric" and "e" not in like.lower() else None
+    return number if decimals is None else round(number, decimals)
+
+
+def part(value: str, name: str) -> int | None:
+    """Return a part of a moment, as `extract` would, None where value or part is nothing that we know.
+
+    >>> part("2024-03-05 10:00:00+00", "month"), part("2024-03-05", "isodow"), part("infinity", "day")
+    (3, 2, None)
+    """
+    moment = _moment(value)
+    if moment is None:
+        return None
+    parts = {
+        "isodow": moment.isoweekday(),
+        "dow": moment.isoweekday() % 7,
+        "week": moment.isocalendar().week,
+        "doy": moment.timetuple().tm_yday,
+        "quarter": (moment.month + 2) // 3,
+        "epoch": int(moment.timestamp()),
+    }
+    return parts.get(name.lower(), getattr(moment, name.lower(), None) if name.lower() in _FIELDS else None)
+
+
+_FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 
 
 def _decimal(value: str) -> Decimal | None:

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from premortem import sqltext
 from premortem.errors import StatementError
 from premortem.model import Column, Node, Plan, Profile, Query, RelationKind, RelationName, Table
-from premortem.parameters.spread import Spread, spread_of
+from premortem.parameters.spread import Spread, part_of_moments, spread_of
 from premortem.sqltext import Comparison, ComparisonKind, Operand, OperandKind
 
 
@@ -29,6 +29,7 @@ class Role(Enum):
     WINDOW = auto()
     LIMIT = auto()
     OFFSET = auto()
+    WORD = auto()
     WRITTEN = auto()
     FREE = auto()
 
@@ -49,6 +50,8 @@ class Use:
     operator: str = "="
     function: str | None = None
     ordinal: int = 0
+    word: str | None = None
+    is_anchored: bool = False
     optional: bool = False
 
     @property
@@ -79,11 +82,15 @@ def uses(query: Query, generic: Plan, profile: Profile) -> tuple[Use, ...]:
         for use in _uses(seen, profile):
             by_number[use.parameter] = _better(by_number.get(use.parameter), use)
     others = _others(query, profile)
-    numbered = (
-        by_number.get(n) or others.get(n) or Use(parameter=n, role=Role.FREE)
-        for n in range(1, query.parameter_count + 1)
-    )
+    numbered = (_chosen(n, by_number.get(n), others.get(n)) for n in range(1, query.parameter_count + 1))
     return _with_ordinals(replace(use, optional=use.parameter in optional) for use in numbered)
+
+
+def _chosen(number: int, compared: Use | None, other: Use | None) -> Use:
+    """A word that a function insists on comes first: another one would be an error."""
+    if other and other.role is Role.WORD:
+        return other
+    return compared or other or Use(parameter=number, role=Role.FREE)
 
 
 def _better(known: Use | None, found: Use) -> Use:
@@ -181,12 +188,10 @@ def _uses(seen: _Seen, profile: Profile) -> Iterator[Use]:
         yield from _of_row(seen, profile)
         return
     members = right.elements if comparison.quantifier == "any" or right.elements else ()
-    is_list = bool(comparison.quantifier) and not members
+    is_list = bool(comparison.quantifier) and not members and comparison.kind is not ComparisonKind.MEMBER
     for member in members or (right,):
         for number in member.parameters:
-            yield _use(
-                seen, profile, comparison.left, member, number, is_list=bool(comparison.quantifier) and not members
-            )
+            yield _use(seen, profile, comparison.left, member, number, is_list=is_list)
 
 
 def _of_row(seen: _Seen, profile: Profile) -> Iterator[Use]:
@@ -221,8 +226,12 @@ def _use(seen: _Seen, profile: Profile, left: Operand, member: Operand, number: 
         spread=spread,
         operator=seen.comparison.operator,
         function=next(iter(member.functions), None),
+        is_anchored=bool(_ANCHORED.match(member.text)),
     )
 
+
+#: A pattern that starts with the parameter, such as `$1 || '%'`.
+_ANCHORED = re.compile(r"\(*\$[0-9]+(?:::\w+)?\)* \|\|")
 
 _ROLES = {
     ComparisonKind.REGEX: Role.REGEX,
@@ -285,12 +294,21 @@ def _expression_spread(table: Table, left: Operand, profile: Profile) -> Spread 
         for key, column in zip(keys, index.expression_columns, strict=False):
             if key.expression and sqltext.canonical(key.expression) == left.expression and column.own_statistics:
                 return spread_of(name, column, profile)
+    part = _PART.fullmatch(left.expression)
+    whole = table.column(part["column"].strip('"')) if part else None
+    if part and whole and whole.own_statistics:
+        return part_of_moments(name, part["field"] or part["quoted"], whole.own_statistics, profile)
     columns = {c.column for c in left.columns}
     column_ = table.column(next(iter(columns))) if len(columns) == 1 else None
     usable = set(left.functions) <= _SHAPE_KEEPING and not left.operators
     return spread_of(f"{table.full_name}.{column_.name}", column_, profile) if column_ and usable else None
 
 
+_PART = re.compile(
+    r"(?:pg_catalog\.)?(?:extract|date_part)\s*\((?:'(?P<quoted>\w+)'(?:::text)?,\s*|'?(?P<field>\w+)'? from )"
+    r"(?P<column>\w+|\"[^\"]+\")\)",
+    re.IGNORECASE,
+)
 #: Functions whose results look like their argument, so that the column's values can stand in.
 _SHAPE_KEEPING = frozenset(
     {"lower", "upper", "date_trunc", "btrim", "ltrim", "rtrim", "trim", "date", "unaccent", "abs"}
@@ -307,6 +325,7 @@ def _others(query: Query, profile: Profile) -> Mapping[int, Use]:
         return {}
     found = {n: Use(parameter=n, role=Role.LIMIT) for n in places.limits}
     found |= {n: Use(parameter=n, role=Role.OFFSET) for n in places.offsets}
+    found |= {n: Use(parameter=n, role=Role.WORD, word=word) for n, word in places.words}
     for item in places.assignments:
         table = _find(item.table.schema, item.table.name, query, profile)
         if table and item.parameter not in found:

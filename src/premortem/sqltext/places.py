@@ -24,7 +24,19 @@ def parameter_places(sql: str) -> ParameterPlaces:
         limits=frozenset(n for s in selects for n in _parameters(s.limit_count)),
         offsets=frozenset(n for s in selects for n in _parameters(s.limit_offset)),
         assignments=tuple(a for part in parts for a in _assignments(part)),
+        words=tuple(w for part in parts if isinstance(part, pb.FuncCall) for w in _words(part)),
     )
+
+
+#: Functions whose first argument is one of a few words, and a word that each takes.
+_FIRST_WORDS = {"date_trunc": "day", "date_part": "day", "extract": "day", "timezone": "UTC"}
+
+
+def _words(call: Node) -> Iterator[tuple[int, str]]:
+    word = _FIRST_WORDS.get(tree.name_of(call.funcname)[-1])
+    number = _bare_parameter(call.args[0]) if word and call.args else None
+    if word and number is not None:
+        yield number, word
 
 
 def _comparisons(part: Node) -> Iterator[Comparison]:

@@ -61,9 +61,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterPlaces:
-    """The comparisons with parameters that a text makes, its LIMIT and OFFSET parameters, and what it writes."""
+    """The comparisons with parameters that a text makes, its LIMIT and OFFSET parameters, and what it writes.
+
+    `words` are the parameters that name a unit or a time zone, with one that PostgreSQL takes.
+    """
 
     comparisons: tuple[Comparison, ...] = ()
     limits: frozenset[int] = frozenset()
     offsets: frozenset[int] = frozenset()
     assignments: tuple[Assignment, ...] = ()
+    words: tuple[tuple[int, str], ...] = ()
