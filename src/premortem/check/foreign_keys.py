@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from premortem import sqltext
-from premortem.check.judgement import Judgement, judge
+from premortem.check.judgement import FOREIGN_KEY, Judgement, judge
 from premortem.check.planner import Planner
 from premortem.check.triggers import Change, Hidden, changes, hidden
 from premortem.errors import StatementError
 from premortem.model import Evidence, Finding, Gap, Profile, Query, Severity
 from premortem.settings import Settings
 
-RULE = "foreign-key-without-index"
 #: How many foreign keys a cascade is followed through; a longer chain is told as a gap.
 MOST_QUERIES = 64
 
@@ -32,7 +31,7 @@ def judged(query: Query, judgement: Judgement, *, planner: Planner, profile: Pro
         except StatementError as error:
             judgement = replace(judgement, gaps=(*judgement.gaps, _unplanned(next_one, error)))
             continue
-        judgement = absorbed(judgement, next_one, inner)
+        judgement = absorbed(judgement, next_one, inner, settings)
         waiting.extend(_of(next_one.query, inner, profile))
     return replace(judgement, gaps=(*judgement.gaps, _cut(query))) if waiting else judgement
 
@@ -50,7 +49,7 @@ def _of(query: Query, judgement: Judgement, profile: Profile) -> Iterator[Hidden
         yield from hidden(change, profile, query.site)
 
 
-def absorbed(judgement: Judgement, trigger: Hidden, inner: Judgement) -> Judgement:
+def absorbed(judgement: Judgement, trigger: Hidden, inner: Judgement, settings: Settings) -> Judgement:
     """Return the judgement with a trigger's query told as the statement's own.
 
     Where the rule on foreign keys has seen the same thing, its finding takes the remedy; else the trigger's own
@@ -60,9 +59,9 @@ def absorbed(judgement: Judgement, trigger: Hidden, inner: Judgement) -> Judgeme
     rest = tuple(f for f in judgement.findings if f not in told)
     cures = [f for f in inner.findings if f.remedy is not None and f.remedy.sql]
     if told and cures:
-        new = tuple(replace(f, severity=cures[0].severity, remedy=cures[0].remedy) for f in told)
+        new = tuple(_cured(f, cures[0]) for f in told)
     elif told:
-        new = tuple(_quiet(f, inner) for f in told)
+        new = tuple(_quiet(f, inner, settings) for f in told)
     else:
         new = tuple(_hosted(f, trigger) for f in inner.findings if f.severity is not Severity.INFO)
     return replace(
@@ -76,11 +75,17 @@ def absorbed(judgement: Judgement, trigger: Hidden, inner: Judgement) -> Judgeme
 
 def _is_about(finding: Finding, trigger: Hidden) -> bool:
     columns = ",".join(trigger.columns)
-    return finding.rule == RULE and finding.table == trigger.child and columns in finding.key.replace(" ", "")
+    return finding.rule == FOREIGN_KEY and finding.table == trigger.child and columns in finding.key.replace(" ", "")
 
 
-def _quiet(finding: Finding, inner: Judgement) -> Finding:
-    if finding.severity is Severity.INFO:
+def _cured(finding: Finding, cure: Finding) -> Finding:
+    """Return the finding with the trigger's remedy; the plan that shows it is the trigger's, not the statement's."""
+    worse = Severity.ERROR if Severity.ERROR in (finding.severity, cure.severity) else finding.severity
+    return replace(finding, severity=worse, remedy=cure.remedy, node=None, parameters=None)
+
+
+def _quiet(finding: Finding, inner: Judgement, settings: Settings) -> Finding:
+    if finding.severity is Severity.INFO or finding.rule in settings.severities:
         return finding
     reason = f": {inner.says.rstrip('.')}" if inner.says else ""
     return replace(finding, severity=Severity.INFO, says=f"{finding.says.rstrip('.')}; no index helps{reason}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from premortem import advisor, parameters, rules
 from premortem.check import proof
 from premortem.check.merge import Sighting, by_key, merged
+from premortem.check.naming import named
 from premortem.check.planner import Planner
 from premortem.errors import StatementError
 from premortem.model import Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
@@ -15,6 +16,8 @@ from premortem.plans import worst_cost
 from premortem.settings import Settings
 
 GENERIC = ParameterSet(name="generic", basis="the plan that a prepared statement may get, whatever the values")
+#: The rule whose plans are those of other statements: `foreign_keys` finds its cure.
+FOREIGN_KEY = "foreign-key-without-index"
 LITERAL = ParameterSet(name="literal", basis="the values in the text")
 
 
@@ -40,6 +43,7 @@ def judge(query: Query, *, planner: Planner, profile: Profile, settings: Setting
     found = tuple(merged(g) for g in groups.values())
     replan = planner.replanner(query, [p.parameters for p in planned])
     choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
+    choice = replace(choice, advice=named(choice.advice))
     after = _after(choice.advice, planned)
     left = by_key(sightings(after, query, profile, settings))
     return Judgement(
@@ -127,6 +131,7 @@ def _finding(
     cured = proof.cured_sets(key, groups, left, after) if choice.advice else frozenset()
     if cured:
         return proof.with_remedy(group, cured, choice.advice, after)
-    if is_curable(group[0].finding.rule) and group[0].finding.rule not in fixed:
+    rule = group[0].finding.rule
+    if is_curable(rule) and rule not in fixed and rule != FOREIGN_KEY:
         return proof.without_remedy(group, choice.says or "")
     return merged(group)

@@ -62,7 +62,7 @@ def with_remedy(
 ) -> Finding:
     """Return the finding, told by the parameter set that gains most, with the indexes that cure it."""
     plans = {p.parameters.name: p for p in after}
-    best = max((s for s in group if s.parameters in cured), key=lambda s: _gain(s, plans))
+    best = _telling([s for s in group if s.parameters in cured], plans)
     finding = merged(group, (best.parameters,))
     own = [a for a in advice if a.candidate.table == finding.table] or list(advice)
     says = finding.remedy.says if finding.remedy else ""
@@ -70,9 +70,14 @@ def with_remedy(
     return replace(finding, remedy=remedy(own, says, effect))
 
 
-def _gain(sighting: Sighting, plans: Mapping[str, Planned]) -> tuple[bool, float]:
-    after = worst_cost(plans[sighting.parameters].plan)
-    return not sighting.planned.parameters.is_generic, sighting.worst_cost - after
+def _telling(sightings: Sequence[Sighting], plans: Mapping[str, Planned]) -> Sighting:
+    """Return the sighting to tell the finding by: the first that gains at least half of what any gains.
+
+    The parameter sets come most usual first, so that a reader sees values that production really asks for.
+    """
+    gains = [s.worst_cost - worst_cost(plans[s.parameters].plan) for s in sightings]
+    enough = max(gains) / 2 if max(gains) > 0 else max(gains)
+    return next(s for s, gain in zip(sightings, gains, strict=True) if gain >= enough)
 
 
 def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:

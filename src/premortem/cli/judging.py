@@ -85,7 +85,7 @@ def _facts(path: Path, profile: Profile, opened: twin.Twin) -> Facts:
     return Facts(
         profile_name=path.name,
         profile_taken_at=profile.taken_at,
-        production_version=profile.server.version,
+        production_version=profile.server.version.split(" ")[0],
         twin_version=opened.server_version,
         twin_is_exact=opened.is_exact,
         premortem_version=__version__,

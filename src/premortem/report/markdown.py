@@ -156,7 +156,7 @@ def _folded(judged: QueryReport, lead: Finding | None, look: Look) -> Iterator[s
 
 def _every_plan(judged: QueryReport) -> Iterator[str]:
     for planned in judged.planned:
-        title = f"EXPLAIN for the {planned.parameters.name} values, cost {words.number(planned.plan.total_cost)}"
+        title = f"EXPLAIN, {story.title(planned.parameters)}, cost {words.number(planned.plan.total_cost)}"
         yield _fold(title, fence(_tree(tree.text(planned.plan))))
 
 

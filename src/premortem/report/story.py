@@ -12,6 +12,7 @@ from premortem.model import (
     Effect,
     Finding,
     Gap,
+    ParameterSet,
     Plan,
     Planned,
     Proof,
@@ -97,10 +98,18 @@ def shown(judged: QueryReport, finding: Finding) -> Shown | None:
     None where the finding is about no plan.
     """
     planned = _planned_of(judged, finding)
-    if planned is None:
+    effect = effect_of(judged, finding)
+    if planned is not None:
+        after = effect.after if effect else None
+        return Shown(parameters=planned.parameters.name, before=planned.plan, hot=finding.node, after=after)
+    if effect is None:
         return None
-    name = planned.parameters.name
-    return Shown(parameters=name, before=planned.plan, hot=finding.node, after=_after(judged, finding, name))
+    return Shown(parameters=effect.parameters, before=effect.before, hot=_hottest(effect.before), after=effect.after)
+
+
+def _hottest(plan: Plan) -> tuple[int, ...] | None:
+    """Return the path of the scan that costs most, for a finding that is about another statement's plan."""
+    return max(plan.scans(), key=lambda n: (n.kind != "ModifyTable", n.total_cost), default=plan.root).path
 
 
 def _planned_of(judged: QueryReport, finding: Finding) -> Planned | None:
@@ -109,11 +118,11 @@ def _planned_of(judged: QueryReport, finding: Finding) -> Planned | None:
     return next(named, only)
 
 
-def _after(judged: QueryReport, finding: Finding, name: str) -> Plan | None:
-    if finding.remedy is None or finding.remedy.after_cost is None:
-        return None
-    effects = [e for a in helping(judged, finding) for e in a.effects if e.parameters == name]
-    return min(effects, key=lambda e: e.after_cost).after if effects else None
+def effect_of(judged: QueryReport, finding: Finding) -> Effect | None:
+    """Return what the finding's remedy does to the plan that shows it, or where it does most."""
+    effects = [e for a in helping(judged, finding) for e in a.effects]
+    own = [e for e in effects if e.parameters == finding.parameters]
+    return max(own or effects, key=lambda e: e.before_worst - e.after_worst, default=None)
 
 
 def helping(judged: QueryReport, finding: Finding) -> tuple[Advice, ...]:
@@ -150,13 +159,34 @@ def sureness(judged: QueryReport, finding: Finding) -> str:
     return f"{proof[0].upper()}{proof[1:]}: {words.plural(len(names), 'parameter set')} ({sets}), none worse."
 
 
+def title(parameters: ParameterSet) -> str:
+    """Return what a parameter set is called above its plan, with where its values come from."""
+    if parameters.name == "literal":
+        return "plan"
+    if parameters.is_generic:
+        return "generic plan, which a prepared statement may get"
+    basis = f" ({words.one_line(parameters.basis)})" if parameters.basis else ""
+    return f"plan for the {parameters.name} values{basis}"
+
+
+def values_of(name: str) -> str:
+    """Return the values of a parameter set as a phrase.
+
+    >>> values_of("hot"), values_of("generic"), values_of("literal")
+    ('the hot values', 'the generic plan', 'the values in the text')
+    """
+    return {"generic": "the generic plan", "literal": "the values in the text"}.get(name, f"the {name} values")
+
+
 def hurts_with(judged: QueryReport, finding: Finding) -> str:
     """Return which parameter set shows the finding and where its values come from, empty for a query without any."""
     found = next((p for p in judged.planned if p.parameters.name == finding.parameters), None)
     if found is None or found.parameters.name == "literal":
         return ""
+    if found.parameters.is_generic:
+        return "Hurts with the generic plan, which a prepared statement may get."
     basis = f" ({words.one_line(found.parameters.basis)})" if found.parameters.basis else ""
-    return f"Hurts with the {found.parameters.name} values{basis}."
+    return f"Hurts with {values_of(found.parameters.name)}{basis}."
 
 
 def price(advice: Advice) -> str:

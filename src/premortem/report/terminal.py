@@ -112,7 +112,7 @@ def _hot_plan(judged: QueryReport, finding: Finding) -> Iterator[RenderableType]
     yield Text()
     yield from _plan(shown.before, shown.hot)
     if shown.after is not None:
-        yield _inset(Text(f"with the index, for the {shown.parameters} values:"))
+        yield _inset(Text(f"with the index, for {story.values_of(shown.parameters)}:"))
         yield from _plan(shown.after, None)
     yield Text()
 
@@ -167,15 +167,16 @@ def _broken(sql: str) -> str:
 def _details(judged: QueryReport) -> Iterator[RenderableType]:
     yield Text()
     for planned in judged.planned:
-        basis = f" ({words.one_line(planned.parameters.basis)})" if planned.parameters.basis else ""
-        yield _inset(Text(f"plan for the {planned.parameters.name} values{basis}", style="bold"))
+        yield _inset(Text(story.title(planned.parameters), style="bold"))
         values = [words.shortened("NULL" if v is None else repr(v), 40) for v in planned.parameters.values]
         if values:
             named = ", ".join(f"${n} = {v}" for n, v in enumerate(values, start=1))
             yield _inset(_note(words.shortened(words.one_line(named), 600)))
         yield from _plan(planned.plan, None)
         yield Text()
-    yield from (_effects(a) for a in judged.advice if a.effects)
+    for advice in judged.advice:
+        yield _inset(Text(f"cost with {words.one_line(advice.name)}", style="bold"))
+        yield _effects(advice)
     declined = story.declined(judged)
     if declined:
         yield _inset(Text("considered and declined", style="bold"))
@@ -184,7 +185,7 @@ def _details(judged: QueryReport) -> Iterator[RenderableType]:
 
 
 def _effects(advice: Advice) -> RenderableType:
-    table = Table(title=f"cost with {words.one_line(advice.name)}", title_justify="left", title_style="bold", box=None)
+    table = Table(box=None)
     table.add_column("parameters")
     for heading in story.effect_headings(advice):
         table.add_column(heading, justify="right")
