@@ -12,6 +12,7 @@ from pathlib import Path
 from premortem import pg
 
 HERE = Path(__file__).parent
+OBJECTS = HERE.parent.parent / "tests" / "twin"  # one of every index kind; the tests load a smaller one
 CACHE = HERE.parent / ".cache"
 
 #: DuckDB's query texts use a few words that PostgreSQL does not have.
@@ -79,11 +80,11 @@ def tpcds(scale: float) -> Suite:
 
 
 def objects(scale: float) -> Suite:
-    texts = (HERE / "objects_queries.sql").read_text().split(";\n")
+    texts = (OBJECTS / "objects_queries.sql").read_text().split(";\n")
     queries = {f"Q{n}": text.strip() for n, text in enumerate((t for t in texts if t.strip()), start=1)}
 
     def load(db: pg.Session) -> None:
-        for statement in (HERE / "objects.sql").read_text().replace(":rows", str(int(200_000 * scale))).split(";\n"):
+        for statement in (OBJECTS / "objects.sql").read_text().replace(":rows", str(int(200_000 * scale))).split(";\n"):
             if statement.strip():
                 db.execute(statement)
         db.execute("VACUUM ANALYZE")

@@ -38,7 +38,13 @@ from premortem.twin import ddl, extended, files, standins, statistics
 from premortem.twin.migrations import Migration, migrate
 from premortem.twin.statistics import Located, Size
 
+#: Plans are made as this role where row-level security is on; it is a member of every role that a policy names.
+APPLICATION_ROLE = "premortem_application"
+
 Progress = Callable[[str], None]
+
+#: Production's tables by the names that they have after the migrations.
+Origins = Mapping[RelationName, Table]
 
 #: Left as the twin's own whatever production says: they do not change a plan, and could keep the twin from answering.
 _NOT_COPIED = frozenset({"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout"})
@@ -94,12 +100,13 @@ def build(
         progress("writing the statistics")
         gaps += statistics.inject(db, profile, located)
         gaps += extended.inject(db, profile)
-        standing = _standing(db, server, database, profile, changed=bool(migrations))
-        standing, assumed = assume(standing, profile, assumptions or {})
+        after = statistics.locate(db)
+        origins = _origins(profile, located, after)
+        standing = _standing(server, database, profile, origins) if migrations else profile
+        standing, assumed = assume(standing, origins, assumptions or {})
         gaps += assumed
         progress("writing the sizes")
-        after = statistics.locate(db)
-        sizes = tuple(_sizes(standing, after, profile, located))
+        sizes = tuple(_sizes(standing, after, origins))
         statistics.stage_sizes(db, sizes)
         db.execute("CHECKPOINT")
         write_files(server, statistics.relation_files(db), sizes)
@@ -132,8 +139,28 @@ def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
         gaps += [*missing, *made]
     for phase in rest:
         gaps += _run(db, phase)
+    if any(t.row_security for t in profile.tables):
+        gaps += _create_application_role(db, profile)
     db.execute("RESET search_path")
     return tuple(gaps)
+
+
+def _create_application_role(db: pg.Session, profile: Profile) -> list[Gap]:
+    """Policies do not apply to our superuser, so plans are made as a role that they apply to."""
+    schemas = ", ".join(sorted({quoted(t.schema) for t in profile.tables}))
+    roles = ddl.policy_roles(profile)
+    grants = [f"CREATE ROLE {APPLICATION_ROLE} NOLOGIN"]
+    grants += [f"GRANT {', '.join(quoted(r) for r in roles)} TO {APPLICATION_ROLE}"] if roles else []
+    grants += [
+        f"GRANT USAGE ON SCHEMA {schemas} TO {APPLICATION_ROLE}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA {schemas} TO {APPLICATION_ROLE}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schemas} TO {APPLICATION_ROLE}",
+    ]
+    for grant in grants:
+        db.execute(grant)
+    named = f" that is a member of {', '.join(roles)}" if roles else ""
+    says = f"Plans are made as a role{named}; settings that policies read are made up."
+    return [Gap(subject="row-level security", says=says, effect="Production's roles may meet fewer or other policies.")]
 
 
 def _run(db: pg.Session, phase: Iterable[ddl.Statement]) -> list[Gap]:
@@ -160,9 +187,14 @@ def _try(db: pg.Session, statement: ddl.Statement) -> PremortemError | None:
 def _not_created(statement: ddl.Statement, error: PremortemError) -> Gap:
     return Gap(
         subject=statement.subject,
-        says=f"It could not be created in the twin: {error.message.rstrip('.')}.",
+        says=f"It could not be created in the twin: {server_words(error)}.",
         effect="Plans that depend on it may differ from production's, or cannot be made.",
     )
+
+
+def server_words(error: PremortemError) -> str:
+    """Return what the server said, without our words on where it said so."""
+    return str(error.__cause__ or error.message).splitlines()[0].rstrip(".")
 
 
 def _create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
@@ -181,15 +213,20 @@ def _create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
     return gaps
 
 
-def _standing(db: pg.Session, server: pg.Server, database: str, profile: Profile, *, changed: bool) -> Profile:
-    """The profile of the twin's schema; read from the twin itself where the migrations changed something."""
-    if not changed:
-        return profile
+def _origins(production: Profile, before: Located, after: Located) -> Origins:
+    """What production calls the tables that exist after the migrations: a renamed table keeps its OID."""
+    name_of = {oid: name for name, oid in after.relations.items()}
+    tables = {t.relation: t for t in production.tables}
+    return {name_of[oid]: tables[name] for name, oid in before.relations.items() if oid in name_of and name in tables}
+
+
+def _standing(server: pg.Server, database: str, profile: Profile, origins: Origins) -> Profile:
+    """The profile of the twin's schema as the migrations left it, read from the twin itself."""
     with pg.session(server, purpose="twin", database=database) as reader:
         here = catalog.pull(reader, values=profile.values)
     return replace(
         profile,
-        tables=tuple(_carried_over(t, profile.table(t.relation)) for t in here.tables),
+        tables=tuple(_carried_over(t, origins.get(t.relation)) for t in here.tables),
         objects=here.objects,
         extensions=here.extensions,
     )
@@ -218,13 +255,13 @@ def _carried_index(here: Index, before: Index | None) -> Index:
     return before
 
 
-def assume(standing: Profile, production: Profile, said: Mapping[str, Assumption]) -> tuple[Profile, list[Gap]]:
+def assume(standing: Profile, origins: Origins, said: Mapping[str, Assumption]) -> tuple[Profile, list[Gap]]:
     """Give tables without figures the user's assumption, or ours, and indexes without a file their estimated size."""
     gaps: list[Gap] = []
     tables = []
     for table in standing.tables:
         wanted = said.get(table.full_name) or said.get(table.relation.sql) or said.get(table.name)
-        known = production.table(table.relation) is not None
+        known = table.relation in origins
         if table.kind.has_storage and (wanted is not None or not known or table.tuples < 0):
             table, gap = _assumed(table, wanted, known=known)
             gaps += [gap] if gap else []
@@ -283,14 +320,13 @@ def as_candidate(index: Index, table: Table) -> IndexCandidate:
     )  # fmt: skip
 
 
-def _sizes(standing: Profile, here: Located, production: Profile, before: Located) -> Iterator[Size]:
-    """The sizes of everything that exists; a relation that a migration renamed keeps production's, by its OID."""
-    old = {oid: name for name, oid in before.relations.items()}
+def _sizes(standing: Profile, here: Located, origins: Origins) -> Iterator[Size]:
+    """The sizes of everything that exists."""
     for table in standing.tables:
         oid = here.relations.get(table.relation)
         if oid is None:
             continue
-        known = production.table(old.get(oid, table.relation)) or table
+        known = origins.get(table.relation, table)
         source = known if table.tuples < 0 or not table.pages else table
         yield Size(
             relation=oid, pages=source.pages, relation_pages=source.relation_pages, tuples=source.tuples,

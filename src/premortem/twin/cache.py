@@ -14,12 +14,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from premortem import __version__, catalog, pg
+from premortem.catalog.file import dump
 from premortem.errors import InputError, ProfileError
-from premortem.model import Profile
+from premortem.model import Profile, Workload
 from premortem.twin.build import Assumption
 from premortem.twin.migrations import Migration
 
@@ -38,7 +39,7 @@ class Entry:
 
 def digest(profile: Profile) -> str:
     """Return a digest of everything that the profile says."""
-    return hashlib.sha256(catalog.dump(profile)).hexdigest()
+    return hashlib.sha256(dump(profile)).hexdigest()
 
 
 def key(
@@ -56,7 +57,7 @@ def key(
     return digest.hexdigest()[:32]
 
 
-def find(name: str) -> Entry | None:
+def find(name: str, production: Profile) -> Entry | None:
     """Return the built twin of that name, None where there is none or it cannot be read."""
     folder = _root() / name
     if not folder.exists():
@@ -66,7 +67,8 @@ def find(name: str) -> Entry | None:
     except (ProfileError, InputError):
         return None
     os.utime(folder)
-    return Entry(data_directory=folder / _DATA, profile=profile)
+    standing = profile if profile.tables else replace(production, gaps=profile.gaps)
+    return Entry(data_directory=folder / _DATA, profile=standing)
 
 
 @contextlib.contextmanager
@@ -88,14 +90,21 @@ def data_directory(folder: Path) -> Path:
     return folder / _DATA
 
 
-def keep(folder: Path, name: str, profile: Profile) -> Entry:
-    """Make a built folder the entry of that name."""
-    catalog.write(profile, folder / _PROFILE)
+def keep(folder: Path, name: str, standing: Profile, production: Profile) -> Entry:
+    """Make a built folder the entry of that name.
+
+    A standing profile that differs from production's in its gaps only is kept without the rest: reading a thousand
+    tables takes longer than starting the server.
+    """
+    same = standing.tables == production.tables
+    kept = replace(standing, tables=(), objects=(), workload=Workload()) if same else standing
+    # Not catalog.write, which waits for the disk: a cache entry that a power cut spoils is told by its checksum.
+    (folder / _PROFILE).write_bytes(dump(kept))
     entry = _root() / name
     shutil.rmtree(entry, ignore_errors=True)
     folder.rename(entry)
     _forget_old(entry)
-    return Entry(data_directory=entry / _DATA, profile=profile)
+    return Entry(data_directory=entry / _DATA, profile=standing)
 
 
 def _root() -> Path:

@@ -99,7 +99,8 @@ def create_table_sql(table: Table) -> str:
     """Return CREATE TABLE with columns and storage, without defaults, constraints and indexes."""
     foreign = " FOREIGN" if table.kind is RelationKind.FOREIGN_TABLE else ""
     unlogged = " UNLOGGED" if table.persistence == "unlogged" else ""
-    columns = ", ".join(_column(c) for c in _created_columns(table))
+    partition = table.partition_bound is not None
+    columns = ", ".join(_column(c, identity=not partition) for c in _created_columns(table))
     return f"CREATE{foreign}{unlogged} TABLE {table.relation.sql} ({columns})" + "".join(_table_clauses(table))
 
 
@@ -130,13 +131,13 @@ def _option(option: str) -> str:
     return f"{name}='{value}'"
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, *, identity: bool) -> str:
     parts = [quoted(column.name), column.type]
     if column.collation:
         parts.append(f"COLLATE {column.collation}")
     if column.generated:
         parts.append(f"GENERATED ALWAYS AS ({column.default}) {column.generated.upper()}")
-    elif column.identity:
+    elif column.identity and identity:  # a partition takes its identity from its parent when it is attached
         parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY")
     if column.not_null:
         parts.append("NOT NULL")

@@ -48,7 +48,7 @@ def _inject(db: pg.Session, table: Table, statistics: ExtendedStatistics) -> Ite
     except (StatementError, ServerError) as error:
         yield Gap(
             subject=f"extended statistics {statistics_name(statistics)}",
-            says=f"PostgreSQL did not take them: {error.message}.",
+            says=f"PostgreSQL did not take them: {str(error.__cause__ or error).splitlines()[0]}.",
             effect="The planner takes the columns as independent.",
         )
 

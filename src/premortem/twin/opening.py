@@ -64,16 +64,16 @@ def _built(
     place: pg.Locale,
     progress: Progress,
 ) -> cache.Entry:
-    found = cache.find(name)
+    found = cache.find(name, profile)
     if found is not None:
         return found
     with cache.building(name) as folder:
-        found = cache.find(name)
+        found = cache.find(name, profile)
         if found is not None:  # another run built it while this one waited
             return found
         progress("building the twin")
         standing = _build(cache.data_directory(folder), profile, migrations, assumptions, installation, place, progress)
-        return cache.keep(folder, name, standing)
+        return cache.keep(folder, name, standing, profile)
 
 
 def _build(
@@ -89,9 +89,7 @@ def _build(
     with pg.start(installation, data_directory=data, keep=True, settings=settings, locale=place) as server:
         with pg.writer(server, purpose="twin") as db:
             db.execute(f"CREATE DATABASE {DATABASE}")
-        return build.build(
-            server, DATABASE, profile, migrations=migrations, assumptions=assumptions, progress=progress
-        )
+        return build.build(server, DATABASE, profile, migrations=migrations, assumptions=assumptions, progress=progress)
 
 
 def _locale(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:

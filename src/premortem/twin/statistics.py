@@ -91,7 +91,7 @@ def _inject_one_by_one(db: pg.Session, staged: Iterable[Staged]) -> Iterator[Gap
         except (StatementError, ServerError) as error:
             yield Gap(
                 subject=f"statistics of {item.subject}",
-                says=f"PostgreSQL did not take them: {error.message}.",
+                says=f"PostgreSQL did not take them: {str(error.__cause__ or error).splitlines()[0]}.",
                 effect="The planner assumes defaults for this column.",
             )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from premortem import pg, plans
@@ -20,11 +21,15 @@ from premortem.model import (
     literal,
     quoted,
 )
+from premortem.twin.build import APPLICATION_ROLE
 from premortem.twin.whatif import WhatIf, queries
 
 Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
 
 GENERIC = ParameterSet(name="generic", basis="the plan made without looking at values")
+#: What a setting of the application may hold, for policies that cast it: a number, a UUID, a date.
+_MADE_UP = ("1", "00000000-0000-0000-0000-000000000001", "2026-01-01", "")
+_UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
 _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
 
 
@@ -81,16 +86,33 @@ class Twin:
         return replan
 
     def _explained(self, sql: str) -> list[Json]:
-        """Run an EXPLAIN; a setting that only the application sets (as in a policy) is set to 1 and tried again."""
-        for _ in range(4):
+        """Run an EXPLAIN; a setting that only the application makes (as in a policy) is made up and tried again."""
+        setting: str | None = None
+        values = iter(_MADE_UP)
+        while True:
             try:
-                return [*self._db.value(sql)]
+                with self._as_application():
+                    return [*self._db.value(sql)]
             except StatementError as error:
                 missing = _UNKNOWN_SETTING.search(error.message)
-                if missing is None or "." not in missing[1]:
+                if missing is not None and missing[1] != setting:
+                    setting, values = missing[1], iter(_MADE_UP)
+                value = next(values, None)
+                if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
                     raise
-                self._db.execute("SELECT pg_catalog.set_config(%(name)s, '1', false)", name=missing[1])
-        raise StatementError("the query needs more than four settings that only the application makes")
+                self._db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=setting, value=value)
+
+    @contextlib.contextmanager
+    def _as_application(self) -> Iterator[None]:
+        """Run as a role that policies apply to, where there are any; a superuser would be exempt."""
+        if not any(t.row_security for t in self.profile.tables):
+            yield
+            return
+        self._db.execute(f"SET ROLE {APPLICATION_ROLE}")
+        try:
+            yield
+        finally:
+            self._db.execute("RESET ROLE")
 
     def _prepare(self, query: Query) -> str:
         key = (query.text, query.search_path)
@@ -98,7 +120,7 @@ class Twin:
             name = f"premortem_{len(self._prepared)}"
             path = query.search_path or self.profile.search_path
             self._db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
-            with self._db.transaction():
+            with self._as_application():
                 self._db.execute(f"PREPARE {name} AS {query.text}")
             types = self._db.values(queries["parameter-types"], name=name)
             self._prepared[key] = name

@@ -13,10 +13,14 @@ CROSS JOIN LATERAL pg_catalog.unnest(p.parameter_types) WITH ORDINALITY AS t(typ
 WHERE p.name = %(name)s ORDER BY t.position
 
 -- name: hide
--- purpose: The planner skips an invalid index.
-UPDATE pg_catalog.pg_index SET indisvalid = false
-WHERE indexrelid = (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                    WHERE n.nspname = %(schema)s AND c.relname = %(name)s)
+-- purpose: The planner skips an invalid index; touching the table's row drops the plans that were made with it.
+WITH hidden AS (
+    UPDATE pg_catalog.pg_index SET indisvalid = false
+    WHERE indexrelid = (SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = %(schema)s AND c.relname = %(name)s)
+    RETURNING indrelid
+)
+UPDATE pg_catalog.pg_class c SET relpages = c.relpages FROM hidden h WHERE c.oid = h.indrelid
 
 -- name: remember
 -- purpose: Note the files and figures of a table and its partitions.
