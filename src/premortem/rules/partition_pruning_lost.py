@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from premortem.model import Evidence, Finding, Profile, RelationKind, RelationName, Severity, Table
+from premortem.model import Evidence, Finding, Node, Profile, RelationKind, RelationName, Severity, Table
 from premortem.rules.discards import on_columns
-from premortem.rules.execution import Execution
+from premortem.rules.obstacles import Obstacle, obstacle
 from premortem.rules.readings import Reading, columns_of
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
@@ -38,8 +38,8 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
         partitions = tuple(_leaves(root, subject.profile))
         tables = {t.relation for reading in found for t in reading.scanned}
         enough = len(partitions) >= limits.min_partitions and len(tables) >= limits.min_share * len(partitions)
-        conditions = tuple(c for r in found for c in (*r.filters, *r.index_conditions))
-        if enough and conditions and not any(_pruned_at_run_time(part) for r in found for part in r.parts):
+        conditions = tuple(c for r in found for c in _asked(r))
+        if enough and conditions and not any(_is_pruned(r) for r in found):
             yield _finding(subject, found[0], conditions, len(tables), len(partitions))
 
 
@@ -57,9 +57,25 @@ def _leaves(root: RelationName, profile: Profile) -> Iterator[Table]:
             yield from _leaves(table.relation, profile) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
 
 
-def _pruned_at_run_time(part: Execution) -> bool:
-    """Whether the Append above leaves partitions out when it starts, as EXPLAIN says, or for each outer row."""
-    return part.loops > 1 or any("Subplans Removed" in p.raw for p in part.parents if p.kind.endswith("Append"))
+def _is_pruned(reading: Reading) -> bool:
+    """Whether partitions are left out later, as EXPLAIN says, or because the key itself is compared.
+
+    Compared with a constant, the key has been used already; with another value, it is when the statement runs.
+    """
+    if any(p.loops > 1 or any(_removed(a) for a in p.parents) for p in reading.parts):
+        return True
+    keys = set(key_columns(reading.table))
+    plain = (c for c in _asked(reading) if obstacle(c, reading.table, reading.node.alias) is Obstacle.NONE)
+    return any(keys & set(columns_of([c], reading.node.alias)) for c in plain)
+
+
+def _asked(reading: Reading) -> tuple[Condition, ...]:
+    return (*reading.filters, *reading.index_conditions)
+
+
+def _removed(node: Node) -> bool:
+    removed = node.raw.get("Subplans Removed")
+    return isinstance(removed, int | float) and removed > 0
 
 
 def key_columns(table: Table) -> tuple[str, ...]:
