@@ -117,7 +117,18 @@ def profile_of(dsn: str) -> Profile:
         pulled, taken_at=datetime(2026, 1, 1, tzinfo=UTC), workload=Workload(), connections=Connections(), gaps=(),
         server=replace(pulled.server, database="case", role="case"), extensions=(), objects=(), role_settings=(),
         settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name == "effective_cache_size"),
-        tables=tuple(replace(t, activity=TableActivity()) for t in pulled.tables),
+        tables=tuple(_steady(t) for t in pulled.tables),
+    )
+
+
+def _steady(table: Table) -> Table:
+    return replace(
+        table, activity=TableActivity(), all_visible=0,
+        indexes=tuple(replace(i, scans=None, scans_per_second=None, last_used=None) for i in table.indexes),
+        columns=tuple(
+            replace(c, statistics=tuple(replace(s, correlation=None) if s.inherited else s for s in c.statistics))
+            for c in table.columns
+        ),
     )
 
 
