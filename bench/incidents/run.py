@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -184,6 +185,7 @@ def parsed() -> argparse.Namespace:
 def main() -> int:
     """Run, print a table, and say with the exit code whether everything was as wanted."""
     options = parsed()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not options.validate and not shutil.which(COMMAND[0]):
         raise SystemExit(f"{COMMAND[0]} is not there: install the package into this environment")
     cases = [case for case in read_all(tuple(options.only))

@@ -6,6 +6,7 @@ The judge starts its own server, so that nothing it measures rests on the code t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from case import Case
@@ -75,10 +76,19 @@ class Cluster:
         return psycopg.connect(self.dsn(database), autocommit=True, prepare_threshold=None)
 
 
-def _run(user: str | None, *command: str | Path) -> None:
+def _locked(path: Path) -> IO[str]:
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"{path.parent} is in use by another run; name another folder with --state") from None
+    return lock
+
+
+def _run(user: str | None, *command: str | Path, check: bool = True) -> None:
     done = subprocess.run([str(part) for part in command], user=user, group=user and pwd.getpwnam(user).pw_gid,
                           capture_output=True, text=True, cwd="/")
-    if done.returncode:
+    if done.returncode and check:
         raise SystemExit(f"{Path(str(command[0])).name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
@@ -94,6 +104,9 @@ def running(major: int, root: Path | None) -> Iterator[Cluster]:
         directory.mkdir(parents=True, exist_ok=True)
         shutil.chown(directory, user) if user else None
     programs = bin_directory(major)
+    alone = _locked(root / f"lock{major}")
+    if (data / "postmaster.pid").exists():  # of a run that was killed, since the lock is ours
+        _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop", check=False)
     if not (data / "PG_VERSION").exists():
         _run(user, programs / "initdb", "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", f"--locale={LOCALE}")
         (data / "postgresql.auto.conf").write_text("".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items()))
@@ -104,6 +117,7 @@ def running(major: int, root: Path | None) -> Iterator[Cluster]:
     finally:
         _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate" if not kept else "fast", "-w", "stop")
         shutil.rmtree(socket, ignore_errors=True)
+        alone.close()
         if not kept:
             shutil.rmtree(root, ignore_errors=True)
 
