@@ -21,6 +21,7 @@ from premortem.model import (
     Profile,
     Query,
     Site,
+    Table,
     TableActivity,
     Values,
     Workload,
@@ -126,7 +127,7 @@ def _steady(table: Table) -> Table:
         table, activity=TableActivity(), all_visible=0,
         indexes=tuple(replace(i, scans=None, scans_per_second=None, last_used=None) for i in table.indexes),
         columns=tuple(
-            replace(c, statistics=tuple(replace(s, correlation=None) if s.inherited else s for s in c.statistics))
+            replace(c, statistics=tuple(s for s in c.statistics if not s.inherited))  # of a sample that differs
             for c in table.columns
         ),
     )
