@@ -1,0 +1,116 @@
+"""Writes docs/reference/rules: a page for each rule, from its module's docstring and its case.
+
+    python scripts/rule_pages.py --write     make the pages
+    python scripts/rule_pages.py --check     fail when one is not what it would be made into
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from premortem.rules import RULES, Rule
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = ROOT / "tests" / "rules"
+PAGES = ROOT / "docs" / "reference" / "rules"
+HEADINGS = ("Sees", "Hurts", "Do", "Quiet")
+TITLES = {
+    "schema": "## Example",
+    "fires": "The query:",
+    "finding": "What premortem says:",
+    "remedy": "What cures it:",
+    "quiet": "## Where it stays quiet",
+}
+_HEADING = re.compile(r"^(Sees|Hurts|Do|Quiet):\s+", re.MULTILINE)
+_FENCE = re.compile(r"^```(sql|text) (\w+)$", re.MULTILINE)
+
+
+def sections(page: str) -> dict[str, str]:
+    """Return the parts of a rule's docstring: its first sentence under "", then its headings."""
+    parts = _HEADING.split(page.strip())
+    named = zip(parts[1::2], parts[2::2], strict=True)
+    return {"": " ".join(parts[0].split())} | {name: " ".join(text.split()) for name, text in named}
+
+
+def page(rule: Rule) -> str:
+    """Return a rule's page."""
+    parts = sections(rule.page or "")
+    cure = "an index, which premortem proposes and proves" if rule.curable_by_index else "a change of the query"
+    table = [f"| {name} | {parts[name]} |" for name in HEADINGS]
+    return "\n".join(
+        [
+            f"# {rule.name}",
+            "",
+            parts[""],
+            "",
+            f"Severity: {rule.severity.value}. The usual cure is {cure}.",
+            "",
+            "| | |",
+            "|---|---|",
+            *table,
+            "",
+            example((CASES / f"{rule.name.replace('-', '_')}.md").read_text()).strip(),
+            "",
+        ]
+    )
+
+
+def example(case: str) -> str:
+    """Return a case as it stands on a page: with headings, and fences that any renderer knows."""
+    seen: set[str] = set()
+    lines: list[str] = []
+    for line in case.splitlines():
+        match = _FENCE.match(line)
+        if match and match[2] not in seen:
+            seen.add(match[2])
+            lines = _titled(lines, match[2])
+        lines.append(f"```{match[1]}" if match else line)
+    return "\n".join(lines)
+
+
+def _titled(lines: list[str], block: str) -> list[str]:
+    """Put a block's title above the prose that leads to it."""
+    at = len(lines)
+    while at and not lines[at - 1].startswith("```"):
+        at -= 1
+    led = [*lines[at:]] if block in ("schema", "quiet") else []
+    return [*lines[: len(lines) - len(led)], "", TITLES[block], *led] if led else [*lines, TITLES[block], ""]
+
+
+def index() -> str:
+    """Return the page that lists all rules."""
+    rows = [f"| [{r.name}]({r.name}.md) | {r.severity.value} | {r.says} |" for r in RULES]
+    head = ["# Rules", "", "What premortem looks for in a plan.", "", "| rule | severity | sees |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def wanted() -> dict[Path, str]:
+    """Return every page's file and what should be in it."""
+    pages = {PAGES / f"{rule.name}.md": page(rule) for rule in RULES}
+    texts = pages | {PAGES / "README.md": index()}
+    return {path: re.sub(r"\n{3,}", "\n\n", text) for path, text in texts.items()}
+
+
+def main() -> int:
+    """Write the pages, or say which are not current."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write the pages")
+    parser.add_argument("--check", action="store_true", help="fail when a page is not current")
+    arguments = parser.parse_args()
+    pages = wanted()
+    if arguments.write:
+        PAGES.mkdir(parents=True, exist_ok=True)
+        for path, text in pages.items():
+            path.write_text(text)
+    stale = [p for p, text in pages.items() if not p.is_file() or p.read_text() != text]
+    stale += [p for p in PAGES.glob("*.md") if p not in pages]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)} is not current: python scripts/rule_pages.py --write", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
