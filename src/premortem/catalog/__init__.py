@@ -9,8 +9,10 @@ json_schema contract
 ```
 """
 
+from premortem.catalog.contract import json_schema
+from premortem.catalog.difference import Difference, Subject, diff
 from premortem.catalog.file import read, write
 from premortem.catalog.grants import grants_sql
 from premortem.catalog.pull import pull
 
-__all__ = ["grants_sql", "pull", "read", "write"]
+__all__ = ["Difference", "Subject", "diff", "grants_sql", "json_schema", "pull", "read", "write"]

@@ -2,8 +2,8 @@
 
 `pg_relation_size`, `pg_get_viewdef`, pageinspect and, on newer servers, `pg_get_expr` lock the relations that they
 look at, so they queue behind an ALTER TABLE that runs or waits.  They are asked for many relations at a time with a
-short lock timeout, in a savepoint that is rolled back so that production gets its locks back at once; a chunk that would
-have to wait is halved until the relations in the way are known, and those are given up.
+short lock timeout, in a savepoint that is rolled back so that production gets its locks back at once; a chunk that
+would have to wait is halved until the relations in the way are known, and those are given up.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from premortem.catalog import codec
+from premortem.catalog.memory import collector_paused
 from premortem.errors import InputError, ProfileError
 from premortem.model import Profile
 
@@ -51,7 +52,8 @@ def write(profile: Profile, path: Path) -> None:
 
 def dump(profile: Profile) -> bytes:
     """Return a profile's file as bytes; equal profiles give equal bytes."""
-    text = json.dumps(codec.encode(profile), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    with collector_paused():
+        text = json.dumps(codec.encode(profile), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     body = gzip.compress(text.encode("utf-8", "surrogatepass"), _LEVEL, mtime=0)
     digest = hashlib.sha256(body).hexdigest().encode()
     return b" ".join((MAGIC, str(VERSION).encode(), b"gzip", str(len(body)).encode(), digest)) + b"\n" + body
@@ -74,6 +76,11 @@ def read(path: Path | BinaryIO) -> Profile:
 def load(data: bytes, name: str) -> Profile:
     """Return the profile in the bytes of a file."""
     body = _checked(data, name)
+    with collector_paused():
+        return _decoded(body, name)
+
+
+def _decoded(body: bytes, name: str) -> Profile:
     try:
         found = json.loads(gzip.decompress(body).decode("utf-8", "surrogatepass"))
     except (OSError, EOFError, ValueError, zlib.error) as error:

@@ -1,8 +1,8 @@
 """Makes pseudonyms that keep order, equality and frequency, under a key that nobody keeps.
 
 Numbers are stretched: each becomes itself plus an offset that grows with it at a secret, changing rate, up to twice
-its size.  So `x < 100` still means about what it meant, and estimates that interpolate in a histogram stay close, but no
-number but 0 is itself.  Everything else becomes a token whose place among the tokens is the value's place among the values.
+its size.  So `x < 100` still means about what it meant, and estimates that interpolate in a histogram stay close, but
+no number but 0 is itself.  Everything else becomes a token whose place among the tokens is the value's among the values.
 Equal values have equal pseudonyms in all columns of a kind, so joins between them are estimated as before.
 """
 
@@ -18,13 +18,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from itertools import pairwise
 
 Chain = Sequence[str]
 
-_DIGITS = 2_000
+#: A double can have 309 digits before the point and a numeric far more; nothing may be rounded.
+_EXACT = Context(prec=20_000)
 _SEGMENT = 24
+#: Punctuation that ASCII has after digits or letters, moved before them, behind the rest of it.
+_PUNCTUATION_FIRST = {ord(c): chr(1 + n) for n, c in enumerate(":;<=>?@[\\]^_`{|}~")}
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?!.*BC)")
 
 
@@ -113,8 +116,7 @@ class Numbers:
         if number is None or not number:
             return value
         offset = self.offsets[abs(number)]
-        with localcontext(prec=_DIGITS):
-            return f"{number + offset if number > 0 else number - offset:f}"
+        return f"{_EXACT.add(number, offset if number > 0 else -offset):f}"
 
 
 def decimal(text: str) -> Decimal | None:
@@ -129,7 +131,7 @@ def decimal(text: str) -> Decimal | None:
 def numbers(limits: Mapping[Decimal, int], secret: bytes) -> Numbers:
     """Return offsets for absolute values, each with the greatest number that its type can hold (0 for no limit)."""
     ordered = sorted(limits)
-    with localcontext(prec=_DIGITS):
+    with localcontext(_EXACT):
         wished = _wished(ordered, stream(secret, "numbers", 2 * len(ordered) + 2))
         return Numbers(offsets=dict(zip(ordered, _capped(ordered, wished, limits), strict=True)))
 
@@ -195,12 +197,11 @@ def lexeme_key(value: str) -> tuple[object, ...]:
 
 def linguistic_key(value: str) -> tuple[object, ...]:
     """About the order of a natural language: punctuation, digits, letters; accents and case only break ties."""
-    base = "".join(c for c in unicodedata.normalize("NFKD", value) if not unicodedata.combining(c))
-    return (tuple((_rank(c), c) for c in base.casefold()), value.swapcase(), value)
-
-
-def _rank(character: str) -> int:
-    return 2 if character.isalpha() else 1 if character.isdigit() else 0
+    if value.isascii():
+        return (value.lower().translate(_PUNCTUATION_FIRST), value.swapcase(), value)
+    base = (c for c in unicodedata.normalize("NFKD", value).casefold() if not unicodedata.combining(c))
+    primary = "".join(c if c.isascii() or c.isalnum() else "\x1f" + c for c in base)
+    return (primary.translate(_PUNCTUATION_FIRST), value.swapcase(), value)
 
 
 def in_order(values: Iterable[str], chains: Iterable[Chain], key: Callable[[str], tuple[object, ...]]) -> list[str]:

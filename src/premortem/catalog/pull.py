@@ -23,6 +23,7 @@ from typing import TypeVar
 from premortem import pg
 from premortem.catalog import chunks, objects, pages, relations, server, statistics, workload
 from premortem.catalog.kinds import TypeRow
+from premortem.catalog.memory import collector_paused
 from premortem.catalog.rows import (
     ActivityRow,
     ColumnRow,
@@ -49,7 +50,11 @@ Row = TypeVar("Row")
 
 def pull(session: pg.Session, *, values: Values, progress: Progress | None = None) -> Profile:
     """Return the profile of the session's database, with values of statistics as `values` lets them leave."""
-    tell = progress or _quiet
+    with collector_paused():
+        return _pulled(session, values, progress or _quiet)
+
+
+def _pulled(session: pg.Session, values: Values, tell: Progress) -> Profile:
     tell("server and settings")
     facts = server.read(session)
     settings = server.settings(session)

@@ -194,6 +194,9 @@ def _collect_statistics(
 
 
 def _add(values: Iterable[str], form: Shape, collation: str, shown: documents.Schema, into: Collected) -> None:
+    if form == Shape(kind=Kind.TEXT):  # by far the most, so told apart before each value is looked at
+        into.texts[collation].update(values)
+        return
     for value in values:
         for kind, leaf in leaves(value, form, shown):
             _add_leaf(kind, leaf, form.limit, collation, into)
@@ -369,11 +372,12 @@ class _Rewriter:
             return self.maps.numbers
         if kind is Kind.TIME:
             return lambda value: pseudonyms.shifted(value, self.maps.days)
-        return self.maps.texts.get(collation, pseudonyms.Tokens()) if kind is Kind.TEXT else self.maps.others[kind]
+        tokens = self.maps.texts.get(collation, pseudonyms.Tokens()) if kind is Kind.TEXT else self.maps.others[kind]
+        return tokens.known.__getitem__
 
 
 def _each(values: tuple[str, ...] | None, change: Change) -> tuple[str, ...] | None:
-    return None if values is None else tuple(change(value) for value in values)
+    return None if values is None else tuple(map(change, values))
 
 
 def _gaps(tables: Iterable[Table], work: _Work) -> Iterator[Gap]:
