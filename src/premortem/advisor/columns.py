@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem.model import Column, ColumnStatistics, IndexKey, Table
 
@@ -51,8 +51,13 @@ class KeyStatistics:
 
     @property
     def gist_width(self) -> float:
-        """The size of a GiST leaf key."""
-        return {"point": 16.0, "inet": 24.0, "cidr": 24.0}.get(self.type, max(self.width, 16.0))
+        """The size of a GiST leaf key: a point is kept as a box."""
+        return {"point": 32.0, "inet": 14.0, "cidr": 14.0}.get(self.type, max(self.width + 3, 16.0))
+
+    @property
+    def gist_fill(self) -> float:
+        """How full GiST pages are after a build, measured on 300,000 rows."""
+        return {"point": 0.66, "inet": 0.73, "cidr": 0.73}.get(self.type, 0.56)
 
     @property
     def element_width(self) -> float:
@@ -65,14 +70,25 @@ class KeyStatistics:
         """Return what a GIN index would hold, as (share of the rows that have the key, number of such keys)."""
         if opclass == "gin_trgm_ops":
             return _trigrams(self)
+        if self.type == "tsvector":
+            return _zipf(max(2.0, self.width / 7), max(100.0, min(200_000.0, self.rows)))
+        if self.type == "jsonb":
+            return _json_items(self, paths=opclass == "jsonb_path_ops")
         return _stored_elements(self)
 
 
 def _trigrams(key: KeyStatistics) -> tuple[tuple[float, float], ...]:
     """Return the trigrams of a text: about one per character, over an alphabet used very unevenly."""
     per_row = max(3.0, (key.width - 1) * 0.92 + 1)
-    vocabulary = min(12_000.0, key.rows * per_row)
+    vocabulary = min(4_000.0, key.rows * per_row)
     return _zipf(per_row, vocabulary)
+
+
+def _json_items(key: KeyStatistics, *, paths: bool) -> tuple[tuple[float, float], ...]:
+    """Return the items of a document: about one in 24 bytes, a quarter of them with values found nowhere else."""
+    items = max(1.0, key.width / 24) * (1.0 if paths else 2.0)
+    unique = items / 4
+    return (*_zipf(items - unique, 200.0), (1.0 / max(key.rows, 1.0), unique * key.rows))
 
 
 def _zipf(per_row: float, vocabulary: float) -> tuple[tuple[float, float], ...]:
@@ -149,6 +165,8 @@ def _of_expression(table: Table, expression: str) -> KeyStatistics:
     mentioned = [c for c in table.columns if re.search(rf'(?<![\w"]){re.escape(c.name)}(?![\w"])', expression)]
     source = _of_column(table, mentioned[0]) if mentioned else _unknown(table, "text")
     type_name = expression_type(expression)
+    if type_name == "tsvector":
+        return replace(source, type="tsvector", common=(), deduplicates=False)
     if type_name is None:
         wide = source.type in ("jsonb", "json", "xml") or source.width > 64
         return _unknown(table, "text") if wide else source
@@ -170,6 +188,8 @@ def expression_type(expression: str) -> str | None:
     """
     if expression.startswith("date_trunc("):
         return "timestamp without time zone"
+    if expression.startswith("to_tsvector("):
+        return "tsvector"
     cast = re.search(r"::([a-z ]+)\)?$", expression)
     return cast.group(1) if cast and cast.group(1) in _FIXED else None
 

@@ -25,6 +25,10 @@ _INNER_FILLFACTOR = 70  # BTREE_NONLEAF_FILLFACTOR
 _POSTING_LIMIT = 812  # a tenth of a page, the most that CREATE INDEX puts into one posting list (nbtsort.c)
 _TID = 6
 _MAX_CELLS = 4096
+_TIEBREAK = 8  # a pivot between two pages of the same key carries a row pointer
+_LONG_POSTINGS = 7.5  # bytes per row: below, most keys have so many rows that they span pages
+_SPREAD = (-3, -2, -1, 0, 1, 2, 3)
+_INLINE_POSTINGS = 2700  # GinMaxItemSize, about: longer posting lists get pages of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +74,14 @@ def _maxalign(size: float) -> int:
     return -(-math.ceil(size) // 8) * 8
 
 
-def _data_size(keys: Iterable[KeyStatistics], start: int = 0) -> float:
-    """Return where the last datum ends when the data are laid out one after the other."""
-    end: float = start
+def _data_size(keys: Iterable[KeyStatistics], step: float = 0.0) -> float:
+    """Return where the last datum ends when the data are laid out one after the other, the varying ones off by `step`."""
+    end = 0.0
     for key in keys:
         if key.alignment > 1:
             end = math.ceil(end / key.alignment) * key.alignment
-        end += key.width
-    return end - start
+        end += max(1.0, key.width + step) if key.varies else key.width
+    return end
 
 
 # B-tree ------------------------------------------------------------------------------------------------------------
@@ -90,7 +94,7 @@ def _btree(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, .
     sizes = _posting_bytes(keys, rows, tuple_size) if deduplicates else rows * (tuple_size + _LINE_POINTER)
     average = sizes / max(rows, 1.0) if rows else tuple_size + _LINE_POINTER
     room = PAGE - _PAGE_HEADER - _BTREE_SPECIAL - PAGE * (100 - _LEAF_FILLFACTOR) // 100
-    pivot = _tuple_size(keys) + _LINE_POINTER
+    pivot = _tuple_size(keys) + _LINE_POINTER + (_TIEBREAK if average < _LONG_POSTINGS else 0)
     # One slot goes to the high key; on average half an item does not fit any more.
     item = max(average, pivot) if not deduplicates else max(average, min(pivot * 2, 64))
     leaves = max(1, math.ceil(sizes / max(room - pivot - item / 2, item)))
@@ -100,7 +104,7 @@ def _btree(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, .
 
 def _tuple_size(keys: Sequence[KeyStatistics]) -> float:
     """Return the average size of an index tuple; rows with a NULL carry a bitmap and no datum for it."""
-    whole = _maxalign(_TUPLE_HEADER + _average_aligned(keys))
+    whole = _TUPLE_HEADER + _average_aligned(keys)
     nulls = 1.0 - math.prod(1.0 - k.null_share for k in keys)
     if nulls <= 0.0:
         return whole
@@ -110,10 +114,10 @@ def _tuple_size(keys: Sequence[KeyStatistics]) -> float:
 
 
 def _average_aligned(keys: Sequence[KeyStatistics]) -> float:
-    """Return the size of the data; a varying width is rounded up by half an alignment step on average."""
-    size = _data_size(keys)
-    varies = any(k.varies for k in keys)
-    return size + 3.5 - (size % 8 > 4) * 0.5 if varies and size % 8 else size
+    """Return the size of the data; one of varying width is a little of every size around its average."""
+    if not any(k.varies for k in keys):
+        return _maxalign(_data_size(keys))
+    return sum(_maxalign(_data_size(keys, step)) for step in _SPREAD) / len(_SPREAD)
 
 
 def _with_inner_pages(leaves: int, pivot: float) -> tuple[int, int]:
@@ -223,7 +227,7 @@ def _gin_pages(stats: KeyStatistics, rows: float, table: Table, elements: tuple[
             continue
         compressed = having * _posting_width(having, table)
         entry += count * (_maxalign(_TUPLE_HEADER + stats.element_width) + _LINE_POINTER)
-        if compressed > 2000:
+        if compressed > _INLINE_POSTINGS:
             postings += count * math.ceil(compressed / (PAGE - 60))
         else:
             entry += count * compressed
@@ -239,15 +243,16 @@ def _posting_width(having: float, table: Table) -> float:
 
 
 def _gist(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, ...], rows: float) -> IndexSize:
+    """Return the size of a GiST index; how full its pages get is measured, per kind of key."""
     item = _maxalign(_TUPLE_HEADER + sum(k.gist_width for k in keys)) + _LINE_POINTER
-    leaves = rows * item / ((PAGE - 40) * 0.72)
+    leaves = rows * item / ((PAGE - 40) * min(k.gist_fill for k in keys))
     return _sized(leaves * (1 + item / PAGE * 1.4) + 1, rows, None)
 
 
 def _brin(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, ...], rows: float) -> IndexSize:
     ranges = max(1.0, table.pages / 128)
     per_range = _maxalign(8 + 2 * sum(k.width for k in keys)) + _LINE_POINTER
-    return _sized(1 + ranges / 1360 + ranges * per_range / 8000, rows, None)
+    return _sized(2 + ranges / 1360 + ranges * per_range / 8000, rows, None)
 
 
 def _hash(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, ...], rows: float) -> IndexSize:
