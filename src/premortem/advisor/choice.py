@@ -20,7 +20,7 @@ from premortem.advisor import btree, owning
 from premortem.advisor.declining import declined
 from premortem.advisor.existing import invalid_index, replaced, same_index
 from premortem.advisor.naming import names
-from premortem.advisor.operators import distance_candidate, operator_candidate
+from premortem.advisor.operators import distance_candidate, needs_pattern_opclass, operator_candidate
 from premortem.advisor.proof import Bench, Replan, Trial, as_good, effects, gain, score, worsened
 from premortem.advisor.reading import constant_of, wants
 from premortem.advisor.selectivity import is_closed
@@ -31,6 +31,7 @@ from premortem.model import (
     Declined,
     Finding,
     IndexCandidate,
+    IndexKey,
     Planned,
     Profile,
     Query,
@@ -38,6 +39,10 @@ from premortem.model import (
     Severity,
     Table,
 )
+
+
+_STILL_MUCH = 300.0
+_LOOKED_UP = frozenset({Use.EQUAL, Use.JOIN, Use.SOME, Use.RANGE, Use.PREFIX, Use.TRUE, Use.FALSE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,9 +301,40 @@ def _settled(case: _Case, trials: Sequence[Trial]) -> Trial | None:
     if not usable:
         return None
     best = min(usable, key=lambda t: score(t.costs, case.real))
-    equal = [t for t in usable if as_good(t, best, case.sets, slack=case.limits.slack)] or [best]
-    simplest = min(equal, key=lambda t: _complexity(case, t))
-    return _covered(case, _pruned(case, simplest))
+    return _covered(case, _pruned(case, _simplest(case, usable, best)))
+
+
+def _simplest(case: _Case, usable: Sequence[Trial], best: Trial) -> Trial:
+    """Return the simplest trial that is as good as the best one.
+
+    Where that still reads much, one that answers more of the query's conditions is preferred: what a filter has to throw
+    away is only as little as the chosen values make it.
+    """
+    reads_much = max(best.costs[i].doubt for i in case.real) > _STILL_MUCH
+    served = {id(t): _served(case, t) for t in usable}
+    slack = {id(t): 2.0 if reads_much and served[id(t)] > served[id(best)] else case.limits.slack for t in usable}
+    equal = [t for t in usable if as_good(t, best, case.sets, slack=slack[id(t)])] or [best]
+    fullest = max(served[id(t)] for t in equal) if reads_much else 0
+    return min((t for t in equal if served[id(t)] >= fullest), key=lambda t: _complexity(case, t))
+
+
+def _served(case: _Case, trial: Trial) -> int:
+    """Return how many of the query's equalities and ranges the trial's indexes hold."""
+    return sum(_held(candidate, want, case.bench.profile) for want in case.wants for candidate in trial.candidates
+               if candidate.table == want.relation)  # fmt: skip
+
+
+def _held(candidate: IndexCandidate, want: Want, profile: Profile) -> int:
+    columns = {k.column or k.expression: k for k in candidate.keys}
+    terms = [t for t in want.terms if t.use in _LOOKED_UP]
+    found = {t.operand for t in terms if t.operand.words in columns and _fits(t, columns[t.operand.words], want, profile)}
+    return len(found | {t.operand for t in terms if candidate.predicate and t.text and t.text in candidate.predicate})
+
+
+def _fits(term: Term, key: IndexKey, want: Want, profile: Profile) -> bool:
+    """Whether a key serves the condition: a pattern may need an operator class of its own."""
+    plain = term.use is not Use.PREFIX or not needs_pattern_opclass(term.operand, want.table, profile)
+    return plain or key.opclass is not None
 
 
 def _complexity(case: _Case, trial: Trial) -> tuple[float, float]:

@@ -1,7 +1,8 @@
-"""What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and two bets that it does not see.
+"""What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and three bets that it does not see.
 
 An EXISTS that is an output, not a condition, is an InitPlan or SubPlan without an output list of its own.  A B-tree whose
-leading column the condition leaves open is read from end to end, however few rows the condition keeps.
+leading column the condition leaves open is read from end to end, however few rows the condition keeps.  An incremental
+sort reads all rows that tie on what is sorted already, and the planner takes the ties for average ones.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Costs:
 def costs_of(plan: Plan, profile: Profile) -> Costs:
     """Return both costs of a plan."""
     worst = plans.worst_cost(plan, profile)
-    hidden = max((_bet(node, plan, profile, _KEPT) for node in plan.walk()), default=0.0)
+    ties = max((_ties(node, plan, profile) for node in plan.walk()), default=0.0)
+    hidden = max((ties, *(_bet(node, plan, profile, _KEPT) for node in plan.walk())))
     strict = max((_bet(node, plan, profile, 1.01) for node in plan.walk()), default=0.0)
     return Costs(shown=plan.total_cost, worst=max(worst, hidden), strict=strict)
 
@@ -54,6 +56,24 @@ def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:
     if not (_discards(node, profile, kept) and any(_stops(a, plan) for a in (*above, node))):
         return 0.0
     return 0.0 if any(a.kind in ("Sort", "Aggregate", "Hash") for a in above) else node.total_cost
+
+
+def _ties(node: Node, plan: Plan, profile: Profile) -> float:
+    """Return what an incremental sort costs when it starts in the largest group of ties, 0 where nothing stops it early."""
+    if node.kind != "Incremental Sort" or not any(a.kind == "Limit" for a in plan.ancestors(node.path)):
+        return 0.0
+    found = [_most_common(key, plan, profile) for key in node.presorted_key]
+    return node.total_cost * min(found, default=0.0)
+
+
+def _most_common(key: str, plan: Plan, profile: Profile) -> float:
+    """Return the share of the most common value of a sort key's column."""
+    parsed = sqltext.sort_key(key)
+    scan = next((n for n in plan.scans() if n.alias == parsed.alias), None)
+    table = profile.find_table(scan.relation.name, scan.relation.schema or None) if scan and scan.relation else None
+    column = table.column(parsed.column) if table and parsed.column else None
+    statistics = column.own_statistics if column else None
+    return max(statistics.most_common_frequencies or (0.0,)) if statistics else 0.0
 
 
 def _stops(node: Node, plan: Plan) -> bool:
