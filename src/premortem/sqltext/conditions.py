@@ -325,13 +325,18 @@ def relabels(column_type: str, casts: tuple[str, ...], base_types: Mapping[str, 
     (True, False, True)
     """
     domains = base_types or {}
-    current = base_type(domains.get(column_type, column_type))
+    current = domains.get(column_type, column_type)
     for cast in casts:
-        target = base_type(domains.get(cast, cast))
-        if target != current and target not in _RELABELS.get(current, frozenset()):
+        target = domains.get(cast, cast)
+        if target != current and not _is_label(base_type(current), target):
             return False
         current = target
     return True
+
+
+def _is_label(source: str, target: str) -> bool:
+    """Whether a cast to the target is a new label only; one to a length cuts or pads."""
+    return target == source or target in _RELABELS.get(source, frozenset())
 
 
 def _mentions(operand: Operand, alias: str | None) -> bool:

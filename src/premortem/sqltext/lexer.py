@@ -62,7 +62,8 @@ _TOKEN = re.compile(
     | (?P<template>\{{\{{[^}}]{{0,4000}}\}}\}}?|\{{%.{{0,4000}}?%\}}|\{{\#.{{0,4000}}?\#\}}
         |[$\#:]?[$\#]?\{{[^{{}}\n]*+\}}|<%=.{{0,4000}}?%>)
     | (?P<escape>[eE]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+')
-    | (?P<string>(?:[bBxXnN]|[uU]&)?'[^']*+(?:''[^']*+)*+')
+    | (?P<bits>[bBxX]'[^']*+')
+    | (?P<string>(?:[nN]|[uU]&)?'[^']*+(?:''[^']*+)*+')
     | (?P<quoted>(?:[uU]&)?"[^"]*+(?:""[^"]*+)*+")
     | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*+)?\$)
     | (?P<param>\$[0-9]++)
@@ -83,6 +84,7 @@ _KINDS = {
     "line": Kind.COMMENT,
     "template": Kind.TEMPLATE,
     "escape": Kind.STRING,
+    "bits": Kind.STRING,
     "string": Kind.STRING,
     "quoted": Kind.QUOTED,
     "param": Kind.PARAM,

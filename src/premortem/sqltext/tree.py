@@ -2,11 +2,13 @@
 
 Three traps, each met and measured.  protobuf refuses messages that are nested more than a hundred levels deep, which a
 sum of fifty terms is: the limit is lifted.  libpg_query writes its tree recursively and overruns an 8 MB stack at about
-30,000 levels: long statements are parsed on a thread with a stack of their own.  Its offsets count bytes.
+30,000 levels: long statements are parsed on a thread with a stack of their own.  Places in its tree count bytes, the
+position of an error counts characters from 1, as the server's does.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +31,8 @@ _SHORT = 20_000
 #: Stack bytes per character of statement: measured, a level takes about 250 bytes and at least two characters.
 _STACK_PER_CHARACTER = 512
 _LONGEST = 4_000_000
+#: Levels of an expression's tree, two for an operator: beyond this it is a program, not a condition.
+_DEEPEST = 2_000
 
 
 def _allow_deep_messages() -> None:
@@ -43,7 +47,7 @@ _allow_deep_messages()
 
 
 def parse(text: str) -> Node:
-    """Return the syntax tree, or raise StatementError with PostgreSQL's message and the character position."""
+    """Return the syntax tree, or raise StatementError with PostgreSQL's message and its 1-based position."""
     return _guarded(_postgast.parse, text)
 
 
@@ -83,8 +87,24 @@ def expression_sql(node: Node) -> str:
     statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
     try:
         return str(_postgast.deparse(pb.ParseResult(stmts=[statement]))).removeprefix("SELECT ")
-    except (_postgast.PgQueryError, _messages.DecodeError) as error:
-        raise StatementError(str(error)) from error
+    except (_postgast.PgQueryError, _messages.DecodeError, ctypes.ArgumentError) as error:
+        raise StatementError(str(error)) from error  # ctypes wraps the RecursionError of a deep caller
+
+
+def _is_deeper(root: Node, levels: int) -> bool:
+    """Whether a tree has more levels than that; reading and writing it takes stack for each."""
+    level = [root]
+    for _ in range(levels):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Node) -> Iterator[Node]:
+    for kind, value in node.ListFields():
+        if kind.message_type is not None:
+            yield from (value,) if isinstance(value, _messages.Message) else value
 
 
 def name_of(parts: Iterable[Node]) -> tuple[str, ...]:
@@ -94,7 +114,8 @@ def name_of(parts: Iterable[Node]) -> tuple[str, ...]:
 
 def _guarded(call: Callable[[str], _T], text: str) -> _T:
     if "\0" in text:
-        raise StatementError("the text contains a NUL byte, which PostgreSQL does not take", position=text.index("\0"))
+        where = text.index("\0") + 1
+        raise StatementError("the text contains a NUL byte, which PostgreSQL does not take", position=where)
     if len(text) > _LONGEST:
         raise StatementError(f"the statement has {len(text):,} characters, more than the parser can be trusted with")
     if len(text) <= _SHORT:
@@ -106,16 +127,11 @@ def _translated(call: Callable[[str], _T], text: str) -> _T:
     try:
         return call(text)
     except _postgast.PgQueryError as error:
-        raise StatementError(error.message, position=_character(text, error.cursorpos)) from error
+        raise StatementError(error.message, position=error.cursorpos or None) from error
     except _messages.DecodeError as error:
         raise StatementError("the statement is nested too deeply to be read") from error
     except UnicodeError as error:
         raise StatementError("the text is not valid Unicode") from error
-
-
-def _character(text: str, cursor: int) -> int | None:
-    """Return the character offset of a 1-based byte position, None where the parser does not know."""
-    return len(text.encode()[: cursor - 1].decode(errors="ignore")) if cursor > 0 else None
 
 
 _stack_lock = threading.Lock()
@@ -150,4 +166,6 @@ def expression_tree(text: str) -> Node:
     statement = one_statement(f"SELECT 1 WHERE {text}\n")
     if not isinstance(statement, pb.SelectStmt) or not statement.HasField("where_clause"):
         raise StatementError("not an expression")
+    if _is_deeper(statement.where_clause, _DEEPEST):
+        raise StatementError("the expression is nested too deeply to be read")
     return statement.where_clause
