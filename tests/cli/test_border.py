@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from premortem.cli import border
-from premortem.cli.main import main
+from premortem.cli import border, main
 from premortem.errors import PremortemError, StatementError, UsageError
 from tests.cli.conftest import Premortem
 

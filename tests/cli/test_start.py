@@ -11,7 +11,7 @@ ALLOWED = {
     "premortem",
     "premortem.cli",
     "premortem.cli.border",
-    "premortem.cli.main",
+    "premortem.cli.entry",
     "premortem.cli.parser",
     "premortem.errors",
 }

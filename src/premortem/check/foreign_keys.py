@@ -8,6 +8,7 @@ from dataclasses import replace
 from premortem import sqltext
 from premortem.check.judgement import FOREIGN_KEY, Judgement, judge
 from premortem.check.planner import Planner
+from premortem.check.proof import unhelped
 from premortem.check.triggers import Change, Hidden, changes, hidden
 from premortem.errors import StatementError
 from premortem.model import Evidence, Finding, Gap, Profile, Query, Severity
@@ -87,8 +88,7 @@ def _cured(finding: Finding, cure: Finding) -> Finding:
 def _quiet(finding: Finding, inner: Judgement, settings: Settings) -> Finding:
     if finding.severity is Severity.INFO or finding.rule in settings.severities:
         return finding
-    reason = f": {inner.says.rstrip('.')}" if inner.says else ""
-    return replace(finding, severity=Severity.INFO, says=f"{finding.says.rstrip('.')}; no index helps{reason}")
+    return replace(finding, severity=Severity.INFO, says=unhelped(finding.says, inner.says))
 
 
 def _hosted(finding: Finding, trigger: Hidden) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from premortem import advisor, parameters, rules
+from premortem import advisor, rules
 from premortem.check import proof
 from premortem.check.merge import Sighting, by_key, merged
 from premortem.check.naming import named
@@ -62,7 +62,7 @@ def plan_all(query: Query, planner: Planner, profile: Profile) -> tuple[tuple[Pl
         return (planner.explain(query, LITERAL),), ()
     types = planner.parameter_types(query)
     generic = planner.explain(query, GENERIC)
-    tried = [_try(query, chosen, planner) for chosen in parameters.choose(query, generic.plan, types, profile)]
+    tried = [_try(query, chosen, planner) for chosen in planner.choose(query, generic.plan, types, profile)]
     plans = tuple(p for p in tried if isinstance(p, Planned))
     return (*plans, generic), tuple(g for g in tried if isinstance(g, Gap))
 

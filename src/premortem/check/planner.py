@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from premortem.model import IndexCandidate, ParameterSet, Planned, Query, RelationName
+from premortem import parameters
+from premortem.model import IndexCandidate, ParameterSet, Plan, Planned, Profile, Query, RelationName
 
 Replan: TypeAlias = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
 
@@ -15,10 +16,12 @@ Replan: TypeAlias = Callable[[Sequence[IndexCandidate], Sequence[RelationName]],
 class Planner:
     """What plans queries, as callables.
 
-    `explain` plans a query for one parameter set, `parameter_types` says what PostgreSQL takes its placeholders for,
-    and `replanner` returns the callable that plans it again with other indexes.  All raise StatementError.
+    `choose` picks the parameter sets, `explain` plans a query for one of them, `parameter_types` says what PostgreSQL
+    takes its placeholders for, and `replanner` returns the callable that plans it again with other indexes.  All but
+    the first raise StatementError.
     """
 
     explain: Callable[[Query, ParameterSet], Planned]
     parameter_types: Callable[[Query], tuple[str, ...]]
     replanner: Callable[[Query, Sequence[ParameterSet]], Replan]
+    choose: Callable[[Query, Plan, tuple[str, ...], Profile], tuple[ParameterSet, ...]] = parameters.choose

@@ -83,8 +83,17 @@ def _telling(sightings: Sequence[Sighting], plans: Mapping[str, Planned]) -> Sig
 def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:
     """Return the finding as information: an index should cure it, and none does."""
     finding = merged(group)
-    said = f"{finding.says.rstrip('.')}; no index helps" + (f": {reason.rstrip('.')}" if reason else "")
-    return replace(finding, severity=Severity.INFO, says=said)
+    return replace(finding, severity=Severity.INFO, says=unhelped(finding.says, reason))
+
+
+def unhelped(says: str, reason: str) -> str:
+    """Return what a finding says with why no index cures it.
+
+    >>> unhelped("reads much", "no index helps enough"), unhelped("reads much", "the table is small")
+    ('reads much; no index helps enough', 'reads much; no index helps: the table is small')
+    """
+    why = reason.rstrip(".") or "no index helps"
+    return f"{says.rstrip('.')}; {why if why.startswith('no index') else f'no index helps: {why}'}"
 
 
 def missing_index(advice: Advice, planned: Sequence[Planned]) -> Finding:

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from premortem import __version__, catalog, check, rules, twin
+from premortem import __version__, catalog, check, parameters, rules, twin
 from premortem.cli import output
+from premortem.cli.given import Choose
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, SettingsError
 from premortem.model import Facts, Finding, Profile, Query, QueryReport, Report, Unreadable
@@ -18,10 +20,20 @@ from premortem.report import render
 from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
 
-Queries = tuple[Query | Unreadable, ...]
+Queries: TypeAlias = tuple[Query | Unreadable, ...]
 
 
-def judged(arguments: argparse.Namespace, read: Callable[[Profile], Queries], *, details: bool) -> int:
+def _from_statistics(queries: Queries) -> Choose:
+    return parameters.choose
+
+
+def judged(
+    arguments: argparse.Namespace,
+    read: Callable[[Profile], Queries],
+    *,
+    details: bool,
+    chooser: Callable[[Queries], Choose] = _from_statistics,
+) -> int:
     """Judge the queries that `read` returns, write the report, and return the verdict's exit code."""
     started = time.monotonic()
     output.check(arguments.output)
@@ -31,7 +43,7 @@ def judged(arguments: argparse.Namespace, read: Callable[[Profile], Queries], *,
     if not queries:
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
     with shown("starting", quiet=arguments.quiet) as told:
-        report = _report(arguments, profile, identity, queries, settings, told, started)
+        report = _report(arguments, profile, identity, queries, settings, chooser(queries), told, started)
     look = output.look(arguments.output, details=details)
     output.write(render(report, arguments.format, look=look), arguments.output)
     return report.verdict.exit_code
@@ -43,6 +55,7 @@ def _report(
     identity: str,
     queries: Queries,
     settings: Settings,
+    choose: Choose,
     told: Told,
     started: float,
 ) -> Report:
@@ -50,7 +63,10 @@ def _report(
     assumed = {name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()}
     with twin.open(profile, migrations=migrations, assumptions=assumed, identity=identity, progress=told) as opened:
         planner = check.Planner(
-            explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner
+            explain=opened.explain,
+            parameter_types=opened.parameter_types,
+            replanner=opened.replanner,
+            choose=choose,
         )
         reports = _all(queries, planner, opened.profile, settings, told)
         return check.report(

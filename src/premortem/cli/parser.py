@@ -126,6 +126,14 @@ def _explain(commands: _Commands) -> None:
         metavar="QUERY",
         help="a query, a file that holds one, or - for standard input (default: -)",
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="given",
+        metavar="NAME=VALUE",
+        help="judge it with this value too; NAME is the placeholder's name or number; may be repeated",
+    )
     _judging(parser)
 
 

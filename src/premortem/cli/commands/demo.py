@@ -1,37 +1,48 @@
-"""`premortem demo`: the incident end to end."""
+"""`premortem demo`: the incident end to end, told at this terminal, with the commands that a user types."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import signal
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from premortem import demo
+from premortem.cli import entry, output
 from premortem.cli.progress import shown
 from premortem.demo.story import Teller
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demo; commands inside of it are the ones that a user types."""
-    with shown("starting") as told:
-        return demo.run(Teller(say=_say, told=told, premortem=_command), keep=arguments.keep, wait=_wait)
+    """Tell the incident; 0 where the gate stopped the pull request and its index cured the query."""
+    with contextlib.closing(_Screen()) as screen:
+        teller = Teller(say=screen.say, told=screen.told, premortem=screen.premortem)
+        return demo.run(teller, keep=arguments.keep, wait=_until_interrupted)
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.write("\n" if not text.endswith("\n\n") else "")
-    sys.stdout.flush()
+@dataclass(slots=True)
+class _Screen:
+    """Standard output and the line of progress below it, which goes away while something is written."""
+
+    _progress: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def say(self, text: str) -> None:
+        self.close()
+        output.write(f"{text}\n")
+
+    def told(self, says: str) -> None:
+        self.close()
+        self._progress.enter_context(shown(says))
+
+    def premortem(self, typed: Sequence[str]) -> int:
+        self.close()
+        return entry.run(entry.parsed(typed))
+
+    def close(self) -> None:
+        self._progress.close()
 
 
-def _command(arguments: Sequence[str]) -> int:
-    from premortem.cli.main import main
-
-    return main([*arguments])
-
-
-def _wait() -> None:
-    """Until Ctrl-C."""
+def _until_interrupted() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

@@ -7,25 +7,33 @@ import sys
 from pathlib import Path
 
 from premortem import sources
+from premortem.cli import given
 from premortem.cli.judging import Queries, judged
-from premortem.model import Profile, Site
+from premortem.model import Profile, Query, Site
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge a query and return the verdict's exit code."""
-    given: str = arguments.query
+    values = given.parse(arguments.given)
 
     def read(profile: Profile) -> Queries:
-        if given == "-" or _is_file(given):
-            return sources.read([given], stdin=sys.stdin, profile=profile)
-        return sources.text(given, Site(source="command line"))
+        return _read(arguments.query, profile)
 
-    return judged(arguments, read, details=True)
+    def chooser(queries: Queries) -> given.Choose:
+        return given.chooser(values, [q for q in queries if isinstance(q, Query)])
+
+    return judged(arguments, read, details=True, chooser=chooser)
 
 
-def _is_file(given: str) -> bool:
-    """Whether the argument names a file and not a query; a query with blanks that is a file's name would be odd."""
+def _read(typed: str, profile: Profile) -> Queries:
+    if typed == "-" or _is_file(typed):
+        return sources.read([typed], stdin=sys.stdin, profile=profile)
+    return sources.text(typed, Site(source="command line"))
+
+
+def _is_file(typed: str) -> bool:
+    """Whether the argument names a file and not a query; a file with a query's text as its name would be odd."""
     try:
-        return Path(given).is_file()
+        return Path(typed).is_file()
     except (OSError, ValueError):  # too long for a name, or a NUL in it
         return False

@@ -26,4 +26,5 @@ def _one(name: str) -> str:
     if found is None:
         close = get_close_matches(name, [r.name for r in rules.RULES], n=1)
         raise UsageError(f"there is no rule {name}", hint=f"did you mean {close[0]}?" if close else "premortem rules")
-    return f"{found.name} ({found.severity.value})\n\n{(found.page or "").strip()}\n"
+    page = (found.page or "").strip()
+    return f"{found.name} ({found.severity.value})\n\n{page}\n"

@@ -12,11 +12,12 @@ from premortem.cli import border, parser
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return the exit code."""
-    arguments = _parsed(argv)
-    return border.guarded(lambda: _run(arguments), debug=arguments.debug)
+    arguments = parsed(argv)
+    return border.guarded(lambda: run(arguments), debug=arguments.debug)
 
 
-def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments of a command line; ends the program with 2 where they are wrong."""
     try:
         return parser.build().parse_args(argv)
     except BrokenPipeError:
@@ -24,6 +25,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
         raise SystemExit(0) from None
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command that was typed and return its exit code; errors are raised."""
     command: parser.Command = importlib.import_module(f"premortem.cli.commands.{arguments.module}").run
     return command(arguments)
