@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from premortem import pg
-from premortem.catalog.rows import ObjectRow, RuleRow
+from premortem.catalog import chunks
+from premortem.catalog.rows import ExpressionRow, ObjectRow, RuleRow
 from premortem.errors import ConnectionRefused, ServerError, ServerTimeout, StatementError
 from premortem.model import Gap, ObjectKind, RelationName, SchemaObject
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/objects.sql")
+FUNCTIONS = pg.named_sql("premortem.catalog", "sql/functions.sql")
 #: What `pg_get_functiondef` prints of a function in C, from the language on.
 _IN_C = re.compile(r"^ LANGUAGE c\b(?P<options>.*?)^AS .*\Z", re.MULTILINE | re.DOTALL)
 _STAND_IN = "AS $stand_in$BEGIN RAISE 'premortem: a stand-in for a function in C'; END$stand_in$"
@@ -27,10 +30,24 @@ def read(db: pg.Session) -> tuple[tuple[SchemaObject, ...], tuple[Gap, ...]]:
             raise
         except (ServerError, StatementError) as error:
             gaps.append(_unread(name, error.message))
-    ordered = sorted(rows, key=lambda row: row.oid)
+    ordered = sorted(_with_bodies(db, rows), key=lambda row: row.oid)
     objects = (_object(row) for row in ordered)
     gaps.extend(_not_recreated(row) for row in ordered if row.reason is not None)
     return tuple(o for o in objects if o is not None), tuple(gaps)
+
+
+def _with_bodies(db: pg.Session, rows: Iterable[ObjectRow]) -> list[ObjectRow]:
+    """The rows with the definitions of functions, which may have to wait for locks."""
+    rows = list(rows)
+    functions = [row.oid for row in rows if row.kind == ObjectKind.FUNCTION]
+    found = chunks.read(db, FUNCTIONS["function definitions"], ExpressionRow, functions)
+    bodies = {row.relation: row.expression for row in found.rows}
+    reasons = dict.fromkeys(found.locked, "other sessions hold locks on tables that it reads") | dict(found.refused)
+    return [_with_body(row, bodies, reasons) if row.kind == ObjectKind.FUNCTION else row for row in rows]
+
+
+def _with_body(row: ObjectRow, bodies: Mapping[int, str | None], reasons: Mapping[int, str]) -> ObjectRow:
+    return replace(row, definition=bodies.get(row.oid), reason=reasons.get(row.oid, row.reason))
 
 
 def rules(rows: Iterable[RuleRow], names: dict[int, RelationName]) -> tuple[SchemaObject, ...]:

@@ -100,60 +100,90 @@ class _Tables:
 
 def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
     tell("tables and columns")
-    rows = db.rows(QUERIES["relations"], RelationRow, tablespace=_named_tablespace(facts))
+    tablespace = None if facts.tablespace == "pg_default" else facts.tablespace
+    rows = db.rows(QUERIES["relations"], RelationRow, tablespace=tablespace)
     oids = [row.oid for row in rows]
+    indexes = db.rows(QUERIES["indexes"], IndexRow, relations=oids, tablespace=tablespace)
+    structure = _structure(db, rows, indexes, facts)
     tell("definitions")
-    indexes = db.rows(QUERIES["indexes"], IndexRow, relations=oids, tablespace=_named_tablespace(facts))
-    defaults, bounds, predicates, views = (
-        chunks.read(db, QUERIES[name], ExpressionRow, oids)
-        for name in ("defaults", "partition bounds", "predicates", "views")
-    )
+    read, unread = _with_definitions(db, structure, oids)
     policies = chunks.read(db, QUERIES["policies"], PolicyRow, oids)
     rules = chunks.read(db, QUERIES["rules"], RuleRow, oids)
     tell("sizes")
     stored = [r.oid for r in rows if relations.KINDS[r.kind].has_storage] + [i.oid for i in indexes if i.kind == "i"]
     sizes = chunks.read(db, QUERIES["sizes"], SizeRow, stored)
     tell("statistics")
-    columns = db.rows(QUERIES["columns"], ColumnRow, relations=oids)
     known = statistics.read(db, oids)
     tell("index pages")
     metapages = pages.read(db, *_inspected(indexes))
-    window = _window(facts)
-    read = relations.Read(
-        relations=rows,
-        parents=_parents(db.rows(QUERIES["parents"], ParentRow)),
-        columns=relations.grouped(columns, lambda row: row.relation),
-        defaults={(row.relation, row.number): row.expression for row in defaults.rows if row.expression is not None},
-        bounds=_by_relation(bounds.rows), views=_by_relation(views.rows), predicates=_by_relation(predicates.rows),
-        constraints=_grouped(db, "constraints", ConstraintRow, oids, lambda row: row.relation),
-        indexes=relations.grouped(indexes, lambda row: row.relation),
-        keys=_grouped(db, "index keys", KeyRow, oids, lambda row: row.index),
-        policies=relations.grouped(policies.rows, lambda row: row.relation),
-        triggers=_grouped(db, "triggers", TriggerRow, oids, lambda row: row.relation),
-        activity={row.relation: row for row in db.rows(QUERIES["activity"], ActivityRow)},
-        statistics=known.columns, extended=known.extended,
-        sizes={row.relation: row.pages for row in sizes.rows if row.pages is not None},
-        levels=_levels(indexes, sizes.rows, metapages.levels), gin=metapages.gin, window=window,
-        version_num=facts.version_num,
+    tables = relations.tables(
+        replace(
+            read, policies=relations.grouped(policies.rows, lambda row: row.relation), statistics=known.columns,
+            extended=known.extended, gin=metapages.gin, levels=_levels(indexes, sizes.rows, metapages.levels),
+            sizes={row.relation: row.pages for row in sizes.rows if row.pages is not None},
+        )
     )  # fmt: skip
-    relation_names = {row.oid: RelationName(schema=row.schema, name=row.name) for row in rows}
-    names = {oid: name.short for oid, name in relation_names.items()} | {row.oid: row.name for row in indexes}
-    tables = relations.tables(read)
-    unread = frozenset().union(*(part.missing for part in (defaults, bounds, predicates, views, policies, rules)))
+    names = {row.oid: RelationName(schema=row.schema, name=row.name) for row in rows}
+    shown = {oid: name.short for oid, name in names.items()} | {row.oid: row.name for row in indexes}
     gaps = (
-        *_locked_gap("sizes", sizes.missing, names, "Their sizes are those of the last VACUUM or ANALYZE."),
-        *_locked_gap("definitions", unread, names,
-                     "Their defaults, bounds, predicates, policies or view queries are missing from the twin."),
+        *_locked_gap("sizes", sizes.missing, shown, "Their sizes are those of the last VACUUM or ANALYZE."),
+        *_locked_gap("definitions", unread | policies.missing | rules.missing, shown, _WITHOUT_DEFINITIONS),
         *statistics_gaps(tables, facts.role, everything=known.everything),
         *_extended_gap(known, tables),
         *_extension_gap(db.rows(QUERIES["extension relations"], ExtensionRelationRow)),
         *metapages.gaps,
+    )
+    return _Tables(tables=tables, rules=objects.rules(rules.rows, names), gaps=gaps)
+
+
+_WITHOUT_DEFINITIONS = "Some of their defaults, checks, expressions, policies or view queries are missing from the twin."
+
+
+def _structure(
+    db: pg.Session, rows: tuple[RelationRow, ...], indexes: tuple[IndexRow, ...], facts: ServerRow
+) -> relations.Read:
+    """What the catalogs say without deparsing anything, so without a lock."""
+    oids = [row.oid for row in rows]
+    return relations.Read(
+        relations=rows, indexes=relations.grouped(indexes, lambda row: row.relation),
+        parents=_parents(db.rows(QUERIES["parents"], ParentRow)),
+        columns=_grouped(db, "columns", ColumnRow, oids, lambda row: row.relation),
+        constraints=_grouped(db, "constraints", ConstraintRow, oids, lambda row: row.relation),
+        keys=_grouped(db, "index keys", KeyRow, oids, lambda row: row.index),
+        triggers=_grouped(db, "triggers", TriggerRow, oids, lambda row: row.relation),
+        activity={row.relation: row for row in db.rows(QUERIES["activity"], ActivityRow)},
+        window=_window(facts), version_num=facts.version_num,
     )  # fmt: skip
-    return _Tables(tables=tables, rules=objects.rules(rules.rows, relation_names), gaps=gaps)
 
 
-def _named_tablespace(facts: ServerRow) -> str | None:
-    return None if facts.tablespace == "pg_default" else facts.tablespace
+def _with_definitions(db: pg.Session, read: relations.Read, oids: list[int]) -> tuple[relations.Read, frozenset[int]]:
+    """What has to be deparsed, each by the OID of the thing itself, and the relations of which some is missing."""
+    owners = {
+        "index": {row.oid: row.relation for rows in read.indexes.values() for row in rows},
+        "constraint": {row.oid: row.relation for rows in read.constraints.values() for row in rows},
+        "trigger": {row.oid: row.relation for rows in read.triggers.values() for row in rows},
+        "relation": {oid: oid for oid in oids},
+    }
+    texts = {
+        name: chunks.read(db, QUERIES[name], ExpressionRow, list(owners[of])) for name, of in _DEFINITIONS.items()
+    }
+    unread = frozenset(owners[of][oid] for name, of in _DEFINITIONS.items() for oid in texts[name].missing)
+    return replace(
+        read, defaults=_by_number(texts["defaults"].rows), bounds=_by_owner(texts["partition bounds"].rows),
+        views=_by_owner(texts["views"].rows), predicates=_by_owner(texts["predicates"].rows),
+        index_definitions=_by_owner(texts["index definitions"].rows),
+        key_expressions=_by_number(texts["key expressions"].rows),
+        constraint_definitions=_by_owner(texts["constraint definitions"].rows),
+        trigger_definitions=_by_owner(texts["trigger definitions"].rows),
+    ), unread  # fmt: skip
+
+
+#: The queries that deparse, and whose OIDs they take.
+_DEFINITIONS = {
+    "defaults": "relation", "partition bounds": "relation", "views": "relation", "predicates": "relation",
+    "index definitions": "index", "key expressions": "index", "constraint definitions": "constraint",
+    "trigger definitions": "trigger",
+}  # fmt: skip
 
 
 def _grouped(
@@ -162,7 +192,11 @@ def _grouped(
     return relations.grouped(db.rows(QUERIES[name], cls, relations=oids), key)
 
 
-def _by_relation(rows: Iterable[ExpressionRow]) -> dict[int, str]:
+def _by_number(rows: Iterable[ExpressionRow]) -> dict[tuple[int, int], str]:
+    return {(row.relation, row.number): row.expression for row in rows if row.expression is not None}
+
+
+def _by_owner(rows: Iterable[ExpressionRow]) -> dict[int, str]:
     return {row.relation: row.expression for row in rows if row.expression is not None}
 
 

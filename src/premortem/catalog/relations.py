@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -33,6 +33,8 @@ from premortem.model import (
     Table,
     TableActivity,
     TriggerDefinition,
+    qualified,
+    quoted,
 )
 
 T = TypeVar("T")
@@ -66,6 +68,10 @@ class Read:
     bounds: Mapping[int, str] = field(default_factory=dict)
     views: Mapping[int, str] = field(default_factory=dict)
     predicates: Mapping[int, str] = field(default_factory=dict)
+    index_definitions: Mapping[int, str] = field(default_factory=dict)
+    key_expressions: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    constraint_definitions: Mapping[int, str] = field(default_factory=dict)
+    trigger_definitions: Mapping[int, str] = field(default_factory=dict)
     constraints: Mapping[int, tuple[ConstraintRow, ...]] = field(default_factory=dict)
     indexes: Mapping[int, tuple[IndexRow, ...]] = field(default_factory=dict)
     keys: Mapping[int, tuple[KeyRow, ...]] = field(default_factory=dict)
@@ -100,11 +106,11 @@ def _table(row: RelationRow, read: Read, names: Mapping[int, RelationName]) -> T
     return Table(
         schema=row.schema, name=row.name, kind=kind,
         columns=tuple(_column(column, read) for column in read.columns.get(row.oid, ())),
-        constraints=tuple(_constraint(c) for c in read.constraints.get(row.oid, ()) if c.definition is not None),
-        indexes=tuple(_index(index, read) for index in read.indexes.get(row.oid, ()) if index.definition is not None),
+        constraints=tuple(_constraints(row.oid, read)),
+        indexes=tuple(_indexes(row.oid, read)),
         statistics=read.extended.get(row.oid, ()),
         policies=tuple(_policy(policy) for policy in read.policies.get(row.oid, ())),
-        triggers=tuple(_trigger(t) for t in read.triggers.get(row.oid, ()) if t.definition is not None),
+        triggers=tuple(_triggers(row.oid, read)),
         row_security=row.row_security, force_row_security=row.force_row_security, owner=row.owner,
         persistence=_PERSISTENCE.get(row.persistence, row.persistence), access_method=row.access_method,
         tablespace=_tablespace(row.tablespace, kind.has_storage or kind is RelationKind.PARTITIONED_TABLE),
@@ -143,26 +149,75 @@ def _n_distinct(options: list[str] | None) -> float | None:
     return float(given["n_distinct"]) if "n_distinct" in given else None
 
 
-def _constraint(row: ConstraintRow) -> Constraint:
+def _constraints(oid: int, read: Read) -> Iterator[Constraint]:
+    for row in read.constraints.get(oid, ()):
+        if (definition := read.constraint_definitions.get(row.oid)) is not None:
+            yield _constraint(row, definition)
+
+
+def _indexes(oid: int, read: Read) -> Iterator[Index]:
+    for row in read.indexes.get(oid, ()):
+        definition = read.index_definitions.get(row.oid) or plain_definition(row, read)
+        if definition is not None:
+            yield _index(row, definition, read)
+
+
+def plain_definition(row: IndexRow, read: Read) -> str | None:
+    """Return CREATE INDEX of an index on columns, put together without the lock that pg_get_indexdef wants.
+
+    None for an index with expressions or a condition.
+    """
+    table = next((r for r in read.relations if r.oid == row.relation), None)
+    keys = read.keys.get(row.oid, ())
+    if table is None or row.is_partial or any(key.column_name is None for key in keys):
+        return None
+    shown = ", ".join(_plain_key(key) for key in keys if key.position <= row.key_count)
+    included = ", ".join(quoted(key.column_name or "") for key in keys if key.position > row.key_count)
+    return (
+        f"CREATE{' UNIQUE' if row.is_unique else ''} INDEX {quoted(row.name)} ON {'ONLY ' if row.kind == 'I' else ''}"
+        f"{qualified(table.schema, table.name)} USING {row.method} ({shown})"
+        + (f" INCLUDE ({included})" if included else "")
+        + (" NULLS NOT DISTINCT" if row.nulls_not_distinct else "")
+        + (f" WITH ({', '.join(row.options)})" if row.options else "")
+    )
+
+
+def _plain_key(key: KeyRow) -> str:
+    collation = f" COLLATE {key.collation}" if key.collation else ""
+    opclass = "" if key.opclass_is_default else f" {key.opclass}"
+    descending, nulls_first = bool(key.option & 1), bool(key.option & 2)
+    nulls = "" if descending == nulls_first else " NULLS FIRST" if nulls_first else " NULLS LAST"
+    return f"{quoted(key.column_name or '')}{collation}{opclass}{' DESC' if descending else ''}{nulls}"
+
+
+def _triggers(oid: int, read: Read) -> Iterator[TriggerDefinition]:
+    for row in read.triggers.get(oid, ()):
+        if (definition := read.trigger_definitions.get(row.oid)) is not None:
+            yield TriggerDefinition(
+                name=row.name, definition=definition, row_level=row.row_level, enabled=row.enabled
+            )
+
+
+def _constraint(row: ConstraintRow, definition: str) -> Constraint:
     references = None
     if row.references_schema is not None and row.references_name is not None:
         references = RelationName(schema=row.references_schema, name=row.references_name)
     return Constraint(
-        name=row.name, kind=_CONSTRAINTS[row.kind], definition=row.definition or "", columns=tuple(row.columns),
+        name=row.name, kind=_CONSTRAINTS[row.kind], definition=definition, columns=tuple(row.columns),
         validated=row.validated, deferrable=row.deferrable, is_local=row.is_local, references=references,
         referenced_columns=tuple(row.referenced_columns), on_delete=_ACTIONS[row.on_delete],
         on_update=_ACTIONS[row.on_update], inherited_from=row.inherited_from,
     )  # fmt: skip
 
 
-def _index(row: IndexRow, read: Read) -> Index:
+def _index(row: IndexRow, definition: str, read: Read) -> Index:
     keys = [key for key in read.keys.get(row.oid, ()) if key.position <= row.key_count]
     included = [key for key in read.keys.get(row.oid, ()) if key.position > row.key_count]
     parent = None
     if row.parent_schema is not None and row.parent_name is not None:
         parent = RelationName(schema=row.parent_schema, name=row.parent_name)
     return Index(
-        name=row.name, definition=row.definition or "", method=row.method, keys=tuple(_key(key) for key in keys),
+        name=row.name, definition=definition, method=row.method, keys=tuple(_key(key, read) for key in keys),
         include=tuple(key.column_name or key.attribute for key in included), predicate=read.predicates.get(row.oid),
         unique=row.is_unique, primary=row.is_primary, exclusion=row.is_exclusion,
         nulls_not_distinct=row.nulls_not_distinct, immediate=row.immediate, valid=row.valid, ready=row.ready,
@@ -175,9 +230,10 @@ def _index(row: IndexRow, read: Read) -> Index:
     )  # fmt: skip
 
 
-def _key(row: KeyRow) -> KeyColumn:
+def _key(row: KeyRow, read: Read) -> KeyColumn:
+    expression = read.key_expressions.get((row.index, row.position))
     return KeyColumn(
-        column=row.column_name, expression=None if row.expression is None else unwrapped(row.expression),
+        column=row.column_name, expression=None if expression is None else unwrapped(expression),
         opclass=row.opclass or "", opclass_is_default=bool(row.opclass_is_default), collation=row.collation,
         descending=bool(row.option & 1), nulls_first=bool(row.option & 2),
     )  # fmt: skip
@@ -215,12 +271,6 @@ def _policy(row: PolicyRow) -> Policy:
         name=row.name, command=_COMMANDS.get(row.command, "ALL"), permissive=row.permissive, roles=tuple(row.roles),
         using=row.using, check=row.check,
     )  # fmt: skip
-
-
-def _trigger(row: TriggerRow) -> TriggerDefinition:
-    return TriggerDefinition(
-        name=row.name, definition=row.definition or "", row_level=row.row_level, enabled=row.enabled
-    )
 
 
 def _activity(row: ActivityRow | None, window: timedelta | None) -> TableActivity:

@@ -121,7 +121,7 @@ class ColumnRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpressionRow:
-    """A deparsed expression of a relation: a default, a bound, a predicate, a view's query."""
+    """A deparsed expression: a default, a bound, a predicate, a view's query, a definition by its own OID."""
 
     relation: int
     number: int
@@ -149,10 +149,10 @@ class SizeRow:
 class ConstraintRow:
     """A line of pg_constraint."""
 
+    oid: int
     relation: int
     name: str
     kind: str
-    definition: str | None
     columns: list[str]
     validated: bool
     deferrable: bool
@@ -173,8 +173,8 @@ class IndexRow:
     relation: int
     name: str
     method: str
-    definition: str | None
     key_count: int
+    is_partial: bool
     is_unique: bool
     is_primary: bool
     is_exclusion: bool
@@ -204,7 +204,6 @@ class KeyRow:
     position: int
     attribute: str
     column_name: str | None
-    expression: str | None
     type: str
     type_kind: str
     statistics_target: int | None
@@ -231,9 +230,9 @@ class PolicyRow:
 class TriggerRow:
     """A line of pg_trigger."""
 
+    oid: int
     relation: int
     name: str
-    definition: str | None
     row_level: bool
     enabled: bool
 
@@ -286,11 +285,9 @@ class ExtendedRow:
     relation: int
     schema: str
     name: str
-    definition: str | None
     statistics_target: int | None
     columns: list[str]
     numbers: list[int]
-    expressions: list[str]
     kinds: list[str]
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from premortem import pg
-from premortem.catalog.rows import ExtendedDataRow, ExtendedRow, StatisticsRow
+from premortem.catalog import chunks
+from premortem.catalog.rows import ExpressionRow, ExtendedDataRow, ExtendedRow, StatisticsRow
 from premortem.model import ColumnStatistics, ExtendedStatistics
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/statistics.sql")
@@ -100,18 +101,32 @@ def _extended(
     of_expressions: defaultdict[tuple[int, bool], dict[int, ColumnStatistics]] = defaultdict(dict)
     for found in expressions:
         of_expressions[found.statistics or 0, found.inherited][found.position] = _statistics(found)
+    definitions = chunks.read(db, QUERIES["statistics definitions"], ExpressionRow, [item.oid for item in objects])
+    texts = {(row.relation, row.number): row.expression for row in definitions.rows if row.expression is not None}
     by_table: defaultdict[int, list[ExtendedStatistics]] = defaultdict(list)
     for item in objects:
-        by_table[item.relation].extend(_objects(item, data[item.oid], of_expressions))
+        if (item.oid, 0) in texts:
+            by_table[item.relation].extend(_objects(item, _own(texts, item.oid), data[item.oid], of_expressions))
     return {oid: tuple(found) for oid, found in by_table.items()}, everything
 
 
+def _own(texts: Mapping[tuple[int, int], str], oid: int) -> list[str]:
+    """The definition of an object, then its expressions."""
+    found: list[str] = []
+    while (oid, len(found)) in texts:
+        found.append(texts[oid, len(found)])
+    return found
+
+
 def _objects(
-    item: ExtendedRow, data: list[ExtendedDataRow], expressions: Mapping[tuple[int, bool], dict[int, ColumnStatistics]]
+    item: ExtendedRow,
+    texts: list[str],
+    data: list[ExtendedDataRow],
+    expressions: Mapping[tuple[int, bool], dict[int, ColumnStatistics]],
 ) -> list[ExtendedStatistics]:
     """An object that was analyzed both ways becomes two values, one that never was becomes one without data."""
     rows = sorted(data, key=lambda row: row.inherited) or [_no_data(item.oid)]
-    return [_object(item, row, expressions.get((item.oid, row.inherited), {})) for row in rows]
+    return [_object(item, texts, row, expressions.get((item.oid, row.inherited), {})) for row in rows]
 
 
 def _no_data(oid: int) -> ExtendedDataRow:
@@ -121,13 +136,16 @@ def _no_data(oid: int) -> ExtendedDataRow:
     )  # fmt: skip
 
 
-def _object(item: ExtendedRow, row: ExtendedDataRow, expressions: Mapping[int, ColumnStatistics]) -> ExtendedStatistics:
-    places = key_places(item.numbers, len(item.expressions))
+def _object(
+    item: ExtendedRow, texts: list[str], row: ExtendedDataRow, expressions: Mapping[int, ColumnStatistics]
+) -> ExtendedStatistics:
+    definition, *own = texts
+    places = key_places(item.numbers, len(own))
     values = row.most_common_values
-    of_expressions = tuple(expressions.get(n + 1) for n in range(len(item.expressions))) if expressions else ()
+    of_expressions = tuple(expressions.get(n + 1) for n in range(len(own))) if expressions else ()
     return ExtendedStatistics(
-        schema=item.schema, name=item.name, definition=item.definition or "",
-        keys=(*item.columns, *item.expressions), expression_count=len(item.expressions),
+        schema=item.schema, name=item.name, definition=definition,
+        keys=(*item.columns, *own), expression_count=len(own),
         kinds=tuple(_KINDS.get(kind, kind) for kind in item.kinds), statistics_target=item.statistics_target,
         inherited=row.inherited, ndistinct=parse_ndistinct(row.ndistinct, places),
         dependencies=_dependencies(row, places),

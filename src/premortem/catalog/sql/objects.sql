@@ -195,7 +195,7 @@ WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND NOT EXISTS (
 -- needs: nothing
 SELECT p.oid, 'function' AS kind, n.nspname::text AS schema,
        p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name,
-       pg_catalog.pg_get_functiondef(p.oid) AS definition,
+       NULL::text AS definition,
        EXISTS (SELECT FROM pg_catalog.pg_depend d
                     LEFT JOIN pg_catalog.pg_type rt ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
                                                    AND rt.oid = d.refobjid

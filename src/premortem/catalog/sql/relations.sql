@@ -134,8 +134,7 @@ FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
 -- name: constraints
 -- purpose: table constraints
 -- needs: nothing
-SELECT c.conrelid AS relation, c.conname::text AS name, c.contype::text AS kind,
-       pg_catalog.pg_get_constraintdef(c.oid) AS definition,
+SELECT c.oid, c.conrelid AS relation, c.conname::text AS name, c.contype::text AS kind,
        ARRAY (SELECT a.attname::text FROM pg_catalog.unnest(c.conkey) WITH ORDINALITY AS k (number, position)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number
               ORDER BY k.position) AS columns,
@@ -158,7 +157,7 @@ ORDER BY c.oid
 -- purpose: indexes in order of creation, by which the planner breaks ties
 -- needs: nothing
 SELECT i.indexrelid AS oid, i.indrelid AS relation, ic.relname::text AS name, am.amname::text AS method,
-       pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indnkeyatts::int AS key_count,
+       i.indnkeyatts::int AS key_count, i.indpred IS NOT NULL AS is_partial,
        i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisexclusion AS is_exclusion,
        false AS nulls_not_distinct, i.indimmediate AS immediate, i.indisvalid AS valid, i.indisready AS ready,
        i.indisclustered AS clustered, i.indisreplident AS replica_identity,
@@ -180,7 +179,7 @@ WHERE i.indislive
 ORDER BY i.indexrelid
 -- version: 15
 SELECT i.indexrelid AS oid, i.indrelid AS relation, ic.relname::text AS name, am.amname::text AS method,
-       pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indnkeyatts::int AS key_count,
+       i.indnkeyatts::int AS key_count, i.indpred IS NOT NULL AS is_partial,
        i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisexclusion AS is_exclusion,
        i.indnullsnotdistinct AS nulls_not_distinct, i.indimmediate AS immediate, i.indisvalid AS valid,
        i.indisready AS ready, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
@@ -202,7 +201,7 @@ WHERE i.indislive
 ORDER BY i.indexrelid
 -- version: 16
 SELECT i.indexrelid AS oid, i.indrelid AS relation, ic.relname::text AS name, am.amname::text AS method,
-       pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indnkeyatts::int AS key_count,
+       i.indnkeyatts::int AS key_count, i.indpred IS NOT NULL AS is_partial,
        i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisexclusion AS is_exclusion,
        i.indnullsnotdistinct AS nulls_not_distinct, i.indimmediate AS immediate, i.indisvalid AS valid,
        i.indisready AS ready, i.indisclustered AS clustered, i.indisreplident AS replica_identity,
@@ -229,7 +228,6 @@ ORDER BY i.indexrelid
 -- needs: nothing
 SELECT i.indexrelid AS index, ia.attnum::int AS position, ia.attname::text AS attribute,
        ta.attname::text AS column_name,
-       CASE WHEN k.number = 0 THEN pg_catalog.pg_get_indexdef(i.indexrelid, ia.attnum, false) END AS expression,
        pg_catalog.format_type(ia.atttypid, ia.atttypmod) AS type, t.typtype::text AS type_kind,
        CASE WHEN ia.attstattarget >= 0 THEN ia.attstattarget::int END AS statistics_target,
        pg_catalog.quote_ident(opn.nspname) || '.' || pg_catalog.quote_ident(op.opcname) AS opclass,
@@ -255,6 +253,34 @@ FROM pg_catalog.pg_index i
 WHERE i.indislive
 ORDER BY i.indexrelid, k.position
 
+-- name: index definitions
+-- purpose: CREATE INDEX; deparsing an expression or a condition locks the table, so this is asked in chunks
+-- needs: nothing
+SELECT r.oid AS relation, 0 AS number, pg_catalog.pg_get_indexdef(r.oid) AS expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+
+-- name: key expressions
+-- purpose: the expressions among the keys of indexes
+-- needs: nothing; as index definitions
+SELECT i.indexrelid AS relation, k.position::int AS number,
+       pg_catalog.pg_get_indexdef(i.indexrelid, k.position::int, false) AS expression
+FROM pg_catalog.pg_index i
+     JOIN pg_catalog.unnest(%(oids)s::oid[]) AS r (oid) ON r.oid = i.indexrelid
+     CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, position)
+WHERE k.number = 0 AND i.indexprs IS NOT NULL
+
+-- name: constraint definitions
+-- purpose: what ALTER TABLE ADD CONSTRAINT says
+-- needs: nothing; as index definitions
+SELECT r.oid AS relation, 0 AS number, pg_catalog.pg_get_constraintdef(r.oid) AS expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+
+-- name: trigger definitions
+-- purpose: CREATE TRIGGER
+-- needs: nothing; as index definitions
+SELECT r.oid AS relation, 0 AS number, pg_catalog.pg_get_triggerdef(r.oid) AS expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+
 -- name: policies
 -- purpose: row-level security
 -- needs: nothing
@@ -269,13 +295,13 @@ ORDER BY p.oid
 -- name: triggers
 -- purpose: user triggers
 -- needs: nothing
-SELECT t.tgrelid AS relation, t.tgname::text AS name, pg_catalog.pg_get_triggerdef(t.oid) AS definition,
+SELECT t.oid, t.tgrelid AS relation, t.tgname::text AS name,
        (t.tgtype & 1) = 1 AS row_level, t.tgenabled <> 'D' AS enabled
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (oid) ON r.oid = t.tgrelid
 WHERE NOT t.tgisinternal
 ORDER BY t.oid
 -- version: 13
-SELECT t.tgrelid AS relation, t.tgname::text AS name, pg_catalog.pg_get_triggerdef(t.oid) AS definition,
+SELECT t.oid, t.tgrelid AS relation, t.tgname::text AS name,
        (t.tgtype & 1) = 1 AS row_level, t.tgenabled <> 'D' AS enabled
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (oid) ON r.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0

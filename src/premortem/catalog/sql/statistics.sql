@@ -179,37 +179,51 @@ WHERE x.expression = s.expr
 -- purpose: CREATE STATISTICS objects
 -- needs: nothing
 SELECT e.oid, e.stxrelid AS relation, n.nspname::text AS schema, e.stxname::text AS name,
-       pg_catalog.pg_get_statisticsobjdef(e.oid) AS definition, NULL::int AS statistics_target,
+       NULL::int AS statistics_target,
        ARRAY (SELECT a.attname::text FROM pg_catalog.unnest(e.stxkeys::int2[]) WITH ORDINALITY AS k (number, position)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = e.stxrelid AND a.attnum = k.number
               ORDER BY k.position) AS columns,
-       e.stxkeys::int2[] AS numbers, '{}'::text[] AS expressions, e.stxkind::text[] AS kinds
+       e.stxkeys::int2[] AS numbers, e.stxkind::text[] AS kinds
 FROM pg_catalog.pg_statistic_ext e
      JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace
      JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (oid) ON r.oid = e.stxrelid
 ORDER BY e.oid
 -- version: 13
 SELECT e.oid, e.stxrelid AS relation, n.nspname::text AS schema, e.stxname::text AS name,
-       pg_catalog.pg_get_statisticsobjdef(e.oid) AS definition, CASE WHEN e.stxstattarget >= 0 THEN e.stxstattarget::int END AS statistics_target,
+       CASE WHEN e.stxstattarget >= 0 THEN e.stxstattarget::int END AS statistics_target,
        ARRAY (SELECT a.attname::text FROM pg_catalog.unnest(e.stxkeys::int2[]) WITH ORDINALITY AS k (number, position)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = e.stxrelid AND a.attnum = k.number
               ORDER BY k.position) AS columns,
-       e.stxkeys::int2[] AS numbers, '{}'::text[] AS expressions, e.stxkind::text[] AS kinds
+       e.stxkeys::int2[] AS numbers, e.stxkind::text[] AS kinds
 FROM pg_catalog.pg_statistic_ext e
      JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace
      JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (oid) ON r.oid = e.stxrelid
 ORDER BY e.oid
 -- version: 14
 SELECT e.oid, e.stxrelid AS relation, n.nspname::text AS schema, e.stxname::text AS name,
-       pg_catalog.pg_get_statisticsobjdef(e.oid) AS definition, CASE WHEN e.stxstattarget >= 0 THEN e.stxstattarget::int END AS statistics_target,
+       CASE WHEN e.stxstattarget >= 0 THEN e.stxstattarget::int END AS statistics_target,
        ARRAY (SELECT a.attname::text FROM pg_catalog.unnest(e.stxkeys::int2[]) WITH ORDINALITY AS k (number, position)
               JOIN pg_catalog.pg_attribute a ON a.attrelid = e.stxrelid AND a.attnum = k.number
               ORDER BY k.position) AS columns,
-       e.stxkeys::int2[] AS numbers, COALESCE(pg_catalog.pg_get_statisticsobjdef_expressions(e.oid), '{}') AS expressions, e.stxkind::text[] AS kinds
+       e.stxkeys::int2[] AS numbers, e.stxkind::text[] AS kinds
 FROM pg_catalog.pg_statistic_ext e
      JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace
      JOIN pg_catalog.unnest(%(relations)s::oid[]) AS r (oid) ON r.oid = e.stxrelid
 ORDER BY e.oid
+
+-- name: statistics definitions
+-- purpose: CREATE STATISTICS; deparsing an expression locks the table, so this is asked in chunks
+-- needs: nothing
+SELECT r.oid AS relation, 0 AS number, pg_catalog.pg_get_statisticsobjdef(r.oid) AS expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+-- version: 14
+SELECT r.oid AS relation, 0 AS number, pg_catalog.pg_get_statisticsobjdef(r.oid) AS expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+UNION ALL
+SELECT r.oid AS relation, x.position::int AS number, x.expression
+FROM pg_catalog.unnest(%(oids)s::oid[]) AS r (oid)
+     CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_get_statisticsobjdef_expressions(r.oid))
+          WITH ORDINALITY AS x (expression, position)
 
 -- name: data of pg_statistic_ext_data
 -- purpose: what ANALYZE filled extended statistics with, to the last bit
