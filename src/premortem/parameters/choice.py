@@ -153,9 +153,10 @@ def _basis(picks: Iterable[Pick]) -> str:
 
 
 def _distinct(sets: Iterable[ParameterSet]) -> tuple[ParameterSet, ...]:
-    """Return the sets with different values and different names, the first of each."""
+    """Return the sets with different values and different names; of two alike, the one with the more telling name."""
+    shown = list(sets)
     by_values: dict[tuple[str | None, ...], ParameterSet] = {}
-    for found in sets:
+    for found in sorted(shown, key=lambda s: _TELLING.index(s.name)):
         if found.name not in {s.name for s in by_values.values()}:
             by_values.setdefault(found.values, found)
-    return tuple(by_values.values())
+    return tuple(s for s in shown if any(s is kept for kept in by_values.values()))
