@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -160,29 +160,35 @@ def _drifted(a: Table, b: Table) -> Iterator[Difference]:
     for column in b.columns:
         before = a.column(column.name)
         old, new = (None if c is None else c.own_statistics for c in (before, column))
-        if (old is None) == (new is None):
-            changes = () if old is None or new is None else _drift(old, new, a.rows, b.rows)
-        else:
-            changes = ("has statistics now" if old is None else "has no statistics any more",)
         if before is not None:
             name = f"{b.full_name}.{column.name}"
+            changes = _statistics_changes(old, new, a.rows, b.rows)
             yield from (Difference(subject=Subject.STATISTICS, name=name, says=f"{name} {c}.") for c in changes)
 
 
-def _drift(a: ColumnStatistics, b: ColumnStatistics, rows_a: float, rows_b: float) -> Iterable[str]:
-    before, after = _distinct(a, rows_a), _distinct(b, rows_b)
-    if (max(before, after) >= 10 and (a.n_distinct < 0) != (b.n_distinct < 0)) or _shares_drift(a, b):
-        if _factor(before, after) >= DISTINCT_DRIFT:
-            yield f"had about {before:,.0f} distinct values and has {after:,.0f}"
-    elif a.n_distinct > 0 and _factor(before, after) >= DISTINCT_DRIFT:
+def _statistics_changes(
+    a: ColumnStatistics | None, b: ColumnStatistics | None, rows_a: float, rows_b: float
+) -> Iterator[str]:
+    if a is not None and b is not None:
+        yield from _drift(a, b, rows_a, rows_b)
+    elif a is not None or b is not None:
+        yield "has statistics now" if a is None else "has no statistics any more"
+
+
+def _drift(a: ColumnStatistics, b: ColumnStatistics, rows_a: float, rows_b: float) -> Iterator[str]:
+    if _distinct_drifted(a, b, rows_a, rows_b):
+        before, after = _distinct(a, rows_a), _distinct(b, rows_b)
         yield f"had about {before:,.0f} distinct values and has {after:,.0f}"
     if abs(a.null_fraction - b.null_fraction) >= FREQUENCY_DRIFT:
         yield f"was NULL in {a.null_fraction:.0%} of the rows and is in {b.null_fraction:.0%}"
     yield from _frequencies(a, b)
 
 
-def _shares_drift(a: ColumnStatistics, b: ColumnStatistics) -> bool:
-    return a.n_distinct < 0 and b.n_distinct < 0 and _factor(-a.n_distinct * 1e6, -b.n_distinct * 1e6) >= DISTINCT_DRIFT
+def _distinct_drifted(a: ColumnStatistics, b: ColumnStatistics, rows_a: float, rows_b: float) -> bool:
+    """A share of the rows is compared as a share: that a table grew is told of the table, not of each of its keys."""
+    if a.n_distinct < 0 and b.n_distinct < 0:
+        return max(a.n_distinct / b.n_distinct, b.n_distinct / a.n_distinct) >= DISTINCT_DRIFT
+    return _factor(_distinct(a, rows_a), _distinct(b, rows_b)) >= DISTINCT_DRIFT
 
 
 def _distinct(found: ColumnStatistics, rows: float) -> float:

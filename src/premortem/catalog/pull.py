@@ -67,7 +67,7 @@ def _pulled(session: pg.Session, values: Values, tell: Progress) -> Profile:
     tell("types and functions")
     made, object_gaps = objects.read(session)
     tell("workload")
-    seen, workload_gaps = workload.read(session, facts.taken_at)
+    seen, workload_gaps = workload.read(session, facts.taken_at, values)
     return Profile(
         taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
         objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,

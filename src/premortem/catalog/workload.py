@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from premortem import pg
 from premortem.catalog.rows import StatementRow, WindowRow
 from premortem.errors import PremortemError
-from premortem.model import Gap, Query, Site, StatementKind, Workload
+from premortem.model import Gap, Query, Site, StatementKind, Values, Workload
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/workload.sql")
 LIMIT = 5_000
@@ -17,11 +19,19 @@ _VERB = re.compile(
 )
 _KINDS = {kind.value: kind for kind in StatementKind}
 _PARAMETER = re.compile(r"\$(\d+)")
+#: What may hold a value or a remark in a statement's text, beside what only looks like it.
+_PIECE = re.compile(
+    r"""(?P<name>--[ ]*name:[^\n]*(?:\n|\Z))|(?P<remark>--[^\n]*(?:\n|\Z)|/\*.*?\*/)|(?P<identifier>"(?:[^"]|"")*")
+    |(?P<text>(?:\b[ebxn]|\bu&)?'(?:[^'\\]|''|\\.)*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)|(?P<parameter>\$\d+)
+    |(?P<number>(?<![\w$.])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w$]))""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 _HIDDEN = "<insufficient privilege>"
 _OURS = "/* premortem/"
+_IN_LIST = ", ..."  # how PostgreSQL 18 shortens a list of values: IN ($1 /*, ... */)
 
 
-def read(db: pg.Session, taken_at: datetime) -> tuple[Workload, tuple[Gap, ...]]:
+def read(db: pg.Session, taken_at: datetime, values: Values) -> tuple[Workload, tuple[Gap, ...]]:
     """Return the workload of this database, and what could not be seen of it."""
     can = db.can("read workload")
     found = db.tuples(QUERIES["extension"])
@@ -34,7 +44,33 @@ def read(db: pg.Session, taken_at: datetime) -> tuple[Workload, tuple[Gap, ...]]
     except PremortemError as error:
         return Workload(), (_gap(error.message, can.cure),)
     gaps = () if can else (_gap(can.says, can.cure),)
-    return workload(rows, window, taken_at), gaps
+    rows = tuple(row for row in rows if _OURS not in (row.text or ""))
+    shown = rows if values is Values.ALL else tuple(replace(row, text=masked(row.text or "")) for row in rows)
+    return workload(shown, window, taken_at), gaps
+
+
+def masked(text: str) -> str:
+    """Return a statement without remarks (other than its name), and without values if it was kept with them.
+
+    pg_stat_statements puts `$n` in place of values, but keeps a text as it came when its entry was thrown out before
+    the statement ended; and what a program writes into comments can be anything.
+
+    >>> masked("/*user=7*/ SELECT a -- why\\n FROM t WHERE b = 'Bob' AND c = 12")
+    'SELECT a FROM t WHERE b = $1 AND c = $2'
+    >>> masked("-- name: one\\nSELECT 'x' || $1 LIMIT 5")
+    '-- name: one\\nSELECT $2 || $1 LIMIT 5'
+    """
+    last = max((int(n) for n in _PARAMETER.findall(text)), default=0)
+    numbers_too = not last
+    counter = itertools.count(last + 1)
+
+    def change(match: re.Match[str]) -> str:
+        if match["remark"] is not None:
+            return match["remark"] if _IN_LIST in match["remark"] else ""
+        value = match["text"] is not None or (match["number"] is not None and numbers_too)
+        return f"${next(counter)}" if value else match[0]
+
+    return re.sub(r" {2,}", " ", _PIECE.sub(change, text)).strip()
 
 
 def _statements(version: str, schema: str, server_version: int) -> str:
@@ -66,7 +102,7 @@ def workload(rows: tuple[StatementRow, ...], window: WindowRow, taken_at: dateti
 def _query(row: StatementRow, window: timedelta | None) -> Query | None:
     text = (row.text or "").strip()
     verb = _VERB.match(text)
-    if verb is None or text == _HIDDEN or _OURS in text or not row.calls:
+    if verb is None or text == _HIDDEN or not row.calls:
         return None
     seconds = None if window is None else window.total_seconds()
     return Query(
