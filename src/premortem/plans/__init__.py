@@ -19,7 +19,7 @@ from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
 from premortem.plans.sniff import parse
 from premortem.plans.text_form import parse_text
-from premortem.plans.worst import keeps, stops_at_first_match, worst_cost
+from premortem.plans.worst import keeps, largest_share, stops_at_first_match, worst_cost
 
 __all__ = [
     "PlanLine",
@@ -27,6 +27,7 @@ __all__ = [
     "keeps",
     "kind",
     "label",
+    "largest_share",
     "lines",
     "parse",
     "parse_json",

@@ -10,7 +10,7 @@ import re
 
 from premortem.model import Json
 
-_NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
+NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
 _JOIN = re.compile(
     r"(Nested Loop|Hash|Merge)(?: ((?:Right )?(?:Semi|Anti)|Left|Right|Full|Unique (?:Outer|Inner)))?( Join)?\Z"
 )
@@ -19,10 +19,10 @@ _SET_OPERATION = re.compile(r"(Hash)?SetOp(?: (.+))?\Z")
 _MODIFICATION = re.compile(r"(Foreign )?(Insert|Update|Delete|Merge)\Z")
 _CUSTOM = re.compile(r"Custom Scan \((.*)\)\Z")
 _TARGETED = re.compile(
-    rf"(?P<kind>.+?)(?P<backward> Backward)?(?: using (?P<index>{_NAME}))?"
-    rf"(?: on (?P<target>{_NAME}(?:\.{_NAME})?(?: {_NAME})?))?\Z"
+    rf"(?P<kind>.+?)(?P<backward> Backward)?(?: using (?P<index>{NAME}))?"
+    rf"(?: on (?P<target>{NAME}(?:\.{NAME})?(?: {NAME})?))?\Z"
 )
-_TARGET = re.compile(rf"(?:(?P<schema>{_NAME})\.)?(?P<name>{_NAME})(?: (?P<alias>{_NAME}))?\Z")
+_TARGET = re.compile(rf"(?:(?P<schema>{NAME})\.)?(?P<name>{NAME})(?: (?P<alias>{NAME}))?\Z")
 _STRATEGIES = {None: "Plain", "Group": "Sorted", "Hash": "Hashed", "Mixed": "Mixed"}
 #: What the name after `on` is, where it is no relation.
 _NAMED = {

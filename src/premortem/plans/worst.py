@@ -8,6 +8,8 @@ What is inflated
     LIMIT                the child's full cost, when some node on the way down can discard rows
     Nested Loop Semi, Anti, or with a unique inner side
                          the inner side's full cost for every outer row, when the inner side can discard rows
+    Incremental Sort     under a LIMIT, the cost of sorting a group as large as the most common value of the presorted
+                         columns makes it, where the planner takes all groups for equally large
     MIN/MAX, EXISTS      PostgreSQL plans MIN/MAX as an InitPlan with LIMIT 1, so the first line covers it; an EXISTS
                          that stays a SubPlan or InitPlan is charged for its first row only, and here for all of them
     everything else      its own cost, with its inputs as above
@@ -19,12 +21,17 @@ Merge joins are left as they are: where they stop depends on the range of values
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from premortem.model import Node, Plan, Profile, Table
+from premortem.plans import labels
 from premortem.plans.costs import DEFAULT_PRICES, Prices
 from premortem.plans.reads import rows_read
 
 TRUSTED = 0.5
 _BLOCKING = frozenset({"Sort", "Hash", "Aggregate", "Bitmap Index Scan", "BitmapAnd", "BitmapOr", "SetOp"})
+_COLUMN = re.compile(rf"(?:({labels.NAME})\.)?({labels.NAME})(?: (?:DESC|ASC|NULLS|COLLATE)\b.*)?\Z")
 _STREAMING_STRATEGIES = frozenset({"Sorted"})
 _EARLY_JOINS = frozenset({"Semi", "Anti", "Right Semi"})
 
@@ -45,7 +52,8 @@ def _growth(node: Node, child: Node, profile: Profile | None) -> float:
     if child.parent_relationship in ("InitPlan", "SubPlan"):
         return _subplan_growth(node, child, worst, profile)
     if node.kind == "Limit":
-        return max(worst - node.total_cost, 0.0) if keeps(child, profile) < TRUSTED else 0.0
+        full = worst if keeps(child, profile) < TRUSTED else first_group_cost(child, profile)
+        return max(full - node.total_cost, 0.0)
     if node.kind == "Nested Loop" and child.parent_relationship == "Inner":
         return _inner_growth(node, child, worst, profile)
     return worst - child.total_cost
@@ -60,6 +68,33 @@ def _inner_growth(join: Node, inner: Node, worst: float, profile: Profile | None
         outer_cost = outer.total_cost if outer is not None else 0.0
         return max(loops * worst + outer_cost - join.total_cost, 0.0)
     return loops * (worst - inner.total_cost)
+
+
+def first_group_cost(node: Node, profile: Profile | None) -> float:
+    """Return what an incremental sort costs up to its first row when its first group is the largest, else nothing."""
+    below = next((n for n in _stream(node) if n.kind == "Incremental Sort"), None)
+    if below is None or profile is None:
+        return 0.0
+    shares = [largest_share(key, below, profile) for key in below.presorted_key]
+    return below.total_cost * min(shares, default=0.0)
+
+
+def _stream(node: Node) -> Iterator[Node]:
+    """Yield a node and those whose first rows it waits for, down to the first that reads all its input."""
+    while node.kind not in _BLOCKING:
+        yield node
+        if not node.inputs:
+            return
+        node = node.inputs[0]
+
+
+def largest_share(key: str, node: Node, profile: Profile) -> float:
+    """Return the share of rows that a sort key's most common value has, nothing where it is no column that we know."""
+    match = _COLUMN.match(key)
+    alias, column = (labels.unquoted(match[1] or ""), labels.unquoted(match[2])) if match else ("", "")
+    tables = (_table(n, profile) for n in node.walk() if n.relation is not None and alias in ("", n.alias))
+    found = (c.own_statistics for t in tables if t is not None and (c := t.column(column)) is not None)
+    return max((f for s in found if s is not None for f in s.most_common_frequencies or ()), default=0.0)
 
 
 def stops_at_first_match(join: Node) -> bool:

@@ -9,6 +9,7 @@ Quiet:  small child tables, an index whose first columns pick few rows, updates 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -165,7 +166,7 @@ def _is_usable(index: Index) -> bool:
 
 
 def _finds(child: Table, index: Index, key: Constraint, rows: float) -> float:
-    """Return how many rows the index finds for a typical value of the columns that it shares with the key."""
+    """Return how many rows the index finds for the most common values of the columns that it shares with the key."""
     leading = []
     for column in index.columns:
         if column not in key.columns:
@@ -173,15 +174,14 @@ def _finds(child: Table, index: Index, key: Constraint, rows: float) -> float:
         leading.append(column)
     if set(leading) == set(key.columns):
         return 0.0
-    distinct = 1.0
-    for column in leading:
-        distinct *= _distinct(child, column, rows)
-    return rows / min(distinct, max(rows, 1.0)) if leading else rows + float("inf")
+    return rows * math.prod(_largest_share(child, column, rows) for column in leading) if leading else math.inf
 
 
-def _distinct(table: Table, name: str, rows: float) -> float:
+def _largest_share(table: Table, name: str, rows: float) -> float:
+    """Return the share of the rows that the column's most common value has."""
     column = table.column(name)
     statistics = column.own_statistics if column is not None else None
     if statistics is None or statistics.n_distinct == 0:
         return 1.0
-    return statistics.n_distinct if statistics.n_distinct > 0 else -statistics.n_distinct * rows
+    distinct = statistics.n_distinct if statistics.n_distinct > 0 else -statistics.n_distinct * rows
+    return max((*(statistics.most_common_frequencies or ()), 1.0 / max(distinct, 1.0)))

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem import sqltext
-from premortem.model import Evidence, Finding, Node, Severity
+from premortem.model import Evidence, Finding, Node, Profile, Severity
+from premortem.plans import largest_share
 from premortem.rules.discards import counted, is_small
 from premortem.rules.execution import Execution
 from premortem.rules.readings import Reading
@@ -51,22 +52,24 @@ def _sorted(subject: Subject, execution: Execution, limits: Limits) -> Iterator[
     keys = tuple(sqltext.sort_key(k) for k in node.sort_key)
     if reading is None or is_small(reading) or not all(_is_of(k, reading) for k in keys):
         return
-    rows = _rows_sorted(node) * execution.processes * execution.loops
+    rows = _rows_sorted(node, subject.profile) * execution.processes * execution.loops
     kept = _taken(execution) * execution.processes * execution.loops
     if subject.weight(rows) < limits.min_rows or kept > limits.max_kept * rows:
         return
     yield _finding(subject, reading, node, rows, kept, ", ".join(k.expression for k in keys))
 
 
-def _rows_sorted(node: Node) -> float:
+def _rows_sorted(node: Node, profile: Profile) -> float:
     """Return how many rows a sort takes in before it hands out the first.
 
-    An incremental sort takes in a group of equal prefixes; its start-up cost tells what share of the input that is.
+    An incremental sort takes in a group of equal prefixes: as its start-up cost tells, which takes all groups for
+    equally large, or as the most common value of the presorted columns makes the largest.
     """
     below = node.inputs[0]
     if node.kind == "Sort" or below.total_cost <= 0:
         return below.rows
-    return below.rows * min(node.startup_cost / below.total_cost, 1.0)
+    shares = [largest_share(key, node, profile) for key in node.presorted_key]
+    return below.rows * min(max(node.startup_cost / below.total_cost, min(shares, default=0.0)), 1.0)
 
 
 def _taken(execution: Execution) -> float:
