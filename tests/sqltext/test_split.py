@@ -76,6 +76,11 @@ def test_allow_comments(comment: str, expected: tuple[str, str]) -> None:
         assert [(a.rule, a.reason) for a in queries(text)[0].allows] == [expected]
 
 
+def test_a_comment_behind_code_names_no_query() -> None:
+    (found,) = queries("select a, -- name: of the customer\n  b from t")
+    assert (found.site.name, found.text) == (None, "select a, -- name: of the customer\n  b from t")
+
+
 def test_an_allow_above_the_next_statement_belongs_to_that_one() -> None:
     one, two = queries("select 1;\n-- premortem: allow x (why)\nselect 2;")
     assert (one.allows, [a.rule for a in two.allows]) == ((), ["x"])

@@ -107,7 +107,7 @@ class _Cutter:
 
     def _comment(self, token: Token) -> Iterator[Piece]:
         name = name_in(token.text)
-        if name is not None:
+        if name is not None and self._starts_line(token):
             yield from self._cut(token.start)
             self.name = name
         if self.waiting and "\n" not in self.text[self.waiting.end : token.start] and not self.code:
@@ -117,6 +117,11 @@ class _Cutter:
             )
         else:
             self.comments.append(token)
+
+    def _starts_line(self, token: Token) -> bool:
+        """Whether nothing stands before a token on its line; `a, -- name: the customer's` names no query."""
+        line = self.text.rfind("\n", 0, token.start) + 1
+        return not self.text[line : token.start].strip()
 
     def _cut(self, end: int) -> Iterator[Piece]:
         """End the statement here and hand out the one before, which may still have waited for a comment."""
