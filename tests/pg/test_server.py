@@ -320,3 +320,18 @@ def test_reads_from_a_standby(cache: Path, server: pg.Server) -> None:
         with pytest.raises(ServerError), db.rolled_back():
             db.execute("CREATE TABLE public.t (a int)")
         assert db.value("SELECT 1") == 1
+
+
+def test_a_compact_cluster_is_small_and_leaves_nothing_behind() -> None:
+    with pg.start(compact=True) as server, pg.writer(server, purpose="test") as db:
+        assert db.value("SHOW wal_segment_size") == "1MB"
+        db.execute("CREATE TABLE t AS SELECT generate_series(1, 100000) AS id")
+        data = server.data_directory
+        assert db.value("SELECT count(*) FROM t") == 100000
+    assert not data.exists()
+
+
+def test_a_compact_cluster_stays_on_disk_where_memory_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("premortem.pg.server.ROOM_IN_MEMORY", 1 << 60)
+    with pg.start(compact=True) as server:
+        assert pg.cache_directory() in server.data_directory.parents

@@ -65,7 +65,7 @@ def test_a_table_of_several_segments_has_its_size(
     root = here.explain(query("select count(*) from big"), LITERAL).plan.root
     scan = next(n for n in root.walk() if n.kind == "Seq Scan")
     assert scan.rows * 2.5 > 5.9e10  # a parallel plan divides the rows among its workers
-    with pg.session(here.server, purpose="test", database="twin") as db:
+    with pg.session(here.server, purpose="test", database="postgres") as db:
         assert db.value("SELECT pg_catalog.pg_relation_size('public.big') / 8192") == pages
 
 

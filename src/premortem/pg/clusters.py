@@ -37,13 +37,18 @@ class Locale:
     locale: str | None = None
 
 
-def options(installation: Installation, locale: Locale) -> tuple[str, ...]:
-    """The options of initdb for a disposable cluster with that locale on that version."""
+def options(installation: Installation, locale: Locale, *, compact: bool = False) -> tuple[str, ...]:
+    """The options of initdb for a disposable cluster with that locale on that version.
+
+    A compact cluster is for catalogs only and is copied often: its write-ahead log is the smallest that there is.
+    """
     chosen = [
         f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync",
         f"--encoding={locale.encoding}", f"--lc-collate={locale.collate}", f"--lc-ctype={locale.ctype}",
         "--lc-messages=C", "--lc-monetary=C", "--lc-numeric=C", "--lc-time=C",
     ]
+    if compact:
+        chosen.append("--wal-segsize=1")
     if installation.major >= 18:
         chosen.append("--no-data-checksums")  # the default changed in 18, and a twin writes pages by itself
     if installation.major >= 15:
@@ -57,9 +62,11 @@ def options(installation: Installation, locale: Locale) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def copy_template(installation: Installation, locale: Locale, into: Path, who: Runner | None) -> None:
+def copy_template(
+    installation: Installation, locale: Locale, into: Path, who: Runner | None, *, compact: bool = False
+) -> None:
     """Make the empty folder `into` a fresh cluster, from the cached template of that installation and locale."""
-    copy_cluster(_template(installation, locale, who), into, who)
+    copy_cluster(_template(installation, options(installation, locale, compact=compact), who), into, who)
 
 
 def copy_cluster(source: Path, into: Path, who: Runner | None) -> None:
@@ -72,30 +79,30 @@ def copy_cluster(source: Path, into: Path, who: Runner | None) -> None:
         raise InstallationError(f"a new cluster could not be made: {_last(copied.stderr)}", hint=_hint(copied.stderr))
 
 
-def _template(installation: Installation, locale: Locale, who: Runner | None) -> Path:
+def _template(installation: Installation, chosen: tuple[str, ...], who: Runner | None) -> Path:
     home = owned_directory(cache_directory() / "templates", who)
-    template = home / _key(installation, locale, who)
+    template = home / _key(installation, chosen, who)
     if template.is_dir():
         return template
     with locked(home / f"{template.name}.lock"):
         if not template.is_dir():
-            _build(installation, locale, template, who)
+            _build(installation, chosen, template, who)
     return template
 
 
-def _key(installation: Installation, locale: Locale, who: Runner | None) -> str:
+def _key(installation: Installation, chosen: tuple[str, ...], who: Runner | None) -> str:
     program = (installation.bin_directory / "postgres").stat()
-    known = f"{_FORMAT} {installation} {program.st_size} {program.st_mtime_ns} {locale} {who or os.geteuid()}"
+    known = f"{_FORMAT} {installation} {program.st_size} {program.st_mtime_ns} {chosen} {who or os.geteuid()}"
     return f"{installation.version}-{hashlib.sha256(known.encode()).hexdigest()[:12]}"
 
 
-def _build(installation: Installation, locale: Locale, template: Path, who: Runner | None) -> None:
+def _build(installation: Installation, chosen: tuple[str, ...], template: Path, who: Runner | None) -> None:
     for left in template.parent.glob(f".{template.name}-*"):  # we hold the lock, so whoever made it is dead
         shutil.rmtree(left, ignore_errors=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{template.name}-", dir=template.parent))
     try:
         give(unfinished, who)
-        _initdb(installation, locale, unfinished, who)
+        _initdb(installation, chosen, unfinished, who)
         include_settings(unfinished)
         unfinished.rename(template)
     finally:
@@ -110,8 +117,8 @@ def include_settings(data: Path) -> None:
             settings.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
 
 
-def _initdb(installation: Installation, locale: Locale, directory: Path, who: Runner | None) -> None:
-    command = [str(installation.program("initdb")), *options(installation, locale), f"--pgdata={directory}"]
+def _initdb(installation: Installation, chosen: tuple[str, ...], directory: Path, who: Runner | None) -> None:
+    command = [str(installation.program("initdb")), *chosen, f"--pgdata={directory}"]
     ran = subprocess.run(
         command, capture_output=True, text=True, check=False, env=clean_environment(), stdin=subprocess.DEVNULL,
         **drop(who),

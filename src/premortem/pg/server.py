@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import time
@@ -63,6 +64,8 @@ PORT = 5432  # every server has a socket folder of its own, so they need not dif
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
 PORT_ATTEMPTS = 5  # a port that was free a moment ago can be taken by the time that the server wants it
+MEMORY = Path("/dev/shm")
+ROOM_IN_MEMORY = 1 << 30  # many times what a catalog takes, for others need it too
 SIGNALS = {"smart": "TERM", "fast": "INT", "immediate": "QUIT"}
 
 # Everything in our servers can be made again, so they need not survive the machine.
@@ -249,11 +252,12 @@ class Server:
 def start(
     installation: Installation | None = None, *, settings: Mapping[str, Setting] | None = None,
     data_directory: Path | None = None, template: Path | None = None, keep: bool = False, tcp: bool = False,
-    locale: Locale | None = None,
+    locale: Locale | None = None, compact: bool = False,
 ) -> Server:
     """A running server: on a new cluster, a copy of the stopped cluster `template`, or what `data_directory` holds.
 
-    A cluster that was there before is never removed, and neither is a new one that is to be kept.
+    A cluster that was there before is never removed, and neither is a new one that is to be kept.  A `compact` one is
+    for catalogs only: its log is small, and it lives in memory where nobody said otherwise and memory has room.
     """
     who = runner()
     programs = _reachable(installation or find_installation(), who)
@@ -261,7 +265,7 @@ def start(
     with _disk_errors(), contextlib.ExitStack() as undo:
         home = new_home(clusters, who)
         undo.callback(home.close)
-        data = _data_directory(home, data_directory, keep=keep)
+        data = _data_directory(home, data_directory, keep=keep, compact=compact)
         found = (data / "PG_VERSION").is_file()
         if not found:
             _make_directory(data, who, undo)  # from here on, and not before, it is ours to remove
@@ -270,7 +274,7 @@ def start(
         home.note(data, removes)  # before there is anything to remove
         _make_socket_directory(sockets, who, undo)
         if not found:
-            _fill(data, template, programs, locale or Locale(), who)
+            _fill(data, template, programs, locale or Locale(), who, compact=compact)
         _write_settings(data, DISPOSABLE | dict(settings or {}), who)
         server = Server(programs, home=home, sockets=sockets, data_directory=data, removes=removes, who=who, tcp=tcp)
         undo.callback(server._halt, "immediate")
@@ -292,10 +296,20 @@ def _reachable(installation: Installation, who: Runner | None) -> Installation:
     return replace(installation, bin_directory=embedded.readable_copy(directory, cache_directory()))
 
 
-def _data_directory(home: Home, wanted: Path | None, *, keep: bool) -> Path:
+def _data_directory(home: Home, wanted: Path | None, *, keep: bool, compact: bool) -> Path:
     if wanted is not None:
         return Path(os.path.abspath(wanted))
-    return home.path.parents[1] / "kept" / home.path.name if keep else home.path / "data"
+    if keep:
+        return home.path.parents[1] / "kept" / home.path.name
+    return MEMORY / f"premortem-{home.path.name}" if compact and _memory_has_room() else home.path / "data"
+
+
+def _memory_has_room() -> bool:
+    """Whether the machine has a file system in memory with room for a catalog; containers often give it 64 MB."""
+    try:
+        return shutil.disk_usage(MEMORY).free >= ROOM_IN_MEMORY and os.access(MEMORY, os.W_OK)
+    except OSError:
+        return False
 
 
 def _make_directory(data: Path, who: Runner | None, undo: contextlib.ExitStack) -> None:
@@ -319,11 +333,13 @@ def _make_socket_directory(sockets: Path, who: Runner | None, undo: contextlib.E
     give(sockets, who)
 
 
-def _fill(data: Path, template: Path | None, installation: Installation, locale: Locale, who: Runner | None) -> None:
+def _fill(
+    data: Path, template: Path | None, installation: Installation, locale: Locale, who: Runner | None, *, compact: bool
+) -> None:
     if template is not None:
         copy_cluster(template, data, who)
     else:
-        copy_template(installation, locale, data, who)
+        copy_template(installation, locale, data, who, compact=compact)
 
 
 def _write_settings(data: Path, settings: Mapping[str, Setting], who: Runner | None) -> None:

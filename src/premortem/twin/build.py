@@ -75,6 +75,8 @@ def server_settings() -> dict[str, str | int | bool]:
         "max_connections": 20,
         "max_wal_senders": 0,
         "wal_level": "minimal",
+        "min_wal_size": "2MB",
+        "max_wal_size": "256MB",
         "track_counts": "off",
     }
 

@@ -17,7 +17,8 @@ from premortem.twin.migrations import Migration
 from premortem.twin.twin import Twin
 from premortem.twin.whatif import WhatIf, queries
 
-DATABASE = "twin"
+#: Production's database is the cluster's first one: a second would double what is copied for every run.
+DATABASE = "postgres"
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def open(
     gaps = (*entry.profile.gaps, *locale_gaps, *(() if exact else (_other_major(profile, chosen),)))
     standing = replace(entry.profile, gaps=gaps)
     with (
-        pg.start(chosen, template=entry.data_directory, settings=build.server_settings()) as server,
+        pg.start(chosen, template=entry.data_directory, settings=build.server_settings(), compact=True) as server,
         pg.writer(server, purpose="twin", database=DATABASE) as db,
     ):
         _check_planner(db, standing)
@@ -86,9 +87,9 @@ def _build(
     progress: Progress,
 ) -> Profile:
     settings = build.server_settings()
-    with pg.start(installation, data_directory=data, keep=True, settings=settings, locale=place) as server:
-        with pg.writer(server, purpose="twin") as db:
-            db.execute(f"CREATE DATABASE {DATABASE}")
+    with pg.start(
+        installation, data_directory=data, keep=True, settings=settings, locale=place, compact=True
+    ) as server:
         return build.build(server, DATABASE, profile, migrations=migrations, assumptions=assumptions, progress=progress)
 
 
