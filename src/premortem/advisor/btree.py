@@ -17,7 +17,7 @@ from itertools import chain
 
 from premortem.advisor.columns import distinct, key_statistics
 from premortem.advisor.operators import needs_pattern_opclass
-from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
+from premortem.advisor.wants import EQUALITIES, PINS, Operand, OrderKey, Term, Use, Want
 from premortem.model import IndexCandidate, IndexKey, Profile
 
 _MAX_KEYS = 6
@@ -44,8 +44,8 @@ def _ordered(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
         for base in bases:
             rest = tuple(t for t in base if t.operand not in {p.operand for p in predicate})
             yield from _best(want, rest, predicate, profile)
-            if not rest:
-                yield from _flag_only(want, predicate)
+    if predicate and not any(t.use in EQUALITIES for t in predicate):
+        yield from _flag_only(want, predicate)
     for base in bases:
         yield from _narrow(want, base, profile)
     yield from _best(want, (), (), profile)
@@ -121,7 +121,9 @@ def _best(
             if extra:
                 yield _made(want, [*_keys(pins), *tail, *extra], predicate, "equality, order, then filter")
     for term in ranges:
-        yield _made(want, [*_keys((*pins, *nulls)), *_range_keys(want, term, profile)], predicate, "equality, then range")
+        yield _made(
+            want, [*_keys((*pins, *nulls)), *_range_keys(want, term, profile)], predicate, "equality, then range"
+        )
     if some:
         yield _made(want, _keys((*pins, *nulls, *some)), predicate, "equality, then IN list")
         for term in ranges:
@@ -154,9 +156,7 @@ def _narrow(want: Want, base: tuple[Term, ...], profile: Profile) -> Iterator[In
         yield _made(want, _keys((term,)), (), "one equality")
 
 
-def _made(
-    want: Want, keys: Sequence[IndexKey], predicate: Sequence[Term], because: str
-) -> IndexCandidate:
+def _made(want: Want, keys: Sequence[IndexKey], predicate: Sequence[Term], because: str) -> IndexCandidate:
     unique = tuple({(k.column, k.expression): k for k in reversed(keys)}.values())[::-1]
     where = " AND ".join(dict.fromkeys(t.text for t in predicate)) or None
     return IndexCandidate(table=want.relation, keys=unique, predicate=where, because=because)

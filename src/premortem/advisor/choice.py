@@ -25,7 +25,7 @@ from premortem.advisor.proof import Bench, Replan, Trial, as_good, effects, gain
 from premortem.advisor.reading import constant_of, wants
 from premortem.advisor.selectivity import is_closed
 from premortem.advisor.size import index_size
-from premortem.advisor.wants import Term, Use, Want
+from premortem.advisor.wants import PINS, Term, Use, Want
 from premortem.model import (
     Advice,
     Declined,
@@ -50,8 +50,9 @@ class Limits:
     """When an index is worth proposing; costs are the planner's.
 
     A plan below `min_cost` is left alone, less so the more often the query is called; `busy` calls per second count
-    as the plan being that many times dearer.  `min_gain` is how many times cheaper the worst set has to get, and
-    `max_loss` how much dearer any other may become.  `slack` is how much better a wider index has to be.
+    as the plan being that many times dearer.  `min_gain` is how many times cheaper the worst set has to get; less of an
+    expression, of which the planner assumes half a percent of the rows until there are statistics (DEFAULT_EQ_SEL).
+    `max_loss` is how much dearer any other set may become.  `slack` is how much better a wider index has to be.
     """
 
     min_cost: float = 1_000.0
@@ -60,6 +61,7 @@ class Limits:
     min_weight: float = 0.02
     min_gain: float = 5.0
     min_gain_of_finding: float = 4.0
+    min_gain_of_expression: float = 1.7
     max_loss: float = 0.05
     slack: float = 1.25
     explains: int = 240
@@ -101,7 +103,9 @@ def choose(
     case = _case(query, planned, findings, profile, replan, limits or Limits())
     dearest = max((case.bench.before[i].risk for i in case.real), default=0.0)
     if dearest < case.floor:
-        return Choice(says=f"the plan is cheap as it is: at most {dearest:,.0f}, and indexes are looked for from {case.floor:,.0f}")
+        return Choice(
+            says=f"the plan is cheap as it is: at most {dearest:,.0f}, and indexes are looked for from {case.floor:,.0f}"
+        )
     if not case.wants:
         return Choice(says="the tables that it reads are small, and reading one whole is as quick as an index")
     trials = tuple(_trials(case))
@@ -112,7 +116,12 @@ def choose(
 
 
 def _case(
-    query: Query, planned: tuple[Planned, ...], findings: Sequence[Finding], profile: Profile, replan: Replan, limits: Limits
+    query: Query,
+    planned: tuple[Planned, ...],
+    findings: Sequence[Finding],
+    profile: Profile,
+    replan: Replan,
+    limits: Limits,
 ) -> _Case:
     bench = Bench.of(planned, profile, replan, limits.explains)
     sets = tuple(i for i, p in enumerate(planned) if not p.parameters.is_generic) or tuple(range(len(planned)))
@@ -152,8 +161,14 @@ def _asks_in_vain(term: Term, table: Table) -> bool:
 def proposals(want: Want, profile: Profile) -> tuple[tuple[IndexCandidate, ...], ...]:
     """Return what could be tried for one relation, best guesses first; several in one are for the arms of an OR."""
     special = [(c,) for c in _special(want, profile)]
-    every = [*_arm_sets(want, profile), *special, *((c,) for c in _with_covering(want, btree.candidates(want, profile)))]
-    kept = (tuple(c for c in group if same_index(c, want.table) is None) for group in every if not _summarised(want, group))
+    every = [
+        *_arm_sets(want, profile),
+        *special,
+        *((c,) for c in _with_covering(want, btree.candidates(want, profile))),
+    ]
+    kept = (
+        tuple(c for c in group if same_index(c, want.table) is None) for group in every if not _summarised(want, group)
+    )
     return tuple(dict.fromkeys(group for group in kept if group))
 
 
@@ -214,7 +229,9 @@ def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
     if want.outputs is None or candidate.method != "btree" or any(k.column is None for k in candidate.keys):
         return None
     needed = want.outputs | (want.filtered - held)
-    extra = tuple(c.name for c in want.table.columns if c.name in needed and c.name not in {k.column for k in candidate.keys})
+    extra = tuple(
+        c.name for c in want.table.columns if c.name in needed and c.name not in {k.column for k in candidate.keys}
+    )
     width = sum(_width(want.table, name) for name in extra)
     visible = want.table.all_visible / max(1, want.table.pages)
     if not extra or len(extra) > 3 or width > 40 or visible < 0.5:
@@ -280,7 +297,11 @@ def _union(*trials: Trial) -> tuple[IndexCandidate, ...]:
 
 def _head(case: _Case, trials: Sequence[Trial]) -> Trial | None:
     accepted = [t for t in trials if t.refused is None]
-    return min(accepted, key=lambda t: score(t.costs, case.real), default=None)
+    best = min(accepted, key=lambda t: score(t.costs, case.real), default=None)
+    if best is None:
+        return None
+    equal = [t for t in accepted if as_good(t, best, case.sets, slack=case.limits.slack)]
+    return min(equal or [best], key=lambda t: _complexity(case, t))
 
 
 def is_safe(case: _Case, trial: Trial) -> bool:
@@ -292,7 +313,9 @@ def is_safe(case: _Case, trial: Trial) -> bool:
 
 def _helps(case: _Case, trial: Trial) -> bool:
     pairs = [(case.bench.before[i], trial.costs[i]) for i in case.real]
-    return any(b.risk >= case.floor and gain(b, a) >= case.min_gain for b, a in pairs)
+    blind = any(k.expression for c in trial.candidates for k in c.keys)
+    enough = min(case.min_gain, case.limits.min_gain_of_expression) if blind else case.min_gain
+    return any(b.risk >= case.floor and gain(b, a) >= enough for b, a in pairs)
 
 
 def _settled(case: _Case, trials: Sequence[Trial]) -> Trial | None:
@@ -327,7 +350,9 @@ def _served(case: _Case, trial: Trial) -> int:
 def _held(candidate: IndexCandidate, want: Want, profile: Profile) -> int:
     columns = {k.column or k.expression: k for k in candidate.keys}
     terms = [t for t in want.terms if t.use in _LOOKED_UP]
-    found = {t.operand for t in terms if t.operand.words in columns and _fits(t, columns[t.operand.words], want, profile)}
+    found = {
+        t.operand for t in terms if t.operand.words in columns and _fits(t, columns[t.operand.words], want, profile)
+    }
     return len(found | {t.operand for t in terms if candidate.predicate and t.text and t.text in candidate.predicate})
 
 
@@ -338,7 +363,7 @@ def _fits(term: Term, key: IndexKey, want: Want, profile: Profile) -> bool:
 
 
 def _complexity(case: _Case, trial: Trial) -> tuple[float, float]:
-    keys = sum(_effort(c) for c in trial.candidates)
+    keys = sum(_effort(c, case) for c in trial.candidates)
     sorts = 1.2 if any(_sorts_for_limit(p) for p in trial.planned) else 0.0
     return keys + sorts, sum(index_size(c, _table(case, c)).bytes for c in trial.candidates)
 
@@ -349,11 +374,23 @@ def _sorts_for_limit(planned: Planned) -> bool:
     return any("Sort" in n.kind and any(a.kind == "Limit" for a in planned.plan.ancestors(n.path)) for n in nodes)
 
 
-def _effort(candidate: IndexCandidate) -> float:
+def _effort(candidate: IndexCandidate, case: _Case) -> float:
+    """Return what an index asks of those who keep it, in keys; one that replaces another asks for little more."""
+    want = next(w for w in case.wants if w.relation == candidate.table)
     special = 0.0 if candidate.method == "btree" else 1.0
     expressions = sum(0.5 for k in candidate.keys if k.expression)
     partial = 0.3 if candidate.predicate else 0.0
-    return 0.5 + len(candidate.keys) + 0.5 * len(candidate.include) + special + expressions + partial
+    spared = 1.2 if replaced(candidate, want.table) else 0.0
+    gamble = 0.7 if _leads_with_no_equality(candidate, want) else 0.0
+    columns = len(candidate.keys) + 0.5 * len(candidate.include)
+    return 0.5 + columns + special + expressions + partial + gamble - spared
+
+
+def _leads_with_no_equality(candidate: IndexCandidate, want: Want) -> bool:
+    """Whether the query fixes a value that the index does not start with: it reads a range of everybody's rows."""
+    fixed = {t.operand.words for t in want.terms if t.use in PINS}
+    first = candidate.keys[0]
+    return bool(fixed) and (first.column or first.expression) not in fixed and candidate.predicate is None
 
 
 def _pruned(case: _Case, trial: Trial) -> Trial:
@@ -429,15 +466,22 @@ def _each_note(case: _Case, trial: Trial, candidate: IndexCandidate) -> Iterator
 
 
 def _why_not(case: _Case, trials: Sequence[Trial]) -> str:
+    changing = [k.expression for t in trials if t.refused and "IMMUTABLE" in t.refused
+                for c in t.candidates for k in c.keys if k.expression]  # fmt: skip
+    if changing:
+        return (f"no index helps as the query is written: {changing[0]} depends on settings such as the time zone, "
+                "so it cannot be indexed; compare the bare column with a range instead")  # fmt: skip
     accepted = [t for t in trials if t.refused is None]
     if not accepted:
         return "no index helps: none of its conditions is one that an index could look up"
-    best = min(accepted, key=lambda t: score(t.costs, case.real))
-    place = max(case.real, key=lambda i: gain(case.bench.before[i], best.costs[i]))
-    times = gain(case.bench.before[place], best.costs[place])
-    unsafe = [t for t in accepted if not is_safe(case, t) and _helps(case, t)]
-    if unsafe:
+    return _too_little(case, accepted)
+
+
+def _too_little(case: _Case, accepted: Sequence[Trial]) -> str:
+    if any(not is_safe(case, t) and _helps(case, t) for t in accepted):
         return "no index helps without harm: the best one makes another parameter set slower"
+    best = min(accepted, key=lambda t: score(t.costs, case.real))
+    times = max(gain(case.bench.before[i], best.costs[i]) for i in case.real)
     if times < 1.2:
         return "no index helps: it wants so much of the table that reading all of it is quicker"
     return f"no index helps enough: the best one makes it {times:.1f} times cheaper"

@@ -30,7 +30,17 @@ _FIXED = {
     "name": (64, 1),
 }
 #: Types whose equal values may differ in bytes, so that nbtree keeps every row's own tuple (`btequalimage`).
-_NEVER_EQUAL_IMAGE = ("numeric", "real", "double precision", "jsonb", "interval", "citext", "tsvector", "record", "money")
+_NEVER_EQUAL_IMAGE = (
+    "numeric",
+    "real",
+    "double precision",
+    "jsonb",
+    "interval",
+    "citext",
+    "tsvector",
+    "record",
+    "money",
+)
 _GENERIC_DISTINCT = 200.0  # DEFAULT_NUM_DISTINCT
 
 

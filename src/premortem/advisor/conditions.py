@@ -190,4 +190,6 @@ def _text(about: Comparison, use: Use) -> str:
         return f"{left} {about.operator.upper()}"
     right = about.right.text
     operator = "<>" if use is Use.UNEQUAL and about.kind is ComparisonKind.EQUALITY else about.operator
-    return f"{left} {operator} {about.quantifier.upper()} ({right})" if about.quantifier else f"{left} {operator} {right}"
+    return (
+        f"{left} {operator} {about.quantifier.upper()} ({right})" if about.quantifier else f"{left} {operator} {right}"
+    )

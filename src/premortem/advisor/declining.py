@@ -38,7 +38,10 @@ def _comparison(bench: Bench, trial: Trial, chosen: Trial | None, sets: Sequence
     if chosen is None:
         place = max(sets, key=lambda i: gain(bench.before[i], trial.costs[i]))
         before, after = bench.before[place].risk, trial.costs[place].risk
-        return 3, f"gains too little: {before:,.0f} → {after:,.0f} for the {bench.planned[place].parameters.name} values"
+        return (
+            3,
+            f"gains too little: {before:,.0f} → {after:,.0f} for the {bench.planned[place].parameters.name} values",
+        )
     place = max(sets, key=lambda i: trial.costs[i].risk / max(1.0, chosen.costs[i].risk))
     mine, theirs = trial.costs[place].risk, chosen.costs[place].risk
     name = bench.planned[place].parameters.name

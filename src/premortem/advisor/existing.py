@@ -90,4 +90,6 @@ def _bare(expression: str | None) -> str | None:
     """Return an expression without blanks, casts of constants and brackets, for comparing deparsed texts."""
     if expression is None:
         return None
-    return "".join(c for c in expression if c not in " ()").replace("::text", "").replace("::charactervarying", "").lower()
+    return (
+        "".join(c for c in expression if c not in " ()").replace("::text", "").replace("::charactervarying", "").lower()
+    )

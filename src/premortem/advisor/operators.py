@@ -104,6 +104,8 @@ def operand_type(operand: Operand, table: Table) -> str:
 
 
 def _expression_type(expression: str) -> str:
+    if re.search(r"(?<!#)(->|#>)\s*('[^']*'(::text(\[\])?)?|\d+)\)?$", expression):
+        return "jsonb"
     cast = re.search(r"::([a-z_ ]+(?:\[\])?)\)?$", expression)
     if cast:
         return cast.group(1).strip()
@@ -113,7 +115,7 @@ def _expression_type(expression: str) -> str:
     for start, type_name in by_start.items():
         if expression.startswith(start):
             return type_name
-    return "jsonb" if re.search(r"(?<!#)(->|#>)\s*'[^']*'(::text(\[\])?)?\)?$", expression) else "text"
+    return "text"
 
 
 def has_extension(profile: Profile, name: str) -> bool:

@@ -42,7 +42,9 @@ def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str
     rates = [f"{rate:,.1f} {what}/s" for rate, what in zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
              if rate >= _WORTH_SAYING]  # fmt: skip
     if not rates:
-        says = f"{table.full_name} is hardly written to" if table.activity.window else "how often it is written is unknown"
+        says = (
+            f"{table.full_name} is hardly written to" if table.activity.window else "how often it is written is unknown"
+        )
         return f"every insert into {table.full_name} writes one entry more; {says}"
     entries = written[0] + written[1] - written[3]
     hot = f"; of these updates {written[3]:,.1f}/s are HOT, and stay so unless they change {' or '.join(held)}" if (
@@ -81,7 +83,9 @@ def _by_partition(candidate: IndexCandidate, name: str, table: Table, profile: P
     nested = any(t.kind is RelationKind.PARTITIONED_TABLE for t in children)
     if nested or len(children) > _MANY_PARTITIONS:
         return (candidate.create_sql(name, concurrently=False),)
-    only = candidate.create_sql(name, concurrently=False).replace(f" ON {table.relation.sql}", f" ON ONLY {table.relation.sql}", 1)
+    only = candidate.create_sql(name, concurrently=False).replace(
+        f" ON {table.relation.sql}", f" ON ONLY {table.relation.sql}", 1
+    )
     found = [only]
     for child in children:
         found += _one_partition(candidate, name, child, profile)

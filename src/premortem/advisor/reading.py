@@ -26,7 +26,10 @@ from premortem.model import Node, Plan, Planned, Profile, RelationKind, Relation
 
 _NO_SCAN = frozenset({"ModifyTable", "Foreign Scan", "Bitmap Index Scan"})
 _ORDERED_SCANS = frozenset({"Index Scan", "Index Only Scan"})
-_MENTION = re.compile(r'(?<![\w"$.])("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)\.("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*|\*)')
+_MENTION = re.compile(
+    r'(?<![\w"$.])("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)\.("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*|\*)'
+)
+_WORD = re.compile(r'"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*')
 _EXTREME = re.compile(r"^\(?(?:PARTIAL )?(min|max)\((.*)\)\)?$", re.IGNORECASE | re.DOTALL)
 
 
@@ -68,9 +71,7 @@ def _finished(draft: _Draft) -> Want:
     )  # fmt: skip
 
 
-def _read(
-    plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft], *, literal: bool
-) -> None:
+def _read(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft], *, literal: bool) -> None:
     relations = _relations(plan, profile, drafts)
     for node in plan.walk():
         _conditions(node, relations, profile, literal=literal)
@@ -81,12 +82,12 @@ def _read(
 # relations -------------------------------------------------------------------------------------------------------------
 
 
-def _relations(
-    plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft]
-) -> Mapping[str, _Draft]:
+def _relations(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft]) -> Mapping[str, _Draft]:
     """Return the draft that each alias of the plan stands for."""
     found: dict[str, _Draft] = {}
-    modified = {n.relation for n in plan.walk() if n.kind == "ModifyTable" and n.operation in ("Update", "Delete", "Merge")}
+    modified = {
+        n.relation for n in plan.walk() if n.kind == "ModifyTable" and n.operation in ("Update", "Delete", "Merge")
+    }
     for node, loops in _with_loops(plan.root, 1.0):
         if node.relation is None or node.alias is None or node.kind in _NO_SCAN:
             continue
@@ -111,7 +112,11 @@ def _with_loops(node: Node, loops: float) -> Iterator[tuple[Node, float]]:
 def _repeats(node: Node, child: Node) -> float:
     if child.parent_relationship == "SubPlan":
         return max([1.0, *(n.rows for n in node.inputs)]) if "hashed" not in (node.filter or "") else 1.0
-    if node.kind == "Nested Loop" and child.parent_relationship == "Inner" and child.kind not in ("Materialize", "Memoize"):
+    if (
+        node.kind == "Nested Loop"
+        and child.parent_relationship == "Inner"
+        and child.kind not in ("Materialize", "Memoize")
+    ):
         outer = next((n for n in node.inputs if n is not child), None)
         return max(1.0, outer.rows if outer else 1.0)
     return 1.0
@@ -255,16 +260,24 @@ def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
     parsed = [sqltext.sort_key(key) for key in keys]
     if not parsed or _distance(parsed[0].operand, relations):
         return
-    draft = relations.get(_alias_of(parsed[0]) or "")
+    draft = _named(_alias_of(parsed[0]), relations)
     if draft is None:
         return
     found: list[OrderKey] = []
     for key in parsed:
-        if key.operand is None or relations.get(_alias_of(key) or "") is not draft:
+        if key.operand is None or not key.operand.columns or _named(_alias_of(key), relations) is not draft:
             break
         side = operand(key.operand, draft.table)
         found.append(OrderKey(operand=side, descending=key.descending, nulls_first=key.nulls_first))
     draft.orders.append(tuple(found))
+
+
+def _named(alias: str | None, relations: Mapping[str, _Draft]) -> _Draft | None:
+    """Return the relation of that alias; EXPLAIN leaves the alias out of output lists where there is one relation only."""
+    if alias is not None:
+        return relations.get(alias)
+    every = {id(d): d for d in relations.values()}
+    return next(iter(every.values())) if len(every) == 1 else None
 
 
 def _alias_of(key: sqltext.SortKey) -> str | None:
@@ -319,6 +332,9 @@ def _whole_rows(relations: Mapping[str, _Draft]) -> None:
 
 
 def _mentions(text: str, relations: Mapping[str, _Draft], *, filters: bool) -> None:
+    only = _named(None, relations)
+    if only is not None:
+        _bare_mentions(text, only, filters=filters)
     for alias, column in _MENTION.findall(text):
         draft = relations.get(_unquoted(alias))
         if draft is None:
@@ -327,6 +343,13 @@ def _mentions(text: str, relations: Mapping[str, _Draft], *, filters: bool) -> N
             draft.whole_rows = True
         else:
             (draft.filtered if filters else draft.mentioned).add(_unquoted(column))
+
+
+def _bare_mentions(text: str, draft: _Draft, *, filters: bool) -> None:
+    """Collect columns named without an alias; a name that is also a function's or a word of a constant does no harm."""
+    for name in _WORD.findall(text):
+        if draft.table.column(_unquoted(name)) is not None:
+            (draft.filtered if filters else draft.mentioned).add(_unquoted(name))
 
 
 def _unquoted(identifier: str) -> str:

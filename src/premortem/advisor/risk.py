@@ -98,5 +98,11 @@ def _skips_leading(node: Node, index: Index) -> bool:
     if node.index_condition is None or first is None or node.kind == "Bitmap Heap Scan":
         return False
     condition = sqltext.condition(node.index_condition)
-    named = {c.column for cmp in sqltext.comparisons(condition) for o in cmp.operands for c in o.columns if c.alias == node.alias}
+    named = {
+        c.column
+        for cmp in sqltext.comparisons(condition)
+        for o in cmp.operands
+        for c in o.columns
+        if c.alias == node.alias
+    }
     return bool(named) and first not in named
