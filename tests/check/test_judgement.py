@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from premortem.model import Proof, QueryReport, Severity, Verdict
+from typing import Any
+
+import pytest
+
+from premortem import rules
+from premortem.model import Finding, Planned, Proof, Query, QueryReport, Severity, Verdict
 from tests.check.conftest import Shop
 
 SKU = "select * from order_items where product_sku = $1 and status = $2"
@@ -127,3 +132,17 @@ def test_a_severity_that_the_settings_choose_stays(shop: Shop) -> None:
     report = only(shop.judge(SKU, '[rules.seq-scan-discards-rows]\nseverity = "warning"'))
     assert "seq-scan-discards-rows" in rules_of(report, Severity.WARNING)
     assert report.verdict is Verdict.PASS
+
+
+def test_a_bug_in_one_query_leaves_the_others_their_verdict(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = rules.find
+
+    def broken(planned: Planned, query: Query, *others: Any) -> tuple[Finding, ...]:
+        if "countries" in query.text:
+            raise ZeroDivisionError("by zero")
+        return real(planned, query, *others)
+
+    monkeypatch.setattr(rules, "find", broken)
+    first, second = shop.judge("select * from countries; select * from orders where id = $1")
+    assert (first.verdict, second.verdict) == (Verdict.UNKNOWN, Verdict.PASS)
+    assert first.error == "ZeroDivisionError: by zero; this is a bug in premortem"

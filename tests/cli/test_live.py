@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from premortem import catalog, pg
-from premortem.model import Values
+from premortem.model import Values, Workload
 from tests.check.shop import fill
 from tests.cli.conftest import Premortem
 
@@ -251,6 +251,33 @@ def test_a_dsn_that_is_none_is_usage(premortem: Premortem) -> None:
     done = premortem("profile", "pull", "postgresql://[::1", "-o", "x.profile")
     assert done.returncode == 2
     assert "bug" not in done.stderr
+
+
+def test_a_profile_is_no_text_for_standard_output(premortem: Premortem, production: Production) -> None:
+    done = premortem("profile", "pull", production.dsn, "-o", "-")
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_a_profile_without_a_workload_is_no_pass(premortem: Premortem, production: Production, tmp_path: Path) -> None:
+    profile = catalog.read(production.profile)
+    catalog.write(replace(profile, workload=Workload()), tmp_path / "bare.profile")
+    done = premortem("check", "-p", "bare.profile", "--workload")
+    assert done.returncode == 3
+    assert "no workload" in done.stderr
+
+
+def test_the_workload_is_judged(premortem: Premortem, production: Production) -> None:
+    with pg.writer(production.dsn, purpose="test") as db:
+        db.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        for _ in range(3):
+            db.execute("select * from order_items where product_sku = 'SKU-000007' and status = 'packed'")
+    assert premortem("profile", "pull", production.dsn, "-o", "busy.profile").returncode == 0
+    done = premortem("check", "-p", "busy.profile", "--workload", "-f", "json")
+    document = json.loads(done.stdout)
+    failing = [q for q in document["queries"] if q["verdict"] == "fail" and "product_sku" in q["text"]]
+    assert failing
+    assert "pg_stat_statements" in failing[0]["site"]
 
 
 def test_grants_are_sql_for_the_named_role(premortem: Premortem) -> None:

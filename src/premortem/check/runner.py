@@ -8,7 +8,7 @@ from dataclasses import replace
 from premortem.check import allows, foreign_keys
 from premortem.check.judgement import Judgement, judge
 from premortem.check.planner import Planner
-from premortem.errors import StatementError
+from premortem.errors import PremortemError, ServerTimeout, StatementError
 from premortem.model import (
     Facts,
     Finding,
@@ -25,6 +25,8 @@ from premortem.model import (
 )
 from premortem.settings import Settings
 
+_REPORT_IT = "run it again with --debug and report what it says"
+
 
 def run(query: Query | Unreadable, *, planner: Planner, profile: Profile, settings: Settings) -> QueryReport:
     """Return everything that is known of one query, with its verdict."""
@@ -38,12 +40,14 @@ def run_all(
     profile: Profile,
     settings: Settings,
     progress: Callable[[int], None] = lambda done: None,
+    strict: bool = False,
 ) -> Iterator[QueryReport]:
     """Yield a report for each different statement, in the order in which they are first met.
 
-    The same text is planned once; where its comments differ from place to place, each has a report of its own.
+    The same text is planned once; where its comments differ from place to place, each has a report of its own.  A bug
+    of ours makes that one query "could not tell", so that the others are judged; `strict` raises it instead.
     """
-    judged: dict[object, Judgement | StatementError] = {}
+    judged: dict[object, Judgement | PremortemError] = {}
     for done, same in enumerate(_alike(queries)):
         first = same[0]
         also = tuple(q.site for q in same[1:])
@@ -54,7 +58,7 @@ def run_all(
         else:
             known = (first.text, first.search_path)
             if known not in judged:
-                judged[known] = _judge(first, planner, profile, settings)
+                judged[known] = _judge(first, planner, profile, settings, strict=strict)
             yield replace(_reported(first, judged[known], settings), also_at=also)
         progress(done + 1)
 
@@ -72,16 +76,24 @@ def _identity(query: Query | Unreadable) -> object:
     return query.text, query.search_path, tuple((a.rule, a.reason) for a in query.allows)
 
 
-def _judge(query: Query, planner: Planner, profile: Profile, settings: Settings) -> Judgement | StatementError:
+def _judge(
+    query: Query, planner: Planner, profile: Profile, settings: Settings, *, strict: bool
+) -> Judgement | PremortemError:
     try:
         judgement = judge(query, planner=planner, profile=profile, settings=settings)
         return foreign_keys.judged(query, judgement, planner=planner, profile=profile, settings=settings)
-    except StatementError as error:
+    except (StatementError, ServerTimeout) as error:
         return error
+    except PremortemError:
+        raise
+    except Exception as error:  # one query's bug must not take the verdict on the others away
+        if strict:
+            raise
+        return PremortemError(f"{type(error).__name__}: {error}; this is a bug in premortem", hint=_REPORT_IT)
 
 
-def _reported(query: Query, outcome: Judgement | StatementError, settings: Settings) -> QueryReport:
-    if isinstance(outcome, StatementError):
+def _reported(query: Query, outcome: Judgement | PremortemError, settings: Settings) -> QueryReport:
+    if isinstance(outcome, PremortemError):
         return _unplannable(query, outcome)
     counted, suppressed = _counted(query, outcome.findings, settings)
     wanted = {sql for f in counted if f.remedy for sql in f.remedy.sql}
@@ -110,7 +122,7 @@ def _counted(
     return counted, (*off, *suppressed)
 
 
-def _unplannable(query: Query, error: StatementError) -> QueryReport:
+def _unplannable(query: Query, error: PremortemError) -> QueryReport:
     return QueryReport(
         query=query,
         site=query.site,

@@ -68,7 +68,7 @@ def _report(
             replanner=opened.replanner,
             choose=choose,
         )
-        reports = _all(queries, planner, opened.profile, settings, told)
+        reports = _all(queries, planner, opened.profile, settings, told, strict=arguments.debug)
         return check.report(
             reports,
             _facts(arguments.profile, profile, opened),
@@ -79,14 +79,16 @@ def _report(
 
 
 def _all(
-    queries: Queries, planner: check.Planner, profile: Profile, settings: Settings, told: Told
+    queries: Queries, planner: check.Planner, profile: Profile, settings: Settings, told: Told, *, strict: bool
 ) -> Sequence[QueryReport]:
     total = len(queries)
 
     def progress(done: int) -> None:
         told(f"judged {done} of {total} queries")
 
-    return tuple(check.run_all(queries, planner=planner, profile=profile, settings=settings, progress=progress))
+    return tuple(
+        check.run_all(queries, planner=planner, profile=profile, settings=settings, progress=progress, strict=strict)
+    )
 
 
 def _of_schema(before: Profile, after: Profile, settings: Settings) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ The only renderer that uses Rich, which lays out at the width that it is told an
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
@@ -22,6 +23,7 @@ from premortem.report.look import Look
 _STYLES = {Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow", Verdict.PASS: "bold green"}
 _LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}
 _SEVERITIES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_CREATE_INDEX = re.compile(r'(CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:"(?:[^"]|"")*"|\S+)) (ON .*)')
 _QUERY_LINES = 12
 _PLAN_LINES = 40
 _MOST_GAPS = 8
@@ -43,7 +45,7 @@ def render(report: Report, *, look: Look) -> str:
         soft_wrap=False,
     )
     for part in _parts(report, look):
-        console.print(part)
+        console.print(part, crop=False, overflow="ignore" if isinstance(part, Text) and part.no_wrap else None)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
@@ -149,8 +151,7 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
         yield _inset(Text(words.one_line(remedy.says)))
     if told or not remedy.sql:
         return
-    for sql in remedy.sql:
-        yield _inset(Text(_broken(words.one_line(sql)), style="bold green"), 4)
+    yield from (Text(line, style="bold green", no_wrap=True) for sql in remedy.sql for line in _copyable(sql))
     if judged is None:
         return
     yield _inset(Text(" ".join(s for s in (story.gain(finding), story.sureness(judged, finding)) if s)))
@@ -158,10 +159,15 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
         yield _inset(Text(words.one_line(story.price(advice))))
 
 
-def _broken(sql: str) -> str:
-    """Return CREATE INDEX on two lines, which is where it breaks best."""
-    head, on, rest = sql.partition(" ON ")
-    return f"{head}\n    ON {rest}" if on and len(sql) > 70 and sql.startswith("CREATE") else sql
+def _copyable(sql: str) -> tuple[str, ...]:
+    """Return a statement as lines to be copied: CREATE INDEX broken after its name, nothing else broken anywhere.
+
+    A line may be longer than the terminal is wide: breaking it elsewhere could break a constant in it.
+    """
+    lines = words.plain(sql).splitlines()
+    found = _CREATE_INDEX.fullmatch(lines[0]) if len(lines) == 1 and len(sql) > 70 else None
+    broken = [found[1], f"    {found[2]}"] if found else lines
+    return tuple(f"    {line}" for line in broken)
 
 
 def _details(judged: QueryReport) -> Iterator[RenderableType]:

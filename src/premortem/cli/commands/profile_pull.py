@@ -8,12 +8,15 @@ from datetime import timedelta
 from premortem import catalog, pg
 from premortem.cli import output
 from premortem.cli.progress import shown
+from premortem.errors import UsageError
 from premortem.model import Profile, Values
 from premortem.report import words
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read a profile and write it to its file."""
+    if str(arguments.output) == output.STANDARD:
+        raise UsageError("a profile is written to a file", hint="name it: -o prod.profile")
     output.check(str(arguments.output))
     timeout = timedelta(seconds=arguments.statement_timeout)
     with (
