@@ -2,8 +2,8 @@
 
     python bench/profile/run.py [--tables 5000] [--rows 2000] [--major 18]
 
-Every table has ten columns with full statistics (100 most common values, 101 histogram bounds where the type has them)
-and five indexes.  Without --rows the statistics are those of one analyzed table, copied in pg_statistic: right for the time
+Every table has ten columns with full statistics (100 most common values, 101 histogram bounds where the type has
+them) and five indexes.  Without --rows the statistics are those of one analyzed table, copied in pg_statistic: right for the time
 of a pull, but such a file compresses better than a real one.
 """
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from premortem import catalog, pg
 from premortem.model import Values
@@ -24,8 +25,9 @@ TABLE = """CREATE TABLE {name} (
     product_sku varchar(40), note text, is_open boolean, token uuid)"""
 INDEXES = ("(customer_id)", "(status, created_at)", "(lower(email))", "(product_sku) WHERE is_open")
 FILL = """INSERT INTO {name} SELECT g, (random() ^ 3 * 30000)::int, (ARRAY['new', 'paid', 'sent', 'done'])[1 + g % 4],
-    md5((g % 60000)::text || '{name}') || '@example.org', timestamptz '2024-01-01' + g * interval '1 minute', g % 90000 / 7.0,
-    'SKU-' || (random() ^ 2 * 20000)::int, repeat(md5(g::text || '{name}'), 2), g % 9 = 0, md5(g::text || '{name}')::uuid
+    md5((g % 60000)::text || '{name}') || '@example.org', timestamptz '2024-01-01' + g * interval '1 minute',
+    g % 90000 / 7.0, 'SKU-' || (random() ^ 2 * 20000)::int, repeat(md5(g::text || '{name}'), 2), g % 9 = 0,
+    md5(g::text || '{name}')::uuid
     FROM generate_series(1, {rows}) g"""
 COPY_STATISTICS = """
 DO $$
@@ -92,8 +94,8 @@ def main() -> None:
                 catalog.diff(profile, again)
 
 
-def _step():  # type: ignore[no-untyped-def]
-    last = [time.perf_counter(), ""]
+def _step() -> Callable[[str], None]:
+    last: list[Any] = [time.perf_counter(), ""]
 
     def tell(what: str) -> None:
         now = time.perf_counter()

@@ -26,8 +26,8 @@ STATISTICS = ColumnStatistics(null_fraction=0.0, average_width=4, n_distinct=4, 
 COLUMN = Column(name="status", number=1, type="text", statistics=(STATISTICS,))
 INDEX = Index(name="orders_status", definition="CREATE INDEX orders_status ON public.orders USING btree (status)",
               method="btree", keys=(), pages=2000)  # fmt: skip
-ORDERS = Table(schema="public", name="orders", kind=RelationKind.TABLE, columns=(COLUMN,), indexes=(INDEX,), pages=10_000,
-               relation_pages=10_000, tuples=1e6)  # fmt: skip
+ORDERS = Table(schema="public", name="orders", kind=RelationKind.TABLE, columns=(COLUMN,), indexes=(INDEX,),
+               pages=10_000, relation_pages=10_000, tuples=1e6)  # fmt: skip
 SERVER = ServerFacts(version_num=150018, version="15.18", database="shop", encoding="UTF8", collate="C", ctype="C")
 PROFILE = Profile(taken_at=datetime(2026, 1, 2, tzinfo=UTC), server=SERVER, values=Values.ALL, tables=(ORDERS,),
                   settings=(Setting(name="work_mem", value="4096", unit="kB"),))  # fmt: skip
@@ -56,7 +56,10 @@ def with_statistics(**changes: object) -> Profile:
         (with_table(indexes=()), ("orders_status is gone.",)),
         (with_table(indexes=(INDEX, replace(INDEX, name="two"))), ("two is new.",)),
         (with_table(indexes=(replace(INDEX, valid=False),)), ("orders_status is no longer valid.",)),
-        (with_table(indexes=(replace(INDEX, pages=4000),)), ("orders_status grew from 2,000 to 4,000 pages (times 2.0).",)),
+        (
+            with_table(indexes=(replace(INDEX, pages=4000),)),
+            ("orders_status grew from 2,000 to 4,000 pages (times 2.0).",),
+        ),
         (with_table(columns=(replace(COLUMN, type="integer"),)), ("orders.status was text and is integer.",)),
         (with_table(columns=(COLUMN, replace(COLUMN, name="b"))), ("orders.b is new.",)),
         (with_statistics(n_distinct=40), ("orders.status had about 4 distinct values and has 40.",)),

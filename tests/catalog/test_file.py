@@ -20,8 +20,7 @@ from premortem.catalog import codec, file
 from premortem.errors import InputError, ProfileError
 from premortem.model import Profile, ServerFacts, Table, Values
 from premortem.model.relation import RelationKind
-
-from .strategies import of
+from tests.catalog.strategies import of
 
 SERVER = ServerFacts(version_num=150018, version="15.18", database="shop", encoding="UTF8", collate="C", ctype="C")
 PROFILE = Profile(taken_at=datetime(2026, 1, 2, tzinfo=UTC), server=SERVER, values=Values.LOW_CARDINALITY, tables=(
@@ -73,7 +72,8 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_profile(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], capture_output=True, check=False)
+    command = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(small)]
+    mounted = subprocess.run(command, capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("only root can mount a small disk")
     try:

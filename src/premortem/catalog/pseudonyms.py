@@ -2,8 +2,8 @@
 
 Numbers are stretched: each becomes itself plus an offset that grows with it at a secret, changing rate, up to twice
 its size.  So `x < 100` still means about what it meant, and estimates that interpolate in a histogram stay close, but
-no number but 0 is itself.  Everything else becomes a token whose place among the tokens is the value's among the values.
-Equal values have equal pseudonyms in all columns of a kind, so joins between them are estimated as before.
+no number but 0 is itself.  Everything else becomes a token whose place among the tokens is the value's among the
+values.  Equal values have equal pseudonyms in all columns of a kind, so joins between them are estimated as before.
 """
 
 from __future__ import annotations

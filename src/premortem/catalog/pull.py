@@ -41,7 +41,7 @@ from premortem.catalog.rows import (
     TriggerRow,
 )
 from premortem.catalog.values import applied
-from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values
+from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values, quoted
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
 Progress = Callable[[str], None]
@@ -136,7 +136,7 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
     return _Tables(tables=tables, rules=objects.rules(rules.rows, names), gaps=gaps)
 
 
-_WITHOUT_DEFINITIONS = "Some of their defaults, checks, expressions, policies or view queries are missing from the twin."
+_WITHOUT_DEFINITIONS = "Some of their defaults, checks, expressions, policies or queries are missing from the twin."
 
 
 def _structure(
@@ -254,7 +254,7 @@ def statistics_gaps(tables: Iterable[Table], role: str, *, everything: bool) -> 
         says=f"No column statistics are visible of {listed(bare)}: the role {role} may not read these tables,"
         " or they were never analyzed.",
         effect="The planner assumes defaults for their columns: row estimates and plans will differ from production's.",
-        cure=f"premortem profile grants {role} | psql …; and ANALYZE what was never analyzed.",
+        cure=f"premortem profile grants --role {quoted(role)} | psql …; and ANALYZE what was never analyzed.",
     )
     never = replace(
         unseen, says=f"{listed(bare)} were never analyzed, so they have no column statistics.", cure="ANALYZE them."
@@ -275,7 +275,7 @@ def _extended_gap(known: statistics.Read, tables: Iterable[Table]) -> tuple[Gap,
             subject="extended statistics",
             says=f"The data of {listed(hidden)} are visible to the tables' owners and superusers only.",
             effect="The twin takes these columns to be independent where production knows better.",
-            cure="premortem profile grants … | psql …",
+            cure="premortem profile grants | psql …",
         ),
     )
 
