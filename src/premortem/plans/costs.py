@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
-from premortem.model import Index, Node, Profile, Table
+from premortem.model import Index, Node, Profile, Table, quoted
 
 _MULTI_COLUMN_CORRELATION = 0.75  # btcostestimate: later key columns blur the order of the heap
 _PAGE_COST_OPERATORS = 50.0  # DEFAULT_PAGE_CPU_MULTIPLIER of selfuncs.c
@@ -114,7 +114,16 @@ class _Formula:
         found = (statistics.correlation if statistics is not None else None) or 0.0
         return found * (_MULTI_COLUMN_CORRELATION if len(self.index.keys) > 1 else 1.0)
 
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether the condition is about the first key, so that only a part of the index is read."""
+        if self.index is None or not self.index.keys or self.index.keys[0].column is None:
+            return True
+        return quoted(self.index.keys[0].column) in (self.node.index_condition or "")
+
     def _index_cost(self, entries: float) -> float:
+        if not self._is_bounded:
+            entries = self._index_rows
         pages = math.ceil(entries * self._index_pages / self._index_rows)
         if self.loops > 1:
             pages_read = self._fetched(pages * self.loops, self._index_pages) / self.loops

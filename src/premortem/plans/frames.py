@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-_RULER = re.compile(r"\s*[-+|=─┼═╔╗╚╝╪]{3,}\s*\Z")
+_RULER = re.compile(r"\s*[-+|=\u2500-\u257f]{3,}\s*\Z")
 _FOOTER = re.compile(r"\s*(?:\(\d+ rows?\)|\d+ rows?|Time: .*)\s*\Z")
 _HEADER = re.compile(r'[\s|"│]*QUERY PLAN[\s|"│]*\Z')
 _FENCE = re.compile(r"\s*(?:```|~~~)\w*\s*\Z")

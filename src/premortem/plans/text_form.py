@@ -22,7 +22,7 @@ from premortem.plans import labels, values
 from premortem.plans.frames import unframed
 from premortem.plans.json_form import HINT, plan
 
-_FIGURES = re.compile(r"\s+\((?:cost=|actual |never executed|rows=\d)")
+_FIGURES = re.compile(r"\s\((?:cost=|actual |never executed|rows=\d)")
 _ARROW = "->"
 _HEADING = re.compile(r"(?:InitPlan|SubPlan|CTE) \S")
 _PROPERTY = re.compile(r"(?P<name>[A-Z][\w /()-]*?):(?: +(?P<value>.*))?\Z", re.DOTALL)

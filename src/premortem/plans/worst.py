@@ -103,13 +103,18 @@ def stops_at_first_match(join: Node) -> bool:
 
 
 def _subplan_growth(node: Node, child: Node, worst: float, profile: Profile | None) -> float:
-    if not is_exists(node, child):
+    if not is_exists(node, child) and not _is_charged_in_part(node, child):
         return worst - child.total_cost
     charged = child.startup_cost + (child.total_cost - child.startup_cost) / max(child.rows, 1.0)
     if keeps(child, profile) >= TRUSTED:
         return 0.0
     calls = 1.0 if child.parent_relationship == "InitPlan" else _calls(node, profile)
     return calls * (worst - charged)
+
+
+def _is_charged_in_part(node: Node, child: Node) -> bool:
+    """Whether an InitPlan costs more than the node that it belongs to, which so counts on its first row only."""
+    return child.parent_relationship == "InitPlan" and child.total_cost > node.total_cost
 
 
 def is_exists(node: Node, child: Node) -> bool:
