@@ -154,3 +154,8 @@ def test_a_file_that_is_not_there_is_the_users_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file") as caught:
         catalog.read(tmp_path / "none.profile")
     assert caught.value.exit_code == 2
+
+
+def test_the_written_contract_is_the_one_in_force() -> None:
+    written = Path(__file__).parents[2] / "docs" / "reference" / "profile.schema.json"
+    assert json.loads(written.read_text()) == catalog.json_schema()
