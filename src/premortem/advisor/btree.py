@@ -13,6 +13,7 @@ The most promising shapes come first: the search stops when its budget of plans 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from premortem.advisor.columns import distinct, key_statistics
@@ -90,7 +91,10 @@ def _distinct(want: Want, operand: Operand) -> float:
 
 def partial_terms(want: Want) -> tuple[Term, ...]:
     """Return the conditions that an index predicate could hold: constants of the text that mark a kind of row."""
-    return tuple(t for t in want.terms if t.constant and _marks(want, t))
+    marking = {t.operand for t in want.terms if t.constant and _marks(want, t)}
+    return tuple(
+        t for t in want.terms if t.constant and (_marks(want, t) or t.use is Use.UNEQUAL and t.operand in marking)
+    )
 
 
 def _marks(want: Want, term: Term) -> bool:
@@ -170,7 +174,7 @@ def _range_keys(want: Want, term: Term, profile: Profile) -> list[IndexKey]:
     if term.row:
         return [operand.key for operand in term.row]
     if term.use is Use.PREFIX and needs_pattern_opclass(term.operand, want.table, profile):
-        return [IndexKey(column=term.operand.column, expression=term.operand.expression, opclass="text_pattern_ops")]
+        return [replace(term.operand.key, opclass="text_pattern_ops")]
     return [term.operand.key]
 
 
@@ -193,6 +197,4 @@ def _order_key(key: OrderKey, backwards: bool) -> IndexKey:
     nulls_first = key.nulls_first if key.nulls_first != key.descending else None
     if backwards:
         return key.operand.key
-    return IndexKey(
-        column=key.operand.column, expression=key.operand.expression, descending=key.descending, nulls_first=nulls_first
-    )
+    return replace(key.operand.key, descending=key.descending, nulls_first=nulls_first)

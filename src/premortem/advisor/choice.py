@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import product, zip_longest
 
+from premortem import sqltext
 from premortem.advisor import btree, owning
 from premortem.advisor.declining import declined
 from premortem.advisor.existing import invalid_index, replaced, same_index
@@ -282,13 +283,26 @@ def _wider(case: _Case, want: Want, trials: Sequence[Trial]) -> Iterator[Trial]:
 
 
 def _together(case: _Case, found: Sequence[Sequence[Trial]]) -> Iterator[Trial]:
-    """Yield the best of the relations' trials together, two and three at a time: a join may need an index on each side."""
-    heads = [best for trials in found if (best := _head(case, trials)) is not None][:3]
-    for place, first in enumerate(heads):
-        for second in heads[place + 1 :]:
-            yield case.bench.try_out(_union(first, second))
-    if len(heads) == 3:
-        yield case.bench.try_out(_union(*heads))
+    """Yield the best of the relations' trials together: a join may need an index on each side."""
+    heads = [_heads(case, want, trials) for want, trials in zip(case.wants, found, strict=True)]
+    most = [h for h in heads if h][:3]
+    for place, firsts in enumerate(most):
+        for seconds in most[place + 1 :]:
+            yield from (case.bench.try_out(_union(a, b)) for a, b in product(firsts, seconds) if not case.bench.spent)
+    if len(most) == 3:
+        yield from (case.bench.try_out(_union(*three)) for three in product(*most) if not case.bench.spent)
+
+
+def _heads(case: _Case, want: Want, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Return the trials that may be half of an answer: the best, and the best to find rows by filter and by join."""
+    fixed = {t.operand.words for t in want.terms if t.use in (Use.EQUAL, Use.SOME, Use.TRUE, Use.FALSE)}
+    joined = {t.operand.words for t in want.terms if t.use is Use.JOIN}
+    picked = (_head(case, trials), *(_head(case, _led_by(trials, words)) for words in (fixed, joined)))
+    return tuple({t.candidates: t for t in picked if t is not None}.values())
+
+
+def _led_by(trials: Sequence[Trial], words: set[str]) -> list[Trial]:
+    return [t for t in trials if (t.candidates[0].keys[0].column or t.candidates[0].keys[0].expression) in words]
 
 
 def _union(*trials: Trial) -> tuple[IndexCandidate, ...]:
@@ -469,12 +483,34 @@ def _why_not(case: _Case, trials: Sequence[Trial]) -> str:
     changing = [k.expression for t in trials if t.refused and "IMMUTABLE" in t.refused
                 for c in t.candidates for k in c.keys if k.expression]  # fmt: skip
     if changing:
-        return (f"no index helps as the query is written: {changing[0]} depends on settings such as the time zone, "
-                "so it cannot be indexed; compare the bare column with a range instead")  # fmt: skip
+        return f"no index helps as the query is written: {_rewrite(changing[0])}"
     accepted = [t for t in trials if t.refused is None]
     if not accepted:
-        return "no index helps: none of its conditions is one that an index could look up"
+        return _unservable(case)
     return _too_little(case, accepted)
+
+
+def _rewrite(expression: str) -> str:
+    """Return what to write in place of an expression that cannot be indexed."""
+    if expression.startswith("to_tsvector("):
+        return f"{expression} depends on a setting; name the configuration in it, as in to_tsvector('english', …)"
+    return (
+        f"{expression} depends on settings such as the time zone, so it cannot be indexed; "
+        "compare the bare column with a range instead"
+    )
+
+
+def _unservable(case: _Case) -> str:
+    texts = (text for p in case.bench.planned for n in p.plan.walk() for text in (n.filter, n.join_filter) if text)
+    for text in texts:
+        for comparison in sqltext.comparisons(sqltext.condition(text)):
+            if comparison.kind is sqltext.ComparisonKind.MEMBER:
+                column = comparison.left.expression
+                return (
+                    f"no index helps as the query is written: no index serves value = ANY ({column}); "
+                    f"{column} @> ARRAY[value] is served by a GIN index on {column}"
+                )
+    return "no index helps: none of its conditions is one that an index could look up"
 
 
 def _too_little(case: _Case, accepted: Sequence[Trial]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from premortem import sqltext
 from premortem.advisor.wants import Operand, Term, Use
-from premortem.model import Table
+from premortem.model import Table, quoted
 from premortem.sqltext import Comparison, ComparisonKind, OperandKind, PatternKind
 
 _RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~", "~>=~"})
@@ -36,9 +36,26 @@ def operand(side: sqltext.Operand, table: Table) -> Operand:
     """Return the side as an index key: the column where its casts change nothing, else the expression."""
     columns = tuple(dict.fromkeys(c.column for c in side.columns))
     column = table.column(side.column.column) if side.column else None
+    collation = collation_key(side.collation, column.collation if column else None)
     if column is not None and side.is_column(column.type):
-        return Operand(column=column.name, columns=columns)
+        return Operand(column=column.name, columns=columns, collation=collation)
     return Operand(expression=_unwrapped(side.expression), columns=columns)
+
+
+def collation_key(wanted: str | None, own: str | None) -> str | None:
+    """Return the collation as CREATE INDEX needs it, None where it is the column's own.
+
+    >>> collation_key("C", None), collation_key("C", 'pg_catalog."C"')
+    ('"C"', None)
+    """
+    if wanted is None or bare_collation(wanted) == bare_collation(own or "default"):
+        return None
+    return quoted(bare_collation(wanted))
+
+
+def bare_collation(name: str) -> str:
+    """Return a collation's name without schema and quotes."""
+    return name.rsplit(".", 1)[-1].strip('"')
 
 
 def _unwrapped(expression: str) -> str:

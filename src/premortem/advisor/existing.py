@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from premortem.advisor.conditions import bare_collation
 from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, Table
 
 
@@ -61,7 +62,11 @@ def _btree_prefix(longer: tuple[KeyColumn | IndexKey, ...], shorter: tuple[KeyCo
 def _same_key(a: KeyColumn | IndexKey, b: KeyColumn | IndexKey) -> bool:
     if (a.column, _bare(a.expression)) != (b.column, _bare(b.expression)):
         return False
-    return _opclass(a) == _opclass(b)
+    return _opclass(a) == _opclass(b) and _collation(a) == _collation(b)
+
+
+def _collation(key: KeyColumn | IndexKey) -> str | None:
+    return bare_collation(key.collation) if key.collation else None
 
 
 def _opclass(key: KeyColumn | IndexKey) -> str | None:

@@ -61,12 +61,16 @@ def _activity(table: Table, profile: Profile) -> tuple[float, float, float, floa
 
 
 def statements(candidate: IndexCandidate, name: str, table: Table, profile: Profile) -> tuple[str, ...]:
-    """Return the statements that create the index without blocking writes."""
+    """Return the statements that create the index without blocking writes.
+
+    An expression has no statistics before the table is analyzed again, and the planner guesses until then.
+    """
     missing = [e for e in extensions(candidate) if not has_extension(profile, e)]
     before = tuple(f"CREATE EXTENSION IF NOT EXISTS {quoted(e)};" for e in missing)
+    after = (f"ANALYZE {table.relation.sql};",) if any(k.expression for k in candidate.keys) else ()
     if table.kind is not RelationKind.PARTITIONED_TABLE:
-        return (*before, candidate.create_sql(name))
-    return (*before, *_by_partition(candidate, name, table, profile))
+        return (*before, candidate.create_sql(name), *after)
+    return (*before, *_by_partition(candidate, name, table, profile), *after)
 
 
 def undo_statements(candidate: IndexCandidate, name: str, table: Table) -> tuple[str, ...]:

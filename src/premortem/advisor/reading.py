@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from premortem import sqltext
-from premortem.advisor.conditions import arms, operand, terms
+from premortem.advisor.conditions import arms, collation_key, operand, terms
 from premortem.advisor.selectivity import share_of
 from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
 from premortem.model import Node, Plan, Planned, Profile, RelationKind, RelationName, Table
@@ -267,9 +267,14 @@ def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
     for key in parsed:
         if key.operand is None or not key.operand.columns or _named(_alias_of(key), relations) is not draft:
             break
-        side = operand(key.operand, draft.table)
+        side = _collated(operand(key.operand, draft.table), key.collation, draft.table)
         found.append(OrderKey(operand=side, descending=key.descending, nulls_first=key.nulls_first))
     draft.orders.append(tuple(found))
+
+
+def _collated(side: Operand, collation: str | None, table: Table) -> Operand:
+    column = table.column(side.column) if side.column else None
+    return replace(side, collation=collation_key(collation, column.collation if column else None))
 
 
 def _named(alias: str | None, relations: Mapping[str, _Draft]) -> _Draft | None:

@@ -14,6 +14,7 @@ from premortem.model import Index, Node, Plan, Profile
 
 _SUBPLANS = frozenset({"InitPlan", "SubPlan"})
 _KEPT = 0.5
+_UNLUCKY = 50.0  # how many times more than expected a filter that keeps most is taken to read, at worst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def costs_of(plan: Plan, profile: Profile) -> Costs:
     ties = max((_ties(node, plan, profile) for node in plan.walk()), default=0.0)
     hidden = max((ties, *(_bet(node, plan, profile, _KEPT) for node in plan.walk())))
     strict = max((_bet(node, plan, profile, 1.01) for node in plan.walk()), default=0.0)
-    return Costs(shown=plan.total_cost, worst=max(worst, hidden), strict=strict)
+    return Costs(shown=plan.total_cost, worst=max(worst, hidden), strict=min(strict, plan.total_cost * _UNLUCKY))
 
 
 def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:

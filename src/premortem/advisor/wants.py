@@ -33,16 +33,20 @@ EQUALITIES = PINS | {Use.NULL, Use.SOME}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """The side of a condition that an index could hold: a column, or an expression over columns as SQL text."""
+    """The side of a condition that an index could hold: a column, or an expression over columns as SQL text.
+
+    `collation` is SQL text too, None for the column's own.
+    """
 
     column: str | None = None
     expression: str | None = None
     columns: tuple[str, ...] = ()
+    collation: str | None = None
 
     @property
     def key(self) -> IndexKey:
         """The operand as an index key."""
-        return IndexKey(column=self.column, expression=self.expression)
+        return IndexKey(column=self.column, expression=self.expression, collation=self.collation)
 
     @property
     def words(self) -> str:
