@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from premortem import advisor, rules
@@ -48,7 +48,7 @@ def judge(query: Query, *, planner: Planner, profile: Profile, settings: Setting
     left = by_key(sightings(after, query, profile, settings))
     return Judgement(
         planned=planned,
-        findings=_findings(groups, left, choice, planned, after, settings),
+        findings=_findings(groups, left, choice, planned, settings),
         advice=choice.advice,
         declined=choice.declined,
         gaps=gaps,
@@ -105,33 +105,27 @@ def _after(advice: Sequence[Advice], planned: Sequence[Planned]) -> tuple[Planne
 
 
 def _findings(
-    groups: dict[str, tuple[Sighting, ...]],
-    left: dict[str, tuple[Sighting, ...]],
+    groups: Mapping[str, Sequence[Sighting]],
+    left: Mapping[str, Sequence[Sighting]],
     choice: advisor.Choice,
     planned: Sequence[Planned],
-    after: Sequence[Planned],
     settings: Settings,
 ) -> tuple[Finding, ...]:
     fixed = frozenset(settings.severities)
-    found = tuple(_finding(key, groups, left, choice, after, fixed) for key in groups)
+    found = tuple(_finding(group, left.get(key, ()), choice, fixed) for key, group in groups.items())
     used = {s for f in found if f.remedy for s in f.remedy.sql}
     missing = tuple(proof.missing_index(a, planned) for a in choice.advice if not used.issuperset(a.sql))
     return proof.promoted((*found, *missing), fixed)
 
 
 def _finding(
-    key: str,
-    groups: dict[str, tuple[Sighting, ...]],
-    left: dict[str, tuple[Sighting, ...]],
-    choice: advisor.Choice,
-    after: Sequence[Planned],
-    fixed: frozenset[str],
+    group: Sequence[Sighting], left: Sequence[Sighting], choice: advisor.Choice, fixed: frozenset[str]
 ) -> Finding:
-    group = groups[key]
-    cured = proof.cured_sets(key, groups, left, after) if choice.advice else frozenset()
-    if cured:
-        return proof.with_remedy(group, cured, choice.advice, after)
     rule = group[0].finding.rule
+    effects = {e.parameters: e for e in choice.advice[0].effects} if choice.advice else {}
+    cured = proof.cured_sets(group, left, effects)
+    if cured:
+        return proof.with_remedy(group, cured, choice.advice, effects)
     if is_curable(rule) and rule not in fixed and rule != FOREIGN_KEY:
         return proof.without_remedy(group, choice.says or "")
     return merged(group)

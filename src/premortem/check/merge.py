@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from premortem.model import Evidence, Finding, Planned, Severity
@@ -55,8 +55,3 @@ def merged(group: Sequence[Sighting], among: Iterable[str] | None = None) -> Fin
 def worst_severity(findings: Iterable[Finding]) -> Severity | None:
     """Return the worst severity of the findings, None where there are none."""
     return max((f.severity for f in findings), key=_RANK.__getitem__, default=None)
-
-
-def sets_of(groups: Mapping[str, Sequence[Sighting]], key: str) -> frozenset[str]:
-    """Return the names of the parameter sets that show a finding."""
-    return frozenset(s.parameters for s in groups.get(key, ()))

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from premortem.check.merge import Sighting, merged, sets_of, worst_severity
+from premortem.check.merge import Sighting, merged, worst_severity
 from premortem.model import Advice, Effect, Evidence, Finding, Planned, Proof, Remedy, Severity
-from premortem.plans import worst_cost
 
 #: A plan that costs less than this share of what it did counts as cured, whatever shape it has.
 HELPS = 0.5
@@ -32,52 +31,36 @@ def remedy(advice: Sequence[Advice], says: str = "", effect: tuple[float, float]
     )
 
 
-def shown_effect(before: Planned, after: Planned) -> tuple[float, float]:
-    """Return the costs that show what the index does: the planner's own, else those when nothing stops early."""
-    shown = (before.plan.total_cost, after.plan.total_cost)
-    worst = (worst_cost(before.plan), worst_cost(after.plan))
-    return worst if _ratio(*worst) > 2 * _ratio(*shown) else shown
-
-
-def _ratio(before: float, after: float) -> float:
-    return before / max(after, 0.01)
-
-
-def cured_sets(
-    key: str, groups: Mapping[str, Sequence[Sighting]], left: Mapping[str, Sequence[Sighting]], after: Sequence[Planned]
-) -> frozenset[str]:
+def cured_sets(group: Sequence[Sighting], left: Sequence[Sighting], effects: Mapping[str, Effect]) -> frozenset[str]:
     """Return the parameter sets for which the finding is gone, or its plan costs less than half, with the index."""
-    plans = {p.parameters.name: p for p in after}
-    halved = {
+    still = {s.parameters for s in left}
+    return frozenset(
         s.parameters
-        for s in groups[key]
-        if s.parameters in plans and worst_cost(plans[s.parameters].plan) < HELPS * s.worst_cost
-    }
-    gone = sets_of(groups, key) - sets_of(left, key)
-    return frozenset((gone & plans.keys()) | halved)
+        for s in group
+        if (effect := effects.get(s.parameters)) is not None
+        and (s.parameters not in still or effect.after_worst < HELPS * effect.before_worst)
+    )
 
 
 def with_remedy(
-    group: Sequence[Sighting], cured: frozenset[str], advice: Sequence[Advice], after: Sequence[Planned]
+    group: Sequence[Sighting], cured: frozenset[str], advice: Sequence[Advice], effects: Mapping[str, Effect]
 ) -> Finding:
-    """Return the finding, told by the parameter set that gains most, with the indexes that cure it."""
-    plans = {p.parameters.name: p for p in after}
-    best = _telling([s for s in group if s.parameters in cured], plans)
+    """Return the finding with the indexes that cure it, told by a parameter set that gains much."""
+    best = _telling([effects[s.parameters] for s in group if s.parameters in cured])
     finding = merged(group, (best.parameters,))
     own = [a for a in advice if a.candidate.table == finding.table] or list(advice)
     says = finding.remedy.says if finding.remedy else ""
-    effect = shown_effect(best.planned, plans[best.parameters])
-    return replace(finding, remedy=remedy(own, says, effect))
+    return replace(finding, remedy=remedy(own, says, effect_costs(best)))
 
 
-def _telling(sightings: Sequence[Sighting], plans: Mapping[str, Planned]) -> Sighting:
-    """Return the sighting to tell the finding by: the first that gains at least half of what any gains.
+def _telling(effects: Sequence[Effect]) -> Effect:
+    """Return the effect to tell the finding by: the first that gains at least half of what any gains.
 
     The parameter sets come most usual first, so that a reader sees values that production really asks for.
     """
-    gains = [s.worst_cost - worst_cost(plans[s.parameters].plan) for s in sightings]
+    gains = [e.before_worst - e.after_worst for e in effects]
     enough = max(gains) / 2 if max(gains) > 0 else max(gains)
-    return next(s for s, gain in zip(sightings, gains, strict=True) if gain >= enough)
+    return next(e for e, gain in zip(effects, gains, strict=True) if gain >= enough)
 
 
 def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:
@@ -120,6 +103,10 @@ def effect_costs(effect: Effect) -> tuple[float, float]:
     shown = (effect.before_cost, effect.after_cost)
     worst = (effect.before_worst, effect.after_worst)
     return worst if _ratio(*worst) > 2 * _ratio(*shown) else shown
+
+
+def _ratio(before: float, after: float) -> float:
+    return before / max(after, 0.01)
 
 
 def _node_of(advice: Advice, effect: Effect, planned: Sequence[Planned]) -> tuple[int, ...] | None:

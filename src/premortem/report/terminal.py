@@ -55,6 +55,7 @@ def _parts(report: Report, look: Look) -> Iterator[RenderableType]:
             yield from _query(judged, look)
     for finding in story.by_severity(report.findings):
         yield from _finding(None, finding)
+        yield Text()
     yield from _gaps(report, look)
     yield _head(_LABELS[report.verdict], _STYLES[report.verdict], story.headline(report))
     yield _note(story.source(report))
