@@ -7,14 +7,16 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         reading      plans -> wants
         btree, operators   wants -> candidates
         proof        candidates -> trials, through the `replan` that is handed in
-        choice       trials -> advice, or one sentence on why no index helps
+        search       wants -> trials -> the one to propose
+        choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
     names(candidates, profile) -> names             what the indexes will be called
 
 It proposes nothing that it did not see planned, and touches no server itself.
 """
 
-from premortem.advisor.choice import Choice, Limits, choose
+from premortem.advisor.case import Limits
+from premortem.advisor.choice import Choice, choose
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
 from premortem.advisor.proof import Replan

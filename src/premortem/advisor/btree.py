@@ -93,7 +93,7 @@ def partial_terms(want: Want) -> tuple[Term, ...]:
     """Return the conditions that an index predicate could hold: constants of the text that mark a kind of row."""
     marking = {t.operand for t in want.terms if t.constant and _marks(want, t)}
     return tuple(
-        t for t in want.terms if t.constant and (_marks(want, t) or t.use is Use.UNEQUAL and t.operand in marking)
+        t for t in want.terms if t.constant and (_marks(want, t) or (t.use is Use.UNEQUAL and t.operand in marking))
     )
 
 

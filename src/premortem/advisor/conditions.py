@@ -10,7 +10,7 @@ from premortem.advisor.wants import Operand, Term, Use
 from premortem.model import Table, quoted
 from premortem.sqltext import Comparison, ComparisonKind, OperandKind, PatternKind
 
-_RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~", "~>=~"})
+_RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~"})
 _FIXED = frozenset({OperandKind.CONSTANT, OperandKind.PARAMETER, OperandKind.RUNTIME})
 
 
