@@ -110,7 +110,11 @@ def candidate(shape: str) -> IndexCandidate:
     if words[0] in ("gin", "gist", "brin", "hash"):
         method, keys = words[0], keys.split(None, 1)[1]
     return IndexCandidate(
-        table=TABLE, keys=tuple(_keys(keys)), method=method, include=tuple(include.split()), predicate=predicate.strip() or None
+        table=TABLE,
+        keys=tuple(_keys(keys)),
+        method=method,
+        include=tuple(include.split()),
+        predicate=predicate.strip() or None,
     )
 
 
@@ -140,7 +144,9 @@ def measure(rows: int, major: int) -> tuple[Measured, ...]:
         table = profile.table(TABLE)
         assert table is not None
         with pg.writer(server, purpose="bench") as db:
-            return tuple(_one(db, shape, advisor.index_size(candidate(shape), table)) for shape in SHAPES.strip().splitlines())
+            return tuple(
+                _one(db, shape, advisor.index_size(candidate(shape), table)) for shape in SHAPES.strip().splitlines()
+            )
 
 
 def _one(db: pg.Session, shape: str, size: advisor.IndexSize) -> Measured:

@@ -4,7 +4,7 @@
 choose
 ├── worth asking         is any parameter set's plan expensive enough, on a table large enough
 ├── search.trials        candidates of every relation (`proposing`), alone and together, each with its plans
-├── search.settled       the cheapest over all sets, or a simpler one that is as good; then INCLUDE, then what is superfluous
+├── search.settled       the cheapest over all sets, or a simpler one that is as good, without what is superfluous
 └── explain              size, build time, write cost, declined, or one sentence on why nothing helps
 ```
 """
@@ -61,9 +61,7 @@ def choose(
     case = _case(query, planned, findings, profile, replan, limits or Limits())
     dearest = max((case.bench.before[i].risk for i in case.real), default=0.0)
     if dearest < case.floor:
-        return Choice(
-            says=f"the plan is cheap as it is: at most {dearest:,.0f}, and indexes are looked for from {case.floor:,.0f}"
-        )
+        return Choice(says=f"the plan costs {dearest:,.0f} at most, and indexes are looked for from {case.floor:,.0f}")
     if not case.wants:
         return Choice(says="the tables that it reads are small, and reading one whole is as quick as an index")
     tried = tuple(trials(case))
@@ -89,7 +87,8 @@ def _case(
     accused = any(f.severity is Severity.ERROR for f in findings)
     return Case(
         bench=bench, wants=found, sets=sets, real=real, limits=limits,
-        floor=limits.min_cost / min(max(calls, 1.0), 20.0), min_gain=limits.min_gain_of_finding if accused else limits.min_gain,
+        floor=limits.min_cost / min(max(calls, 1.0), 20.0),
+        min_gain=limits.min_gain_of_finding if accused else limits.min_gain,
     )  # fmt: skip
 
 
@@ -99,7 +98,7 @@ def _is_large(want: Want, limits: Limits) -> bool:
 
 
 def _is_unreal(planned: Planned, profile: Profile) -> bool:
-    """Whether a set asks for a value that a column with few values does not have: nobody will, and any index is quick."""
+    """Whether a set asks for a value that a column with few values lacks: nobody will, and any index is quick."""
     if planned.parameters.name == "literal":
         return False
     return any(_asks_in_vain(term, table) for term, table in constant_of(planned.plan, profile))
@@ -130,8 +129,10 @@ def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> A
         gone.append(invalid.name)
     return Advice(
         candidate=candidate, name=name, effects=effects(case.bench, trial), size_bytes=size.bytes,
-        build_seconds=owning.build_seconds(candidate, table, size), write_cost=owning.write_cost(candidate, table, profile),
-        replaces=tuple(RelationName(schema=table.schema, name=n).sql for n in gone), notes=_notes(case, trial, candidate),
+        build_seconds=owning.build_seconds(candidate, table, size),
+        write_cost=owning.write_cost(candidate, table, profile),
+        replaces=tuple(RelationName(schema=table.schema, name=n).sql for n in gone),
+        notes=_notes(case, trial, candidate),
         statements=owning.statements(candidate, name, table, profile),
         undo_statements=owning.undo_statements(candidate, name, table),
     )  # fmt: skip
@@ -144,11 +145,11 @@ def _notes(case: Case, trial: Trial, candidate: IndexCandidate) -> tuple[str, ..
 def _each_note(case: Case, trial: Trial, candidate: IndexCandidate) -> Iterator[str]:
     invalid = invalid_index(candidate, case.table(candidate))
     if invalid is not None:
-        yield f"{invalid.name} is the same index, left invalid by a failed build; REINDEX INDEX CONCURRENTLY would mend it too"
+        yield f"{invalid.name} is the same index, left invalid by a failed build; REINDEX CONCURRENTLY mends it too"
     generic = [i for i, p in enumerate(case.bench.planned) if p.parameters.is_generic]
     for place in generic:
         if case.sets != tuple(generic) and gain(case.bench.before[place], trial.costs[place]) < 2:
-            yield "a generic plan, which a prepared statement may get after five runs, does not use it: see plan_cache_mode"
+            yield "the generic plan, which a prepared statement may get, gains nothing from it: see plan_cache_mode"
 
 
 def _why_not(case: Case, trials: Sequence[Trial]) -> str:

@@ -1,4 +1,4 @@
-"""What it costs to have an index: how long it takes to build, what writing it adds, and how it is created and undone."""
+"""What it costs to have an index: how long it builds, what writing it adds, how it is created and undone."""
 
 from __future__ import annotations
 

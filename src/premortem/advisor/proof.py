@@ -1,7 +1,7 @@
 """What a set of indexes does to every parameter set's plan, and whether that is worth having.
 
 Two costs are judged of each plan: the planner's own, and the worst one, when nothing stops early (`plans.worst_cost`).
-The first alone proposes an index on the sort column, which is quick for a common key and reads the table for a rare one.
+The first alone proposes an index on the sort column, quick for a common key, the whole table for a rare one.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def effects(bench: Bench, trial: Trial) -> tuple[Effect, ...]:
     rows = zip(bench.planned, trial.planned, bench.before, trial.costs, strict=True)
     return tuple(
         Effect(
-            parameters=old.parameters.name, before=old.plan, after=new.plan, before_cost=was.shown, after_cost=now.shown,
+            parameters=old.parameters.name, before=old.plan, after=new.plan,
+            before_cost=was.shown, after_cost=now.shown,
             before_worst=was.worst, after_worst=now.worst,
         )
         for old, new, was, now in rows

@@ -1,4 +1,4 @@
-"""What could be tried for one relation: B-tree composites, other access methods, the arms of an OR, covering indexes."""
+"""What could be tried for one relation: B-tree composites, other methods, the arms of an OR, covering indexes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def proposals(want: Want, profile: Profile) -> tuple[tuple[IndexCandidate, ...],
 
 
 def _summarised(want: Want, group: Sequence[IndexCandidate]) -> bool:
-    """Whether a BRIN index finds the same rows: on a column in the order of the table it reads little more than a B-tree."""
+    """Whether a BRIN index finds the same rows: on a column in the table's order it reads little more than a B-tree."""
     names = {i.keys[0].column for i in want.table.indexes if i.method == "brin" and i.valid}
     return all(c.keys[0].column in names and _correlation(want.table, c.keys[0].column) > 0.9 for c in group)
 
@@ -94,7 +94,7 @@ def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
 
 
 def _implied_columns(want: Want, candidate: IndexCandidate) -> set[str | None]:
-    """Return the columns of conditions that the index's predicate answers, so that rows need not be looked at for them."""
+    """Return the columns of conditions that the index's predicate answers, for which no row need be looked at."""
     if candidate.predicate is None:
         return set()
     return {t.operand.column for t in want.terms if t.text and t.text in candidate.predicate}

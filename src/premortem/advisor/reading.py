@@ -79,7 +79,7 @@ def _read(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _
     _outputs(plan, relations)
 
 
-# relations -------------------------------------------------------------------------------------------------------------
+# relations --------------------------------------------------------------------------------------------------
 
 
 def _relations(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationName], _Draft]) -> Mapping[str, _Draft]:
@@ -168,7 +168,7 @@ def _stem(node: Node, table: Table) -> str:
     return re.sub(r"_\d+$", "", alias) if is_partition else alias
 
 
-# conditions ------------------------------------------------------------------------------------------------------------
+# conditions -------------------------------------------------------------------------------------------------
 
 
 def _conditions(node: Node, relations: Mapping[str, _Draft], profile: Profile, *, literal: bool) -> None:
@@ -239,7 +239,7 @@ def _distance(side: sqltext.Operand | None, relations: Mapping[str, _Draft]) -> 
     return True
 
 
-# orders ----------------------------------------------------------------------------------------------------------------
+# orders -----------------------------------------------------------------------------------------------------
 
 
 def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:
@@ -278,7 +278,7 @@ def _collated(side: Operand, collation: str | None, table: Table) -> Operand:
 
 
 def _named(alias: str | None, relations: Mapping[str, _Draft]) -> _Draft | None:
-    """Return the relation of that alias; EXPLAIN leaves the alias out of output lists where there is one relation only."""
+    """Return the relation of that alias; EXPLAIN leaves it out of output lists where there is one relation only."""
     if alias is not None:
         return relations.get(alias)
     every = {id(d): d for d in relations.values()}
@@ -310,7 +310,7 @@ def _given_order(node: Node, draft: _Draft, profile: Profile) -> None:
         draft.orders.append(wanted)
 
 
-# outputs ---------------------------------------------------------------------------------------------------------------
+# outputs ----------------------------------------------------------------------------------------------------
 
 
 def _outputs(plan: Plan, relations: Mapping[str, _Draft]) -> None:

@@ -1,8 +1,8 @@
 """What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and three bets that it does not see.
 
-An EXISTS that is an output, not a condition, is an InitPlan or SubPlan without an output list of its own.  A B-tree whose
-leading column the condition leaves open is read from end to end, however few rows the condition keeps.  An incremental
-sort reads all rows that tie on what is sorted already, and the planner takes the ties for average ones.
+An EXISTS that is an output, not a condition, is an InitPlan or SubPlan without an output list of its own.  A B-tree
+whose leading column the condition leaves open is read from end to end, however few rows the condition keeps.  An
+incremental sort reads all rows that tie on what is sorted already, and the planner takes the ties for average ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNLUCKY = 50.0  # how many times more than expected a filter that keeps most is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """The planner's cost of a plan, its cost when nothing stops early, and that where any filter at all may find nothing.
+    """The planner's cost of a plan, its cost when nothing stops early, and when any filter at all may find nothing.
 
     The last one is for comparing candidates only: an index that leaves a condition to a filter relies on it being
     independent of what is in the index.
@@ -60,7 +60,7 @@ def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:
 
 
 def _ties(node: Node, plan: Plan, profile: Profile) -> float:
-    """Return what an incremental sort costs when it starts in the largest group of ties, 0 where nothing stops it early."""
+    """Return what an incremental sort costs starting in the largest group of ties, 0 where nothing stops it early."""
     if node.kind != "Incremental Sort" or not any(a.kind == "Limit" for a in plan.ancestors(node.path)):
         return 0.0
     found = [_most_common(key, plan, profile) for key in node.presorted_key]

@@ -1,8 +1,8 @@
 """Which candidates are tried together and in which order, and which of the trials is the one to propose.
 
 The planner is asked for each candidate alone, in rounds over the relations; then for the best of several relations
-together, since a join may need an index on each side.  Of what helps and harms nobody the cheapest is found, and then the
-simplest that is as good.
+together, since a join may need an index on each side.  Of what helps and harms nobody the cheapest is found, and then
+the simplest that is as good.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def settled(case: Case, trials: Sequence[Trial]) -> Trial | None:
 def _simplest(case: Case, usable: Sequence[Trial], best: Trial) -> Trial:
     """Return the simplest trial that is as good as the best one.
 
-    Where that still reads much, one that answers more of the query's conditions is preferred: what a filter has to throw
-    away is only as little as the chosen values make it.
+    Where that still reads much, one that answers more of the query's conditions is preferred: what a filter has to
+    throw away is only as little as the chosen values make it.
     """
     reads_much = max(best.costs[i].doubt for i in case.real) > _STILL_MUCH
     served = {id(t): _served(case, t) for t in usable}

@@ -1,8 +1,8 @@
 """How large an index would be, so that a proposal says what it costs and a twin can give it that size.
 
-PostgreSQL's own page layout (`bufpage.h`, `nbtree.h`, `nbtdedup.c`, `ginpostinglist.c`) applied to the statistics: tuples
-are aligned, leaves are filled to the fillfactor, and equal keys share a posting list.  How many rows share a key comes
-from the most common values and the number of distinct values, multiplied over the key columns.
+PostgreSQL's own page layout (`bufpage.h`, `nbtree.h`, `nbtdedup.c`, `ginpostinglist.c`) applied to the statistics:
+tuples are aligned, leaves are filled to the fillfactor, and equal keys share a posting list.  How many rows share a
+key comes from the most common values and the number of distinct values, multiplied over the key columns.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _maxalign(size: float) -> int:
 
 
 def _data_size(keys: Iterable[KeyStatistics], step: float = 0.0) -> float:
-    """Return where the last datum ends when the data are laid out one after the other, the varying ones off by `step`."""
+    """Return where the last datum ends when all are laid out in a row, the varying ones off by `step`."""
     end = 0.0
     for key in keys:
         if key.alignment > 1:

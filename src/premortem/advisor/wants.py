@@ -58,9 +58,9 @@ class Operand:
 class Term:
     """One condition on one relation.
 
-    `text` is the condition without aliases, as it would stand in an index predicate; `constant` says that it is the same
-    for every parameter set, because the query's text has the value.  `partner` is the alias that a join compares with.
-    `share` is the part of the table that it keeps, as far as the statistics tell.
+    `text` is the condition without aliases, as it would stand in an index predicate; `constant` says that it is the
+    same for every parameter set, because the query's text has the value.  `partner` is the alias that a join compares
+    with.  `share` is the part of the table that it keeps, as far as the statistics tell.
     """
 
     operand: Operand
@@ -94,7 +94,7 @@ class Want:
     """All that a query asks of one relation.
 
     `arms` are its ORs: each a tuple of arms, each arm the conditions that hold together.  `orders` are sort and group
-    orders that an index could give.  `outputs` are the columns that the query needs beyond its conditions' (`filtered`),
+    orders that an index could give.  `outputs` are the columns needed beyond the conditions' (`filtered`),
     None where it needs whole rows.
     `weight` is the share of the plan's cost that the relation's scans make up, in the worst of the plans.
     """
