@@ -3,8 +3,8 @@
     python bench/profile/run.py [--tables 5000] [--rows 2000] [--major 18]
 
 Every table has ten columns with full statistics (100 most common values, 101 histogram bounds where the type has
-them) and five indexes.  Without --rows the statistics are those of one analyzed table, copied in pg_statistic: right for
-the time of a pull, but such a file compresses better than a real one.
+them) and five indexes.  Without --rows the statistics are those of one analyzed table, copied in pg_statistic: right
+for the time of a pull, but such a file compresses better than a real one.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
     tell("statistics")
     known = statistics.read(db, oids)
     tell("index pages")
-    metapages = pages.read(db, *_inspected(indexes))
+    metapages = pages.read(db, *_inspected(indexes, _small(sizes.rows)))
     tables = relations.tables(
         replace(
             read, policies=relations.grouped(policies.rows, lambda row: row.relation), statistics=known.columns,
@@ -205,14 +205,20 @@ def _parents(rows: Iterable[ParentRow]) -> dict[int, tuple[int, ...]]:
     return {child: tuple(row.parent for row in found) for child, found in grouped.items()}
 
 
-def _inspected(indexes: Sequence[IndexRow]) -> tuple[list[int], list[int]]:
+def _inspected(indexes: Sequence[IndexRow], small: frozenset[int]) -> tuple[list[int], list[int]]:
+    """The B-trees whose height is in question, and the GIN indexes."""
     stored = [index for index in indexes if index.kind == "i" and index.valid]
-    return [i.oid for i in stored if i.method == "btree"], [i.oid for i in stored if i.method == "gin"]
+    btrees = [index.oid for index in stored if index.method == "btree" and index.oid not in small]
+    return btrees, [index.oid for index in stored if index.method == "gin"]
+
+
+def _small(sizes: Iterable[SizeRow]) -> frozenset[int]:
+    """Relations of a page or two: a B-tree of a metapage and at most one more has no inner pages."""
+    return frozenset(row.relation for row in sizes if row.pages is not None and row.pages <= 2)
 
 
 def _levels(indexes: Sequence[IndexRow], sizes: Iterable[SizeRow], read: dict[int, int]) -> dict[int, int]:
-    """A B-tree of a metapage and at most one more page has no inner pages, whether we may look or not."""
-    small = {row.relation for row in sizes if row.pages is not None and row.pages <= 2}
+    small = _small(sizes)
     return {i.oid: 0 for i in indexes if i.method == "btree" and i.oid in small} | read
 
 

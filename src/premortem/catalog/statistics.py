@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ COLUMNS_HELPER = "premortem.column_statistics()"
 EXTENDED_HELPER = "premortem.extended_statistics()"
 #: `STATS_DEPS_MAGIC` of `src/include/statistics/statistics.h`, the same in PostgreSQL 10 to 18.
 _DEPENDENCIES_MAGIC = 0xB4549A2C
+_PIECE = 5_000
 _KINDS = {"d": "ndistinct", "f": "dependencies", "m": "mcv", "e": "expressions"}
 
 
@@ -38,7 +39,7 @@ class Read:
 def read(db: pg.Session, relations: Sequence[int]) -> Read:
     """Return the statistics of relations and of their indexes."""
     source, everything = _columns_source(db)
-    rows = db.rows(source, StatisticsRow)
+    rows = tuple(_fetched(db, source))
     columns: defaultdict[tuple[int, int], list[ColumnStatistics]] = defaultdict(list)
     for row in rows:
         if row.relation is not None:
@@ -48,6 +49,14 @@ def read(db: pg.Session, relations: Sequence[int]) -> Read:
         columns={key: tuple(sorted(found, key=lambda s: s.inherited)) for key, found in columns.items()},
         extended=extended, everything=everything, extended_everything=extended_everything,
     )  # fmt: skip
+
+
+def _fetched(db: pg.Session, source: str) -> Iterator[StatisticsRow]:
+    """The rows of the one big answer, piece by piece: each piece has the statement timeout for itself."""
+    db.execute(f"DECLARE premortem_statistics NO SCROLL CURSOR FOR {source}")
+    while rows := db.rows(f"FETCH {_PIECE} FROM premortem_statistics", StatisticsRow):
+        yield from rows
+    db.execute("CLOSE premortem_statistics")
 
 
 def with_slots(query: pg.NamedSQL, version: int) -> str:

@@ -194,12 +194,14 @@ def _collect_statistics(
 
 
 def _add(values: Iterable[str], form: Shape, collation: str, shown: documents.Schema, into: Collected) -> None:
-    if form == Shape(kind=Kind.TEXT):  # by far the most, so told apart before each value is looked at
+    if form.wrap is Wrap.PLAIN and form.kind is Kind.TEXT:  # by far the most, so not looked at one by one
         into.texts[collation].update(values)
-        return
-    for value in values:
-        for kind, leaf in leaves(value, form, shown):
-            _add_leaf(kind, leaf, form.limit, collation, into)
+    elif form.wrap is Wrap.PLAIN and form.kind in _TOKENS:
+        into.others[form.kind].update(values)
+    elif form.kind is not Kind.TIME:
+        for value in values:
+            for kind, leaf in leaves(value, form, shown):
+                _add_leaf(kind, leaf, form.limit, collation, into)
 
 
 def _add_leaf(kind: Kind, leaf: str, limit: int, collation: str, into: Collected) -> None:
