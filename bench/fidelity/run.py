@@ -101,7 +101,8 @@ def report(suite: Suite, profile: catalog.Profile, there: dict[str, Plan | str],
                 failed.append(f"{name} in production: {plan}")
                 continue
             try:
-                compared.append(compare(name, plan, here.explain(query(name, suite.queries[name]), LITERAL).plan))
+                planned = here.explain(query(name, suite.queries[name]), LITERAL)
+                compared.append(compare(name, plan, planned.plan))
             except PremortemError as error:
                 failed.append(f"{name} on the twin: {error.message}")
         gaps = here.gaps

@@ -62,7 +62,11 @@ def production(major: int, tables: int, file: Path) -> None:
                 db.execute(TABLE.format(n=n))
             db.execute("ANALYZE")
         with pg.session(server, purpose="bench") as session:
-            timed(f"profile pull, {tables} tables", lambda: catalog.write(catalog.pull(session, values=Values.ALL), file))
+
+            def pull() -> None:
+                catalog.write(catalog.pull(session, values=Values.ALL), file)
+
+            timed(f"profile pull, {tables} tables", pull)
     print(f"{'profile':<50} {file.stat().st_size / 1e6:7.2f} MB")
 
 
@@ -72,6 +76,11 @@ def opened(profile: Profile, major: int, identity: str) -> Callable[[], None]:
             pass
 
     return run
+
+
+def check(profile: Path, queries: Path) -> Callable[[], None]:
+    command = [sys.executable, "-m", "premortem", "check", "-p", str(profile), str(queries), "-f", "json"]
+    return lambda: subprocess.run(command, capture_output=True, check=False) and None
 
 
 def main() -> None:
@@ -91,10 +100,9 @@ def main() -> None:
         one, many = Path(folder) / "one.sql", Path(folder) / "many.sql"
         one.write_text(QUERY)
         many.write_text("".join(QUERY.replace("t7", f"t{n}") for n in range(min(200, chosen.tables))))
-        for what, queries, times in (("check, one query, cold", one, 1), ("check, one query, cached twin", one, 5),
-                                     (f"check, {min(200, chosen.tables)} queries, cached twin", many, 1)):  # fmt: skip
-            command = [sys.executable, "-m", "premortem", "check", "-p", str(file), str(queries), "-f", "json", "-o", "-"]
-            timed(what, lambda command=command: subprocess.run(command, capture_output=True, check=False), times)  # type: ignore[misc]
+        timed("check, one query, cold", check(file, one))
+        timed("check, one query, cached twin", check(file, one), 5)
+        timed(f"check, {min(200, chosen.tables)} queries, cached twin", check(file, many))
 
 
 if __name__ == "__main__":
