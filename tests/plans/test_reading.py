@@ -148,3 +148,21 @@ def test_shapes_tell_plans_apart_and_leave_costs_out(db: pg.Session) -> None:
     assert plans.shape(other) != plans.shape(one)
     twice = explain(db, "SELECT * FROM job a, job b WHERE a.id = b.tenant")
     assert "public.job#2" in plans.shape(twice)
+
+
+def test_an_index_whose_first_column_is_not_asked_for_is_read_whole(db: pg.Session, profile: Profile) -> None:
+    db.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    table = profile.find_table("job")
+    for query in ("SELECT id FROM job WHERE state = 'nowhere'", "SELECT * FROM job WHERE state = 'nowhere' AND pad = 'y'"):
+        plan = explain(db, query)
+        assert scan(plan).index == "job_id_state_idx"
+        assert plans.rows_read(scan(plan), table) == 20_000
+    assert plans.rows_read(scan(explain(db, "SELECT id FROM job WHERE id = 3 AND state = 'done'")), table) == 1
+
+
+@pytest.mark.pg(">= 18")
+def test_an_index_that_is_skipped_through_is_not_read_whole(db: pg.Session, profile: Profile) -> None:
+    db.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; DROP INDEX job_place_idx")
+    plan = explain(db, "SELECT * FROM job WHERE place = 77")
+    assert scan(plan).index == "job_tenant_place_idx"
+    assert plans.rows_read(scan(plan), profile.find_table("job")) < 100

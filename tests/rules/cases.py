@@ -114,9 +114,11 @@ def profile_of(dsn: str) -> Profile:
     """The profile without what differs between two runs."""
     with pg.session(dsn, purpose="test") as db:
         pulled = catalog.pull(db, values=Values.ALL)
+    major = pulled.server.major
+    server = replace(pulled.server, database="case", role="case", version=str(major), version_num=major * 10_000)
     return replace(
         pulled, taken_at=datetime(2026, 1, 1, tzinfo=UTC), workload=Workload(), connections=Connections(), gaps=(),
-        server=replace(pulled.server, database="case", role="case"), extensions=(), objects=(), role_settings=(),
+        server=server, extensions=(), objects=(), role_settings=(),
         settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name == "effective_cache_size"),
         tables=tuple(_steady(t) for t in pulled.tables),
     )

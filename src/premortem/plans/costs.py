@@ -19,6 +19,7 @@ from premortem.model import Index, Node, Profile, Table, quoted
 _MULTI_COLUMN_CORRELATION = 0.75  # btcostestimate: later key columns blur the order of the heap
 _PAGE_COST_OPERATORS = 50.0  # DEFAULT_PAGE_CPU_MULTIPLIER of selfuncs.c
 _STEPS = 50
+_NEARLY = 0.9  # what rounding and the estimate of the index's size leave open
 _UNITS = {"B": 1 / 8192, "kB": 1 / 8, "MB": 128.0, "GB": 131_072.0, "TB": 134_217_728.0}
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(B|kB|MB|GB|TB)?\s*\Z")
 _OPERATOR = re.compile(r"\s(?:AND|OR|[-+*/<>=~!@#%^&|`?]+|ANY|ALL|IS)\s")
@@ -61,16 +62,32 @@ DEFAULT_PRICES = Prices()
 
 def index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES) -> float:
     """Return the number of rows that an index scan's condition matches, by inverting the planner's cost."""
-    index = next((i for i in table.indexes if i.name == node.index), None)
-    most = min(max(table.rows, 1.0), index.tuples) if index is not None and index.tuples > 0 else max(table.rows, 1.0)
-    low, high = min(max(node.rows, 1.0), most), most
-    formula = _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices)
+    formula = _formula(node, table, loops, prices)
+    high = min(max(table.rows, 1.0), formula.entries)
+    low = min(max(node.rows, 1.0), high)
     if formula.cost(high) <= node.total_cost:
         return high
     for _ in range(_STEPS):
         middle = (low + high) / 2
         low, high = (middle, high) if formula.cost(middle) < node.total_cost else (low, middle)
     return high
+
+
+def whole_index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES) -> float | None:
+    """Return the entries of the index where the scan goes through all of them, None where it does not.
+
+    It does when its condition leaves the index's first key out; from version 18 on it may skip from one value of that
+    key to the next, and then costs less.
+    """
+    formula = _formula(node, table, loops, prices)
+    if node.index_condition is None or formula.is_bounded:
+        return None
+    return formula.entries if node.total_cost >= _NEARLY * formula.index_cost(formula.entries) else None
+
+
+def _formula(node: Node, table: Table, loops: float, prices: Prices) -> _Formula:
+    index = next((i for i in table.indexes if i.name == node.index), None)
+    return _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +102,7 @@ class _Formula:
 
     def cost(self, entries: float) -> float:
         """Return the planner's total cost of a scan that reads so many entries."""
-        return self._index_cost(entries) + self._heap_cost(entries) + self._cpu_cost(entries)
+        return self.index_cost(entries) + self._heap_cost(entries) + self._cpu_cost(entries)
 
     @property
     def _heap_rows(self) -> float:
@@ -102,7 +119,8 @@ class _Formula:
         return float(known) if known else max(self._heap_pages / 5, 1.0)
 
     @property
-    def _index_rows(self) -> float:
+    def entries(self) -> float:
+        """The entries of the index."""
         return self.index.tuples if self.index is not None and self.index.tuples > 0 else self._heap_rows
 
     @property
@@ -115,16 +133,17 @@ class _Formula:
         return found * (_MULTI_COLUMN_CORRELATION if len(self.index.keys) > 1 else 1.0)
 
     @property
-    def _is_bounded(self) -> bool:
+    def is_bounded(self) -> bool:
         """Whether the condition is about the first key, so that only a part of the index is read."""
-        if self.index is None or not self.index.keys or self.index.keys[0].column is None:
+        if self.index is None or self.index.method != "btree" or self.index.keys[0].column is None:
             return True
         return quoted(self.index.keys[0].column) in (self.node.index_condition or "")
 
-    def _index_cost(self, entries: float) -> float:
-        if not self._is_bounded:
-            entries = self._index_rows
-        pages = math.ceil(entries * self._index_pages / self._index_rows)
+    def index_cost(self, entries: float) -> float:
+        """Return the part of the cost that comes from the index itself."""
+        if not self.is_bounded:
+            entries = self.entries
+        pages = math.ceil(entries * self._index_pages / self.entries)
         if self.loops > 1:
             pages_read = self._fetched(pages * self.loops, self._index_pages) / self.loops
         else:
@@ -136,7 +155,7 @@ class _Formula:
     @property
     def _descent(self) -> float:
         level = self.index.level if self.index is not None and self.index.level is not None else 2
-        steps = math.ceil(math.log2(max(self._index_rows, 2.0)))
+        steps = math.ceil(math.log2(max(self.entries, 2.0)))
         return (steps + (level + 1) * _PAGE_COST_OPERATORS) * self.prices.cpu_operator_cost
 
     def _heap_cost(self, entries: float) -> float:

@@ -6,6 +6,7 @@ Source of the figure, best first
     measured             EXPLAIN ANALYZE: rows returned plus rows removed, per loop
     Seq Scan             every row of the table (of that partition), from the profile
     Bitmap Heap Scan     the rows of its bitmap, which the planner prints
+    a whole index        its entries, where the condition leaves the index's first column out
     Index scans          without a filter the rows returned, exactly; with one, the number of index entries for which
                          the planner's own cost formula gives the printed cost (`costs.index_rows`)
     other nodes          the rows of their inputs
@@ -14,7 +15,7 @@ Source of the figure, best first
 from __future__ import annotations
 
 from premortem.model import Actual, Node, Table
-from premortem.plans.costs import DEFAULT_PRICES, Prices, index_rows
+from premortem.plans.costs import DEFAULT_PRICES, Prices, index_rows, whole_index_rows
 
 _INDEX_SCANS = frozenset({"Index Scan", "Index Only Scan"})
 
@@ -30,7 +31,9 @@ def rows_read(
         return _measured(node.actual)
     if node.kind in _INDEX_SCANS:
         return max(_index_scan(node, table, loops, prices), node.rows)
-    if node.relation is not None and table is not None and node.kind not in ("Bitmap Heap Scan", "ModifyTable"):
+    if node.kind == "Bitmap Heap Scan":
+        return max(sum(_bitmap(child, table, prices) for child in node.inputs), node.rows)
+    if node.relation is not None and table is not None and node.kind != "ModifyTable":
         return max(table.rows, node.rows)
     return max(sum(child.rows for child in node.inputs), node.rows)
 
@@ -40,8 +43,17 @@ def _measured(actual: Actual) -> float:
     return actual.rows + sum(r for r in removed if r is not None)
 
 
+def _bitmap(node: Node, table: Table | None, prices: Prices) -> float:
+    whole = whole_index_rows(node, table, prices=prices) if table is not None and node.index is not None else None
+    return whole if whole is not None else node.rows
+
+
 def _index_scan(node: Node, table: Table | None, loops: float, prices: Prices) -> float:
-    if node.filter is None or table is None:
+    if table is None:
+        return node.rows
+    if (whole := whole_index_rows(node, table, loops=loops, prices=prices)) is not None:
+        return whole
+    if node.filter is None:
         return node.rows
     if node.index_condition is not None:
         return index_rows(node, table, loops=loops, prices=prices)

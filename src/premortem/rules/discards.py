@@ -37,8 +37,13 @@ def discarding(subject: Subject, limits: Discarding, *blamed: Obstacle) -> Itera
     """Yield the scans that read much to keep little, for one of these reasons."""
     for reading in subject.readings:
         much = subject.weight(reading.read) >= limits.min_rows and not is_small(reading)
-        if much and reading.filters and reading.kept <= limits.max_kept * reading.read and blame(reading) in blamed:
+        if much and asked(reading) and reading.kept <= limits.max_kept * reading.read and blame(reading) in blamed:
             yield reading
+
+
+def asked(reading: Reading) -> tuple[sqltext.Condition, ...]:
+    """Return what decides which rows are kept: the filter, or the condition that goes through a whole index."""
+    return reading.filters or reading.index_conditions
 
 
 def rows_evidence(reading: Reading, kept: float | None = None) -> tuple[Evidence, ...]:

@@ -1,6 +1,7 @@
 """An index scan that filters out most of what it reads.
 
-Sees:   an Index Scan or Bitmap Heap Scan whose filter drops most of the rows that its index condition found.
+Sees:   an Index Scan or Bitmap Heap Scan whose filter drops most of the rows that its index condition found, or that
+        goes through a whole index because its condition leaves the index's first column out.
 Hurts:  every row found is a visit to the table, most of them in vain; the largest customer waits longest.
 Do:     add the filtered column to the index, or make the index partial; the advisor proposes which and proves it.
 Quiet:  few rows read, filters that keep much, a LIMIT that is sure to be reached soon.
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Finding, Severity
-from premortem.rules.discards import Discarding, about, counted, discarding, on_columns, rows_evidence
+from premortem.rules.discards import Discarding, about, asked, counted, discarding, on_columns, rows_evidence
 from premortem.rules.obstacles import Obstacle
 from premortem.rules.readings import BY_INDEX, Reading
 from premortem.rules.rule import Rule
@@ -36,15 +37,27 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
 
 
 def _finding(subject: Subject, reading: Reading) -> Finding:
-    times = f" in {counted(reading.loops, 'turn')}" if reading.loops > 1 else ""
     return RULE.finding(
-        f"finds {counted(reading.read)} of {reading.relation} by index{_index(reading)}{times} and keeps"
-        f" {counted(reading.kept)} after filtering{on_columns(reading, reading.filters)}",
+        _says(reading),
         *rows_evidence(reading),
         table=reading.relation,
-        about=about(reading, reading.filters),
+        about=about(reading, asked(reading)),
         node=reading.node,
         parameters=subject.parameters,
+    )
+
+
+def _says(reading: Reading) -> str:
+    times = f" in {counted(reading.loops, 'turn')}" if reading.loops > 1 else ""
+    columns = on_columns(reading, asked(reading))
+    if reading.filters:
+        return (
+            f"finds {counted(reading.read)} of {reading.relation} by index{_index(reading)}{times} and keeps"
+            f" {counted(reading.kept)} after filtering{columns}"
+        )
+    return (
+        f"goes through {counted(reading.read)} of {reading.relation} in index{_index(reading)}{times} to find"
+        f" {counted(reading.kept)}: the condition{columns} leaves the index's first column out"
     )
 
 
