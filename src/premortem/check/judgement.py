@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from premortem import advisor, rules
-from premortem.check import proof
+from premortem.check import proof, pseudonyms
 from premortem.check.merge import Sighting, by_key, merged
 from premortem.check.naming import named
 from premortem.check.planner import Planner
@@ -42,6 +42,7 @@ def judge(query: Query, *, planner: Planner, profile: Profile, settings: Setting
     groups = by_key(sightings(planned, query, profile, settings))
     found = tuple(merged(g) for g in groups.values())
     replan = planner.replanner(query, [p.parameters for p in planned])
+    gaps = (*gaps, *pseudonyms.gaps(planned[-1].plan, profile))
     choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
     choice = replace(choice, advice=named(choice.advice))
     after = _after(choice.advice, planned)

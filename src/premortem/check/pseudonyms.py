@@ -1,0 +1,40 @@
+"""Literals that meet pseudonyms: production's value is not in the profile, so the twin takes it for a rare one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from premortem import sqltext
+from premortem.model import Gap, Node, Plan, Profile
+
+
+def gaps(plan: Plan, profile: Profile) -> tuple[Gap, ...]:
+    """Return a gap for every column that the plan compares with a literal and whose values are pseudonyms.
+
+    The plan must hold no values but those of the text: the literal one, or the generic one of a query with placeholders.
+    """
+    named = dict.fromkeys(name for node in plan.scans() for name in _columns(node, profile))
+    if not named:
+        return ()
+    columns = ", ".join(named)
+    return (
+        Gap(
+            subject=f"values of {columns}",
+            says="The query compares it with a literal, and the profile holds pseudonyms in place of its values.",
+            effect="The literal is planned as a value that few rows have, if any.",
+            cure="use a placeholder, for which values are chosen, or pull the profile with --values all",
+        ),
+    )
+
+
+def _columns(node: Node, profile: Profile) -> Iterator[str]:
+    table = profile.table(node.relation) if node.relation else None
+    texts = (node.filter, node.index_condition, node.recheck_condition)
+    for text in texts if table is not None else ():
+        for comparison in sqltext.comparisons(sqltext.condition(text)) if text else ():
+            column = comparison.left.column
+            found = table.column(column.column) if table is not None and column is not None else None
+            statistics = found.own_statistics if found is not None else None
+            constant = comparison.right is not None and comparison.right.constant is not None
+            if constant and table is not None and found is not None and statistics is not None and statistics.pseudonyms:
+                yield f"{table.full_name}.{found.name}"
