@@ -100,3 +100,20 @@ def test_a_policy_is_planned_as_the_application_meets_it(
     root = here.explain(query("select * from notes"), LITERAL).plan.root
     assert any("current_setting" in (n.index_condition or n.filter or "") for n in root.walk())
     assert any(g.subject == "row-level security" for g in here.gaps)
+
+
+def test_an_index_that_a_failed_build_left_invalid_is_not_used(
+    production: Callable[[str], Profile], database: str, opened: Callable[..., twin.Twin]
+) -> None:
+    script = (
+        "create table t (id int, kind int);\ninsert into t select i, i % 1000 from generate_series(1, 30000) i;\n"
+        "create index t_kind on t (kind)"
+    )
+    production(script)
+    with pg.writer(database, purpose="test") as db:
+        db.execute("UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 't_kind'::regclass")
+    text = "select * from t where kind = 5"
+
+    plan = opened(pulled(database)).explain(query(text), LITERAL).plan
+    assert figures(plan) == figures(plan_there(database, text))
+    assert plan.root.index is None

@@ -11,7 +11,7 @@ from premortem.model import Gap, Node, Plan, Profile
 def gaps(plan: Plan, profile: Profile) -> tuple[Gap, ...]:
     """Return a gap for every column that the plan compares with a literal and whose values are pseudonyms.
 
-    The plan must hold no values but those of the text: the literal one, or the generic one of a query with placeholders.
+    The plan must hold no values but those of the text: it is the literal one, or the generic one.
     """
     named = dict.fromkeys(name for node in plan.scans() for name in _columns(node, profile))
     if not named:
@@ -36,5 +36,5 @@ def _columns(node: Node, profile: Profile) -> Iterator[str]:
             found = table.column(column.column) if table is not None and column is not None else None
             statistics = found.own_statistics if found is not None else None
             constant = comparison.right is not None and comparison.right.constant is not None
-            if constant and table is not None and found is not None and statistics is not None and statistics.pseudonyms:
-                yield f"{table.full_name}.{found.name}"
+            if constant and found is not None and statistics is not None and statistics.pseudonyms:
+                yield f"{node.relation}.{found.name}"

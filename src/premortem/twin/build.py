@@ -43,6 +43,8 @@ APPLICATION_ROLE = "premortem_application"
 
 Progress = Callable[[str], None]
 
+HIDE = pg.named_sql("premortem.twin", "sql/whatif.sql")["hide"]
+
 #: Production's tables by the names that they have after the migrations.
 Origins = Mapping[RelationName, Table]
 
@@ -141,10 +143,19 @@ def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
         gaps += [*missing, *made]
     for phase in rest:
         gaps += _run(db, phase)
+    _invalidate(db, profile)
     if any(t.row_security for t in profile.tables):
         gaps += _create_application_role(db, profile)
     db.execute("RESET search_path")
     return tuple(gaps)
+
+
+def _invalidate(db: pg.Session, profile: Profile) -> None:
+    """An index that a failed build left invalid is there, grows, and is not used."""
+    for table in profile.tables:
+        for index in table.indexes:
+            if not index.valid and index.parent is None and table.kind.has_storage:
+                db.execute(HIDE, schema=table.schema, name=index.name)
 
 
 def _create_application_role(db: pg.Session, profile: Profile) -> list[Gap]:
