@@ -67,6 +67,8 @@ select * from orders where (:u::int is null or "user" = :u) and (:s::text is nul
 select * from orders where (at, id) < (:c, :i) order by at desc, id desc limit 20;
 select * from orders where amount > :a and amount <= :b;
 select * from orders where ref = :r;
+select * from orders where to_tsvector('simple', note) @@ to_tsquery('simple', :q);
+select * from orders where words @@ to_tsquery(:q);
 select * from orders where at::date = :d;
 select * from orders where during @> :t::timestamptz and during && :r;
 select * from orders where ip << :net;

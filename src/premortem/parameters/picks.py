@@ -57,6 +57,7 @@ class Asked:
 
 
 LIMIT_ROWS = "20"
+_WORD = re.compile(r"[^\W_]+")
 #: How many members a list gets: a page of ids, or a filter with a few boxes ticked.
 _LIST = 5
 _TAIL: Mapping[Window, float] = {Window.WIDE: 0.5, Window.MIDDLING: 0.9, Window.NARROW: 0.999}
@@ -257,7 +258,14 @@ def _contained(asked: Asked, spread: Spread, frequency: Frequency) -> str | None
     if typed.is_array(spread.type):
         found = _elements(spread, frequency)[:1]
         return None if not found else typed.array(found) if typed.is_array(asked.type) else found[0]
-    return scalar(spread, frequency, asked.use.ordinal)
+    value = scalar(spread, frequency, asked.use.ordinal)
+    return _one_word(value) if asked.use.operator == "@@" else value
+
+
+def _one_word(value: str | None) -> str | None:
+    """Return the first word of a text: in a query of to_tsquery, two words without an operator are an error."""
+    words = _WORD.findall(value or "")
+    return words[0] if words else None
 
 
 def _json_part(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
