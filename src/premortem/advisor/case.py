@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from premortem.advisor.existing import has_keys
 from premortem.advisor.proof import Bench, Trial, gain, worsened
 from premortem.advisor.wants import Want
 from premortem.model import IndexCandidate, Table
+
+#: An index that finds the rows is there already: including columns in another one has to be worth it.
+_WIDENING_FLOOR = 3.0
+_WIDENING_GAIN = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,12 @@ class Case:
     def helps(self, trial: Trial) -> bool:
         """Whether a parameter set that matters gets so much cheaper that an index is worth keeping."""
         pairs = [(self.bench.before[i], trial.costs[i]) for i in self.real]
+        floor, enough = self._demand(trial)
+        return any(b.risk >= floor and gain(b, a) >= enough for b, a in pairs)
+
+    def _demand(self, trial: Trial) -> tuple[float, float]:
+        """Return the cost that a plan must have and the gain that it must see: more where only columns are added."""
+        if all(c.include and has_keys(self.table(c), c) for c in trial.candidates):
+            return self.floor * _WIDENING_FLOOR, self.min_gain * _WIDENING_GAIN
         blind = any(k.expression for c in trial.candidates for k in c.keys)
-        enough = min(self.min_gain, self.limits.min_gain_of_expression) if blind else self.min_gain
-        return any(b.risk >= self.floor and gain(b, a) >= enough for b, a in pairs)
+        return self.floor, min(self.min_gain, self.limits.min_gain_of_expression) if blind else self.min_gain

@@ -191,6 +191,8 @@ def _too_little(case: Case, accepted: Sequence[Trial]) -> str:
         return "no index helps without harm: the best one makes another parameter set slower"
     best = min(accepted, key=lambda t: score(t.costs, case.real))
     times = max(gain(case.bench.before[i], best.costs[i]) for i in case.real)
+    if times >= case.min_gain:
+        return "no index helps enough: one finds the rows already, and including more columns in it saves too little"
     if times < 1.2:
         return "no index helps: it wants so much of the table that reading all of it is quicker"
     return f"no index helps enough: the best one makes it {times:.1f} times cheaper"

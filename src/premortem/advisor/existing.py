@@ -16,6 +16,13 @@ def invalid_index(candidate: IndexCandidate, table: Table) -> Index | None:
     return next((i for i in table.indexes if not (i.valid and i.ready) and covers(i, candidate)), None)
 
 
+def has_keys(table: Table, candidate: IndexCandidate) -> bool:
+    """Whether a usable index starts with the candidate's columns, in whatever directions."""
+    wanted = tuple(k.column for k in candidate.keys)
+    usable = (i for i in table.indexes if i.valid and i.method == candidate.method and i.predicate is None)
+    return any(i.columns[: len(wanted)] == wanted and None not in wanted for i in usable)
+
+
 def covers(index: Index, candidate: IndexCandidate) -> bool:
     """Whether an index starts with the candidate's keys and holds all of its rows and columns."""
     if index.method != candidate.method or not _same_predicate(index.predicate, candidate.predicate):
