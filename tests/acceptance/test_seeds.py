@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from premortem import demo, pg
-from premortem.cli.main import main
+from premortem.cli import main
 from premortem.demo import shop, story
 
 ITEMS = 300_000

@@ -42,7 +42,8 @@ def run(teller: Teller, *, keep: bool = False, wait: Callable[[], None] | None =
     folder = Path(tempfile.mkdtemp(prefix="premortem-demo-"))
     try:
         with _shop(teller) as server:
-            _tell(teller, server, folder)
+            with contextlib.chdir(folder):
+                _tell(teller, server)
             if keep and wait is not None:
                 _look_around(teller, server, folder)
                 wait()
@@ -72,8 +73,8 @@ def _shop(teller: Teller) -> Iterator[pg.Server]:
         yield server
 
 
-def _tell(teller: Teller, server: pg.Server, folder: Path) -> None:
-    requested = folder / "queries"
+def _tell(teller: Teller, server: pg.Server) -> None:
+    requested = Path("queries")
     requested.mkdir()
     (requested / "open_items.sql").write_text(shop.PULL_REQUEST)
     teller.say("1. A pull request adds a query\n\n" + _indented(shop.PULL_REQUEST))
@@ -81,15 +82,14 @@ def _tell(teller: Teller, server: pg.Server, folder: Path) -> None:
         small = shop.measure(db)
     teller.say(f"   On the developer's copy it takes {_ms(small)} and reads {small.pages:,} pages. It is approved.\n")
 
-    profile = folder / "prod.profile"
+    profile = "prod.profile"
     teller.say("2. Once a day, production's profile is taken: statistics, no rows\n")
-    _command(teller, "profile", "pull", server.dsn("production"), "-o", str(profile))
+    _command(teller, "profile", "pull", server.dsn("production"), "-o", profile)
 
     teller.say("\n3. The gate plans the query as production would\n")
-    report = folder / "report.json"
-    shown = _command(teller, "check", "-p", str(profile), str(requested))
-    teller.premortem(["check", "-p", str(profile), str(requested), "--format", "json", "--output", str(report)])
-    sql = _proposed(report)
+    shown = _command(teller, "check", "-p", profile, "queries/")
+    teller.premortem(["check", "-p", profile, "queries/", "--format", "json", "--output", "report.json"])
+    sql = _proposed(Path("report.json"))
     if shown != 1 or not sql:
         raise PremortemError(
             f"the gate did not stop the pull request (exit code {shown})", hint="please report this as a bug"
@@ -140,15 +140,9 @@ def _look_around(teller: Teller, server: pg.Server, folder: Path) -> None:
 
 def _command(teller: Teller, *arguments: str) -> int:
     """Show a command as a user types it, run it, and return its exit code."""
-    shown = ['"$PROD_DSN"' if "host=" in a else shlex.quote(_short(a)) for a in arguments]
+    shown = ['"$PROD_DSN"' if "host=" in a else shlex.quote(a) for a in arguments]
     teller.say(f"   $ premortem {' '.join(shown)}\n")
     return teller.premortem(arguments)
-
-
-def _short(argument: str) -> str:
-    """A file of ours by its name: the folder is a temporary one."""
-    path = Path(argument)
-    return path.name + ("/" if path.is_dir() else "") if path.is_absolute() else argument
 
 
 def _proposed(report: Path) -> list[str]:
