@@ -122,3 +122,11 @@ def test_a_query_that_cannot_be_planned_is_told_in_the_servers_words(shop: twin.
     with pytest.raises(StatementError, match="could not determine data type of parameter"):
         shop.parameter_types(query("select * from items where $1 is null"))
     assert shop.parameter_types(query("select * from items where id = $1 and sku = $2")) == ("integer", "text")
+
+
+def test_any_number_of_queries_can_be_asked_about(shop: twin.Twin) -> None:
+    queries = [query(f"select * from items where id = $1 and sku <> 'S{n}'") for n in range(40)]
+    for q in (*queries, *queries):
+        assert shop.parameter_types(q) == ("integer",)
+        assert indexes(shop.explain(q)) == {"items_pkey"}
+    assert 0 < int(str(shop._db.value("SELECT count(*) FROM pg_catalog.pg_prepared_statements"))) <= 16

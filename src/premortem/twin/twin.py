@@ -29,6 +29,7 @@ Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Plan
 GENERIC = ParameterSet(name="generic", basis="the plan made without looking at values")
 #: What a setting of the application may hold, for policies that cast it: a number, a UUID, a date.
 _MADE_UP = ("1", "00000000-0000-0000-0000-000000000001", "2026-01-01", "")
+_PREPARED = 16
 _UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
 _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
 
@@ -98,7 +99,8 @@ class Twin:
                 if missing is not None and missing[1] != setting:
                     setting, values = missing[1], iter(_MADE_UP)
                 value = next(values, None)
-                if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
+                if setting is None or value is None or error.sqlstate not in (_PREPARED = 16
+_UNDEFINED_OBJECT, _INVALID_TEXT):
                     raise
                 self._db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=setting, value=value)
 
@@ -114,9 +116,17 @@ class Twin:
         finally:
             self._db.execute("RESET ROLE")
 
+    def _forget_old_statements(self) -> None:
+        """A query is asked about many times in a row, then never again; ten thousand of them would fill the server."""
+        if len(self._prepared) >= _PREPARED:
+            self._db.execute("DEALLOCATE ALL")
+            self._prepared.clear()
+            self._types.clear()
+
     def _prepare(self, query: Query) -> str:
         key = (query.text, query.search_path)
         if key not in self._prepared:
+            self._forget_old_statements()
             name = f"premortem_{len(self._prepared)}"
             path = query.search_path or self.profile.search_path
             self._db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
