@@ -99,8 +99,7 @@ class Twin:
                 if missing is not None and missing[1] != setting:
                     setting, values = missing[1], iter(_MADE_UP)
                 value = next(values, None)
-                if setting is None or value is None or error.sqlstate not in (_PREPARED = 16
-_UNDEFINED_OBJECT, _INVALID_TEXT):
+                if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
                     raise
                 self._db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=setting, value=value)
 
