@@ -14,7 +14,7 @@ import pytest
 
 from premortem.cli import border, main
 from premortem.errors import PremortemError, StatementError, UsageError
-from tests.cli.conftest import Premortem
+from tests.cli.conftest import Premortem, heed_interrupts
 
 
 def raising(error: BaseException) -> int:
@@ -74,7 +74,8 @@ def test_a_signal_unwinds(number: signal.Signals, code: int) -> None:
         finally:
             print("cleaned up", flush=True)
     """
-    with subprocess.Popen(program(body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(program(body), text=True, preexec_fn=heed_interrupts, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)

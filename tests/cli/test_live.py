@@ -17,7 +17,7 @@ import pytest
 from premortem import catalog, pg
 from premortem.model import Values, Workload
 from tests.check.shop import fill
-from tests.cli.conftest import Premortem
+from tests.cli.conftest import Premortem, heed_interrupts
 
 SKU = "select * from order_items where product_sku = $1 and status = $2"
 ODD = """
@@ -305,7 +305,9 @@ def test_two_runs_at_once_agree(premortem: Premortem, production: Production) ->
 def test_an_interrupted_check_leaves_no_server(production: Production, number: signal.Signals) -> None:
     endless = "".join(f"select * from order_items where quantity = {n};\n" for n in range(20_000))
     typed = [sys.executable, "-m", "premortem", "check", "-p", str(production.profile), "-"]
-    with subprocess.Popen(typed, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(typed, preexec_fn=heed_interrupts, **pipes)
+    try:
         assert process.stdin is not None
         process.stdin.write(endless.encode())
         process.stdin.close()
@@ -313,6 +315,8 @@ def test_an_interrupted_check_leaves_no_server(production: Production, number: s
         servers = waited_for_servers(process.pid)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 128 + number
     assert b"Traceback" not in errors
     assert not [pid for pid in servers if is_running(pid)]
