@@ -9,6 +9,7 @@ from premortem import advisor, rules
 from premortem.check import proof, pseudonyms
 from premortem.check.merge import Sighting, by_key, merged
 from premortem.check.naming import named
+from premortem.check.patience import Exhausted, Patience
 from premortem.check.planner import Planner
 from premortem.errors import StatementError
 from premortem.model import Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
@@ -33,17 +34,23 @@ class Judgement:
     says: str = ""
 
 
-def judge(query: Query, *, planner: Planner, profile: Profile, settings: Settings) -> Judgement:
+def judge(
+    query: Query, *, planner: Planner, profile: Profile, settings: Settings, patience: Patience | None = None
+) -> Judgement:
     """Plan a query with each of its parameter sets and say what is wrong and what cures it.
 
     Raises StatementError where the query cannot be planned at all.
     """
-    planned, gaps = plan_all(query, planner, profile)
+    patience = patience or Patience()
+    planned, gaps = plan_all(query, planner, profile, patience)
     groups = by_key(sightings(planned, query, profile, settings))
     found = tuple(merged(g) for g in groups.values())
-    replan = planner.replanner(query, [p.parameters for p in planned])
+    replan = patience.limited(planner.replanner(query, [p.parameters for p in planned]))
     gaps = (*gaps, *pseudonyms.gaps(planned[-1].plan, profile))
-    choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
+    try:
+        choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
+    except Exhausted:  # no index was refused, so no finding becomes milder
+        return Judgement(planned=planned, findings=found, gaps=(*gaps, _untried(patience)))
     choice = replace(choice, advice=named(choice.advice))
     after = _after(choice.advice, planned)
     left = by_key(sightings(after, query, profile, settings))
@@ -57,18 +64,26 @@ def judge(query: Query, *, planner: Planner, profile: Profile, settings: Setting
     )
 
 
-def plan_all(query: Query, planner: Planner, profile: Profile) -> tuple[tuple[Planned, ...], tuple[Gap, ...]]:
+def plan_all(
+    query: Query, planner: Planner, profile: Profile, patience: Patience
+) -> tuple[tuple[Planned, ...], tuple[Gap, ...]]:
     """Return the query's plan for each parameter set and the generic one, and a gap for each set that has no plan."""
     if query.parameter_count == 0:
         return (planner.explain(query, LITERAL),), ()
     types = planner.parameter_types(query)
     generic = planner.explain(query, GENERIC)
-    tried = [_try(query, chosen, planner) for chosen in planner.choose(query, generic.plan, types, profile)]
+    tried = [_try(query, chosen, planner, patience) for chosen in planner.choose(query, generic.plan, types, profile)]
     plans = tuple(p for p in tried if isinstance(p, Planned))
     return (*plans, generic), tuple(g for g in tried if isinstance(g, Gap))
 
 
-def _try(query: Query, chosen: ParameterSet, planner: Planner) -> Planned | Gap:
+def _try(query: Query, chosen: ParameterSet, planner: Planner, patience: Patience) -> Planned | Gap:
+    if patience.is_over:
+        return Gap(
+            subject=f"parameter set {chosen.name}",
+            says=f"planning the query takes so long that its {patience.seconds:.0f} s were over",
+            effect="the query was judged without it",
+        )
     try:
         return planner.explain(query, chosen)
     except StatementError as error:
@@ -77,6 +92,14 @@ def _try(query: Query, chosen: ParameterSet, planner: Planner) -> Planned | Gap:
             says=f"PostgreSQL refuses its values: {error.message}",
             effect="the query was judged without it",
         )
+
+
+def _untried(patience: Patience) -> Gap:
+    return Gap(
+        subject="indexes",
+        says=f"planning the query takes so long that its {patience.seconds:.0f} s were over before one was found",
+        effect="its findings are without a remedy, and an index may cure them",
+    )
 
 
 def sightings(planned: Sequence[Planned], query: Query, profile: Profile, settings: Settings) -> list[Sighting]:
