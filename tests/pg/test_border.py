@@ -171,3 +171,22 @@ def test_descriptions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert pg.describe("postgresql://u@[::1]:5433/d") == "database d on [::1]:5433 as u"
     monkeypatch.setenv("PGHOST", "db.example.com")
     assert "on db.example.com:5432" in pg.describe("dbname=d user=u")
+
+
+def test_a_role_that_may_not_connect_is_told_what_to_grant(server: pg.Server) -> None:
+    with pg.writer(server, purpose="test") as db:
+        db.execute("CREATE DATABASE closed")
+        try:
+            db.execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
+            db.execute("CREATE ROLE stranger LOGIN")
+            error = refusal(server.dsn("closed").replace("user=premortem", "user=stranger"))
+        finally:
+            db.execute("DROP DATABASE closed")
+            db.execute("DROP ROLE IF EXISTS stranger")
+    assert isinstance(error, PrivilegeError)
+    assert "GRANT CONNECT" in (error.hint or "")
+
+
+def test_a_port_that_is_none() -> None:
+    error = refusal("host=127.0.0.1 port=99999 dbname=x user=u")
+    assert "65535" in (error.hint or "")

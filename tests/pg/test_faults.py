@@ -172,3 +172,40 @@ def test_as_an_ordinary_user_without_a_home(tmp_path_factory: pytest.TempPathFac
         assert soon(lambda: nothing_left(cache, found["sockets"]))
     finally:
         shutil.rmtree(cache)
+
+
+ASKING = """
+import os, signal, sys, threading, time
+from premortem import pg
+
+class Ended(BaseException):
+    pass
+
+def end(number, frame):
+    raise Ended
+
+signal.signal(signal.SIGTERM, end)
+
+def tell():
+    with pg.writer(sys.argv[1], purpose="watch") as db:
+        while not db.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(97)' AND state = 'active'"):
+            time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=tell, daemon=True).start()
+try:
+    with pg.writer(sys.argv[1], purpose="test") as db, db.rolled_back(), db.transaction():
+        db.execute("SELECT pg_sleep(97)")
+except Ended:
+    print("ended")
+"""
+
+
+def test_a_signal_ends_a_statement_and_is_not_hidden_by_the_connection_that_it_leaves(server: pg.Server) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", ASKING, server.dsn()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.stdout, ran.stderr) == ("ended\n", "")
+    with pg.writer(server, purpose="test") as db:
+        asks = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(97)' AND state = 'active'"
+        assert soon(lambda: not db.value(asks))

@@ -37,6 +37,7 @@ READABLE = {
 }
 # A network that went away is noticed after a minute, not after the two hours that are Linux's default.
 KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+_CANCEL_TIMEOUT = 2.0  # whoever sent SIGTERM sends SIGKILL a few seconds later
 _SAVEPOINT = "SAVEPOINT premortem"
 _BACK = "ROLLBACK TO SAVEPOINT premortem"
 
@@ -161,9 +162,21 @@ class Session:
         with speaking(self._place, shift=len(self._tag)):
             try:
                 yield
-            except BaseException:
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    self._give_up()
                 self._step_back()
                 raise
+
+    def _give_up(self) -> None:
+        """End a statement that a signal took us out of: the server must not go on, nor can the connection.
+
+        The driver does so itself on Ctrl-C; of the shell's other signals it cannot know.  What follows on the stack
+        would otherwise fail for a connection that is busy, and that would hide the signal.
+        """
+        if self._connection.info.transaction_status == TransactionStatus.ACTIVE:
+            self._connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
+            self._connection.close()
 
     def _step_back(self) -> None:
         """Return a reading session whose statement failed to where it can go on."""
