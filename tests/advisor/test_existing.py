@@ -101,3 +101,8 @@ def test_an_invalid_index_is_no_duplicate_but_is_named() -> None:
 def test_a_partial_index_replaces_no_full_one() -> None:
     partial = IndexCandidate(table=NAME, keys=(IndexKey(column="a"),), predicate="b IS NULL")
     assert replaced(partial, table(existing(made("a")))) == ()
+
+
+def test_an_invalid_index_goes_with_the_one_that_starts_like_it() -> None:
+    broken = table(existing(made("a"), valid=False))
+    assert [i.name for i in replaced(made("a", "b"), broken)] == ["i"]

@@ -9,9 +9,9 @@ from premortem.advisor.proof import Bench, Trial, gain, worsened
 from premortem.advisor.wants import Want
 from premortem.model import IndexCandidate, Table
 
-#: An index that finds the rows is there already: including columns in another one has to be worth it.
+#: An index that finds the rows is there already: including columns in it has to be worth it.
 _WIDENING_FLOOR = 3.0
-_WIDENING_GAIN = 2.0
+_WIDENING_GAIN = 2.0  # for each column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ class Case:
     def _demand(self, trial: Trial) -> tuple[float, float]:
         """Return the cost that a plan must have and the gain that it must see: more where only columns are added."""
         if all(c.include and has_keys(self.table(c), c) for c in trial.candidates):
-            return self.floor * _WIDENING_FLOOR, self.min_gain * _WIDENING_GAIN
+            added = max(len(c.include) for c in trial.candidates)
+            return self.floor * _WIDENING_FLOOR, self.min_gain * _WIDENING_GAIN * added
         blind = any(k.expression for c in trial.candidates for k in c.keys)
         return self.floor, min(self.min_gain, self.limits.min_gain_of_expression) if blind else self.min_gain

@@ -125,7 +125,7 @@ def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> A
     size = index_size(candidate, table)
     gone = [i.name for i in replaced(candidate, table)]
     invalid = invalid_index(candidate, table)
-    if invalid is not None:
+    if invalid is not None and invalid.name not in gone:
         gone.append(invalid.name)
     return Advice(
         candidate=candidate, name=name, effects=effects(case.bench, trial), size_bytes=size.bytes,

@@ -38,14 +38,14 @@ def covers(index: Index, candidate: IndexCandidate) -> bool:
 
 
 def replaced(candidate: IndexCandidate, table: Table) -> tuple[Index, ...]:
-    """Return the indexes that the candidate makes superfluous: their keys are a prefix of its own."""
+    """Return the indexes that the candidate makes superfluous, invalid ones too: their keys are a prefix of its own."""
     return tuple(i for i in table.indexes if _replaces(candidate, i))
 
 
 def _replaces(candidate: IndexCandidate, index: Index) -> bool:
     owned = index.unique or index.primary or index.exclusion or index.constraint is not None
     pinned = index.replica_identity or index.clustered or index.parent is not None
-    if owned or pinned or not index.valid or index.method != "btree" or candidate.method != "btree":
+    if owned or pinned or index.method != "btree" or candidate.method != "btree":
         return False
     if index.predicate is not None and not _same_predicate(index.predicate, candidate.predicate):
         return False

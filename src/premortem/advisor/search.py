@@ -15,11 +15,13 @@ from premortem.advisor.existing import replaced
 from premortem.advisor.operators import needs_pattern_opclass
 from premortem.advisor.proof import Trial, as_good, gain, score
 from premortem.advisor.proposing import covering, proposals
+from premortem.advisor.risk import Costs
 from premortem.advisor.size import index_size
 from premortem.advisor.wants import PINS, Term, Use, Want
 from premortem.model import IndexCandidate, IndexKey, Planned, Profile
 
 _STILL_MUCH = 300.0
+_WORTH_COVERING = 1500.0
 _LOOKED_UP = frozenset({Use.EQUAL, Use.JOIN, Use.SOME, Use.RANGE, Use.PREFIX, Use.TRUE, Use.FALSE})
 
 
@@ -176,11 +178,16 @@ def _covered(case: Case, trial: Trial) -> Trial:
     """Return the trial with columns included, where visiting the table is what still costs."""
     for candidate in trial.candidates:
         wider = covering(case.want(candidate), candidate)
-        if wider is None or max(trial.costs[i].risk for i in case.real) < 500:
+        if wider is None or max(trial.costs[i].risk for i in case.real) < _WORTH_COVERING:
             continue
         others = tuple(wider if c is candidate else c for c in trial.candidates)
         tried = case.bench.try_out(others)
         pairs = [(trial.costs[i], tried.costs[i]) for i in case.real] if tried.refused is None else []
-        if any(b.risk > 500 and gain(b, a) >= 4 for b, a in pairs):
+        if pairs and case.is_safe(tried) and any(_pays(case, b, a) for b, a in pairs):
             return tried
     return trial
+
+
+def _pays(case: Case, narrow: Costs, wide: Costs) -> bool:
+    """Whether included columns save enough in one parameter set."""
+    return narrow.risk > _WORTH_COVERING and gain(narrow, wide) >= case.min_gain
