@@ -186,9 +186,11 @@ def end(number, frame):
 
 signal.signal(signal.SIGTERM, end)
 
+ASKS = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(97)' AND state = 'active'"
+
 def tell():
     with pg.writer(sys.argv[1], purpose="watch") as db:
-        while not db.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(97)' AND state = 'active'"):
+        while not db.value(ASKS):
             time.sleep(0.02)
     os.kill(os.getpid(), signal.SIGTERM)
 
