@@ -107,6 +107,7 @@ def _facts(path: Path, profile: Profile, opened: twin.Twin) -> Facts:
         twin_version=opened.server_version,
         twin_is_exact=opened.is_exact,
         premortem_version=__version__,
+        values=profile.values,
     )
 
 

@@ -10,6 +10,7 @@ from premortem.model.finding import Finding
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined
 from premortem.model.plan import Json, Plan
+from premortem.model.profile import Values
 from premortem.model.query import ParameterSet, Query, Site
 
 
@@ -81,6 +82,7 @@ class Facts:
     twin_version: str
     twin_is_exact: bool
     premortem_version: str
+    values: Values = Values.ALL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

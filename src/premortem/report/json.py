@@ -187,6 +187,7 @@ def _facts(facts: Facts) -> dict[str, Json]:
         "twin_version": facts.twin_version,
         "twin_is_exact": facts.twin_is_exact,
         "premortem_version": facts.premortem_version,
+        "values": facts.values.value,
     }
 
 

@@ -20,6 +20,7 @@ from premortem.model import (
     Report,
     Severity,
     StatementKind,
+    Values,
     Verdict,
 )
 from premortem.report import words
@@ -212,6 +213,13 @@ def places(judged: QueryReport) -> str:
     return f"{site} and {words.plural(len(judged.also_at), 'other place')}" if judged.also_at else site
 
 
+_VALUES = {
+    Values.ALL: "",
+    Values.LOW_CARDINALITY: " Values shown are pseudonyms, but for those of columns with few values.",
+    Values.NONE: " The profile holds no values; those shown are assumed.",
+}
+
+
 def source(report: Report) -> str:
     """Return where the report's facts come from, in one sentence."""
     facts = report.facts
@@ -220,6 +228,7 @@ def source(report: Report) -> str:
         f"Profile {words.one_line(facts.profile_name)} of {_day(facts.profile_taken_at)}"
         f" (PostgreSQL {words.one_line(facts.production_version)}), planned by PostgreSQL"
         f" {words.one_line(facts.twin_version)} with zero rows{exact}; premortem {facts.premortem_version}."
+        f"{_VALUES[facts.values]}"
     )
 
 
