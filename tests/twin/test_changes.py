@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from premortem import twin
+from premortem import catalog, pg, twin
 from premortem.errors import InputError, StatementError
-from premortem.model import Column, Extension, Profile
+from premortem.model import Column, Extension, Profile, Values
 
 from .conftest import LITERAL, query
 
@@ -128,3 +128,47 @@ def test_production_in_a_locale_that_this_machine_lacks_is_still_planned(
     assert any(g.subject == "collation xx_XX.utf8" for g in here.gaps)
     condition = here.explain(query("select * from t where name like 'a%'"), LITERAL).plan.root.index_condition or ""
     assert ">=" not in condition  # not C, so a plain B-tree does not serve LIKE
+
+
+def test_pseudonyms_are_not_made_pseudonyms_again(
+    production: Callable[[str], Profile], database: str, opened: Callable[..., twin.Twin]
+) -> None:
+    production(ORDERS.replace("i % 3000", "(i % 3000) * (i % 2)"))
+    with pg.session(database, purpose="test") as session:
+        profile = catalog.pull(session, values=Values.LOW_CARDINALITY)
+    column = profile.tables[0].column("customer_id")
+    assert column is not None
+    assert column.statistics[0].pseudonyms
+
+    here = opened(profile, migrations=(migration("create index zz on orders (state);"),))
+    assert here.profile.tables[0].column("customer_id") == column
+    hot = (column.statistics[0].most_common_values or ())[0]
+    planned = here.explain(query(f"select * from orders where customer_id = {hot}"), LITERAL)
+    assert planned.plan.root.rows > 20_000
+
+
+def test_a_migration_meets_productions_search_path(
+    production: Callable[[str], Profile], opened: Callable[..., twin.Twin]
+) -> None:
+    profile = production(f"{ORDERS};\ncreate schema premortem")
+    here = opened(profile, migrations=(migration("create table refunds (id int);"),))
+    assert {t.relation.sql for t in here.profile.tables} == {"public.orders", "public.refunds"}
+
+
+def test_an_index_on_a_table_without_rows_is_no_obstacle(
+    production: Callable[[str], Profile], opened: Callable[..., twin.Twin]
+) -> None:
+    profile = production(
+        f"{ORDERS};\ncreate table flags (k int);\ncreate table log (at date) partition by range (at);\n"
+        "create table log_1 partition of log for values from ('2026-01-01') to ('2026-02-01');\n"
+        "create table log_2 partition of log for values from ('2026-02-01') to ('2026-03-01');\n"
+        "insert into log select '2026-01-05' from generate_series(1, 5000)"
+    )
+    change = migration("create index flags_k on flags (k);\ncreate index log_at on log (at);")
+    here = opened(profile, migrations=(change,))
+    assert here.explain(query("select * from log where at = '2026-02-03'"), LITERAL).plan.root.rows >= 0
+
+
+def test_a_new_column_is_said(production: Callable[[str], Profile], opened: Callable[..., twin.Twin]) -> None:
+    here = opened(production(ORDERS), migrations=(migration("alter table orders add column minutes int;"),))
+    assert "statistics of orders.minutes" in {g.subject for g in here.gaps}

@@ -22,6 +22,7 @@ from premortem import catalog, pg
 from premortem.advisor import index_size
 from premortem.errors import ConnectionRefused, PremortemError, ServerError, StatementError, TwinError
 from premortem.model import (
+    Column,
     Gap,
     Index,
     IndexCandidate,
@@ -31,6 +32,7 @@ from premortem.model import (
     RelationName,
     RoleSetting,
     Table,
+    Values,
     literal,
     quoted,
 )
@@ -100,7 +102,9 @@ def build(
         progress("creating the schema")
         gaps = [*create_schema(db, profile)]
         located = statistics.locate(db)
+        db.execute(f"SET search_path = {', '.join(quoted(s) for s in profile.search_path) or literal('')}")
         gaps += migrate(db, migrations)
+        db.execute("RESET search_path")
         progress("writing the statistics")
         gaps += statistics.inject(db, profile, located)
         gaps += extended.inject(db, profile)
@@ -108,7 +112,7 @@ def build(
         origins = _origins(profile, located, after)
         standing = _standing(server, database, profile, origins) if migrations else profile
         standing, assumed = assume(standing, origins, assumptions or {})
-        gaps += assumed
+        gaps += [*assumed, *(_new_columns(standing, origins) if migrations else ())]
         progress("writing the sizes")
         sizes = tuple(_sizes(standing, after, origins))
         statistics.stage_sizes(db, sizes)
@@ -236,7 +240,7 @@ def _origins(production: Profile, before: Located, after: Located) -> Origins:
 def _standing(server: pg.Server, database: str, profile: Profile, origins: Origins) -> Profile:
     """The profile of the twin's schema as the migrations left it, read from the twin itself."""
     with pg.session(server, purpose="twin", database=database) as reader:
-        here = catalog.pull(reader, values=profile.values)
+        here = catalog.pull(reader, values=Values.ALL)  # the twin's values are pseudonyms already, where they are
     return replace(
         profile,
         tables=tuple(_carried_over(t, origins.get(t.relation)) for t in here.tables),
@@ -252,20 +256,40 @@ def _carried_over(here: Table, before: Table | None) -> Table:
     known = {i.name: i for i in before.indexes}
     return replace(
         here,
+        columns=tuple(_carried_column(c, before.column(c.name)) for c in here.columns),
         pages=before.pages,
         relation_pages=before.relation_pages,
         tuples=before.tuples,
         all_visible=before.all_visible,
         toast_bytes=before.toast_bytes,
         activity=before.activity,
-        indexes=tuple(_carried_index(i, known.get(i.name)) for i in here.indexes),
+        indexes=tuple(_carried_index(i, known.get(i.name), before) for i in here.indexes),
     )
 
 
-def _carried_index(here: Index, before: Index | None) -> Index:
+def _carried_column(here: Column, before: Column | None) -> Column:
+    return here if before is None or not here.statistics else replace(here, statistics=before.statistics)
+
+
+def _carried_index(here: Index, before: Index | None, table: Table) -> Index:
+    """An index of the change is still to be sized, but over no rows it is as large as it is here."""
     if before is None or before.definition != here.definition:
-        return replace(here, pages=0)
+        return replace(here, pages=0) if table.pages else here
     return before
+
+
+def _new_columns(standing: Profile, origins: Origins) -> Iterator[Gap]:
+    for table in standing.tables:
+        before = origins.get(table.relation)
+        if before is None or before.tuples <= 0 or table.kind is RelationKind.VIEW:
+            continue
+        names = [c.name for c in table.columns if not c.statistics and before.column(c.name) is None]
+        if names:
+            yield Gap(
+                subject=f"statistics of {', '.join(f'{table.full_name}.{n}' for n in names)}",
+                says="The change adds the column, so production has no statistics of it.",
+                effect="PostgreSQL's default estimates are used; at first every row holds NULL or the default.",
+            )
 
 
 def assume(standing: Profile, origins: Origins, said: Mapping[str, Assumption]) -> tuple[Profile, list[Gap]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from premortem import pg
-from premortem.advisor import index_size
+from premortem.advisor import extensions, index_size
 from premortem.errors import StatementError
-from premortem.model import IndexCandidate, IndexKey, Profile, RelationName, Table
+from premortem.model import IndexCandidate, IndexKey, Profile, RelationName, Table, quoted
 from premortem.twin import build, statistics
 
 queries = pg.named_sql("premortem.twin", "sql/whatif.sql")
@@ -50,6 +50,8 @@ class WhatIf:
         table = self.profile.table(candidate.table)
         if table is None:
             raise StatementError(f"the profile has no table {candidate.table}")
+        for extension in extensions(candidate):  # production may lack it: the remedy says to create it
+            self.db.execute(f"CREATE EXTENSION IF NOT EXISTS {quoted(extension)}")
         self.db.execute(queries["remember"], relation=table.relation.sql)
         self.db.execute(queries["empty"])
         self.db.execute(candidate.create_sql(name, concurrently=False))
