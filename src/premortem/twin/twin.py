@@ -22,6 +22,7 @@ from premortem.model import (
     quoted,
 )
 from premortem.twin.build import APPLICATION_ROLE
+from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
 from premortem.twin.whatif import WhatIf, queries
 
 Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
@@ -130,11 +131,35 @@ class Twin:
             path = query.search_path or self.profile.search_path
             self._db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
             with self._as_application():
-                self._db.execute(f"PREPARE {name} AS {query.text}")
+                self._prepare_as(name, query)
             types = self._db.values(queries["parameter-types"], name=name)
             self._prepared[key] = name
             self._types[name] = tuple(str(t) for t in types)
         return self._prepared[key]
+
+    def _prepare_as(self, name: str, query: Query) -> None:
+        try:
+            self._db.execute(f"PREPARE {name} AS {query.text}")
+        except StatementError as error:
+            types = self._types_elsewhere(query) if error.sqlstate in INDETERMINATE else ()
+            if not types:
+                raise explained(error, query, self.profile) from error
+            self._db.execute(f"PREPARE {name} ({', '.join(types)}) AS {query.text}")
+
+    def _types_elsewhere(self, query: Query) -> tuple[str, ...]:
+        """Return the parameters' types by their other uses, none where there is no other.
+
+        Production's driver sends a type with `$1 IS NULL OR status = $1`, or puts the value into the text; PREPARE
+        alone refuses it, for it looks at the null test first.
+        """
+        name = "premortem_types"
+        try:
+            self._db.execute(f"PREPARE {name} AS {without_null_tests(query.text)}")
+        except StatementError:
+            return ()
+        types = tuple(str(t) for t in self._db.values(queries["parameter-types"], name=name))
+        self._db.execute(f"DEALLOCATE {name}")
+        return types if len(types) == query.parameter_count else ()
 
 
 def _plan_object(explained: list[Json]) -> Json:
