@@ -69,6 +69,10 @@ def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:
     return replace(finding, severity=Severity.INFO, says=unhelped(finding.says, reason))
 
 
+#: How the advisor begins to say that it did not look.
+CHEAP = "the plan "
+
+
 def unhelped(says: str, reason: str) -> str:
     """Return what a finding says with why no index cures it.
 
@@ -76,6 +80,8 @@ def unhelped(says: str, reason: str) -> str:
     ('reads much; no index helps enough', 'reads much; no index helps: the table is small')
     """
     why = reason.rstrip(".") or "no index helps"
+    if why.startswith(CHEAP):
+        return f"{says.rstrip('.')}; left alone: {why}"
     return f"{says.rstrip('.')}; {why if why.startswith('no index') else f'no index helps: {why}'}"
 
 

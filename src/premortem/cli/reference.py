@@ -16,7 +16,7 @@ _CODES = """\
 | 0 | nothing that fails |
 | 1 | the gate says no |
 | 2 | the command or its settings are wrong |
-| 3 | could not tell: a query that cannot be parsed or planned, no server, no profile, a bug; never a pass |
+| 3 | could not tell: a query that cannot be parsed or planned, no server, an unusable profile, a bug; never a pass |
 | 130 | Ctrl-C; servers that premortem started are stopped |
 
 `-` in place of a query, path or output means standard input or output. Progress goes to standard error, and only where

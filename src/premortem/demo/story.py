@@ -67,8 +67,8 @@ def _shop(teller: Teller) -> Iterator[pg.Server]:
                 db.execute("CREATE EXTENSION pg_stat_statements; CREATE EXTENSION pageinspect")
                 shop.load(db, items)
         teller.say(
-            f"PostgreSQL {server.installation.version} runs, with a shop of {shop.PRODUCTION_ITEMS:,} order items in"
-            f" production and {shop.DEVELOPMENT_ITEMS:,} in development ({time.monotonic() - began:.0f} s).\n"
+            f"PostgreSQL {server.installation.version} runs, with a shop of {shop.PRODUCTION_ITEMS:,} order items in\n"
+            f"production and {shop.DEVELOPMENT_ITEMS:,} in development ({time.monotonic() - began:.0f} s).\n"
         )
         yield server
 
@@ -99,7 +99,10 @@ def _tell(teller: Teller, server: pg.Server) -> None:
 
 
 def _repair(teller: Teller, server: pg.Server, sql: Sequence[str]) -> None:
-    teller.say("4. Is it true? The same query in production, before and after the proposed index\n")
+    teller.say(
+        "4. Is it true? The same query in production for its best-selling product,\n"
+        "   before and after the proposed index\n"
+    )
     with pg.writer(server, purpose="demo", database="production") as db:
         teller.told("measuring in production")
         before = shop.measure(db)

@@ -85,7 +85,12 @@ def _section_lines(judged: QueryReport, look: Look) -> Iterator[str]:
     yield from _query(judged)
     if lead is not None and lead.remedy is not None:
         yield from _remedy(judged, lead)
-    yield from (f"- {_bullet(f)}" for f in others if f is not None)
+    first = story.first_of_remedy(judged.findings)
+    for finding in others:
+        if finding is not None:
+            yield f"- {_bullet(finding)}"
+            if finding.key in first:
+                yield "\n" + "\n".join(_remedy(judged, finding))
     yield from _folded(judged, lead, look)
 
 
@@ -97,7 +102,7 @@ def _could_not_tell(judged: QueryReport) -> Iterator[str]:
 
 
 def _lead(judged: QueryReport, lead: Finding) -> Iterator[str]:
-    facts = (story.gain(lead), story.hurts_with(judged, lead), story.call_rate(judged))
+    facts = (story.gain(lead), story.least_gain(judged, lead), story.hurts_with(judged, lead), story.call_rate(judged))
     said = " ".join([*(inline(f) for f in facts if f), code(lead.rule)])
     yield f"**{inline(_sentence(lead.says))}** {said}"
     yield ""

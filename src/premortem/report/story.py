@@ -52,8 +52,22 @@ def is_skipped(judged: QueryReport) -> bool:
 
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings, worst first; those with a remedy before those without."""
-    return tuple(sorted(findings, key=lambda f: (_BY_SEVERITY[f.severity], f.remedy is None)))
+    """Return the findings, worst first; those with a remedy before those without, and the one that saves most first."""
+    return tuple(sorted(findings, key=lambda f: (_BY_SEVERITY[f.severity], f.remedy is None, -_saving(f))))
+
+
+def _saving(finding: Finding) -> float:
+    remedy = finding.remedy
+    return (remedy.before_cost or 0.0) - (remedy.after_cost or 0.0) if remedy else 0.0
+
+
+def first_of_remedy(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the keys of the findings that are the first, worst first, to show a remedy's statements."""
+    shown: dict[tuple[str, ...], str] = {}
+    for finding in by_severity(findings):
+        if finding.remedy is not None and finding.remedy.sql:
+            shown.setdefault(finding.remedy.sql, finding.key)
+    return frozenset(shown.values())
 
 
 def ordered(queries: Iterable[QueryReport]) -> tuple[QueryReport, ...]:
@@ -148,6 +162,22 @@ def gain(finding: Finding) -> str:
     return f"Estimated cost {before} → {after} ({words.change(remedy.before_cost, remedy.after_cost)})."
 
 
+def least_gain(judged: QueryReport, finding: Finding) -> str:
+    """Return which parameter set the remedy helps much less than it helps the finding's, empty where none."""
+    remedy = finding.remedy
+    if remedy is None or not remedy.before_cost or remedy.after_cost is None:
+        return ""
+    best = remedy.before_cost / max(remedy.after_cost, 0.01)
+    effects = [e for a in helping(judged, finding) for e in a.effects if e.before_worst > remedy.before_cost / 4]
+    least = min(effects, key=lambda e: e.before_worst / max(e.after_worst, 0.01), default=None)
+    times = least.before_worst / max(least.after_worst, 0.01) if least else _ENOUGH
+    if least is None or times >= _ENOUGH or best < _MUCH_LESS * times:
+        return ""
+    before, after = words.number(least.before_worst), words.number(least.after_worst)
+    helped = words.change(least.before_worst, least.after_worst)
+    return f"It helps {values_of(least.parameters)} least: {before} → {after} ({helped})."
+
+
 def sureness(judged: QueryReport, finding: Finding) -> str:
     """Return how well the remedy is proved, and for which parameter values."""
     if finding.remedy is None:
@@ -212,6 +242,9 @@ def places(judged: QueryReport) -> str:
     site = words.one_line(str(judged.site))
     return f"{site} and {words.plural(len(judged.also_at), 'other place')}" if judged.also_at else site
 
+
+#: Another set is worth a sentence where it gets less than so many times cheaper, and so many times less than the best.
+_ENOUGH, _MUCH_LESS = 5.0, 10.0
 
 _VALUES = {
     Values.ALL: "",

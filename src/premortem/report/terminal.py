@@ -87,25 +87,28 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
         yield _inset(Text(words.plain(judged.error), style="yellow"))
     if judged.hint:
         yield _inset(Text(f"hint: {words.one_line(judged.hint)}"))
+    first = story.first_of_remedy(judged.findings)
     for place, finding in enumerate(story.by_severity(judged.findings)):
-        yield from _finding(judged, finding, told=place > 0)
+        yield from _finding(judged, finding, lead=place == 0, cures=finding.key in first)
     if look.details:
         yield from _details(judged)
     yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
     yield Text()
 
 
-def _finding(judged: QueryReport | None, finding: Finding, *, told: bool = False) -> Iterator[RenderableType]:
-    """Yield a finding; `told` leaves out plan and remedy, which the query's first finding has shown."""
+def _finding(
+    judged: QueryReport | None, finding: Finding, *, lead: bool = True, cures: bool = True
+) -> Iterator[RenderableType]:
+    """Yield a finding; only the query's `lead` shows a plan, only the first that `cures` so shows the statements."""
     label = Text.assemble((finding.severity.value, _SEVERITIES[finding.severity]), f" {finding.rule}: ")
     label.append(words.one_line(finding.says))
     yield _inset(label)
-    if judged is not None and not told:
+    if judged is not None and lead:
         facts = (story.hurts_with(judged, finding), story.call_rate(judged))
         if said := " ".join(f for f in facts if f):
             yield _inset(Text(words.one_line(said)))
         yield from _hot_plan(judged, finding)
-    yield from _remedy(judged, finding, told=told)
+    yield from _remedy(judged, finding, told=not cures)
 
 
 def _hot_plan(judged: QueryReport, finding: Finding) -> Iterator[RenderableType]:
@@ -155,7 +158,8 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
     yield from (Text(line, style="bold green", no_wrap=True) for sql in remedy.sql for line in _copyable(sql))
     if judged is None:
         return
-    yield _inset(Text(" ".join(s for s in (story.gain(finding), story.sureness(judged, finding)) if s)))
+    said = (story.gain(finding), story.least_gain(judged, finding), story.sureness(judged, finding))
+    yield _inset(Text(" ".join(s for s in said if s)))
     for advice in story.helping(judged, finding):
         yield _inset(Text(words.one_line(story.price(advice))))
 
@@ -207,7 +211,8 @@ def _gaps(report: Report, look: Look) -> Iterator[RenderableType]:
     if gaps:
         yield Text(f"premortem could not see {words.plural(len(gaps), 'thing')}:")
     for gap in gaps[:most]:
-        yield _inset(Text(f"· {words.one_line(story.gap_sentence(gap))}", style="dim"))
+        said = story.gap_sentence(gap) if look.details else f"{gap.subject}: {gap.says}"
+        yield _inset(Text(f"· {words.one_line(said)}", style="dim"))
     if len(gaps) > most:
         yield _inset(_note(f"· and {len(gaps) - most} more; --format json has them all"))
     if gaps:
