@@ -146,3 +146,9 @@ def test_a_bug_in_one_query_leaves_the_others_their_verdict(shop: Shop, monkeypa
     first, second = shop.judge("select * from countries; select * from orders where id = $1")
     assert (first.verdict, second.verdict) == (Verdict.UNKNOWN, Verdict.PASS)
     assert first.error == "ZeroDivisionError: by zero; this is a bug in premortem"
+
+
+def test_a_value_that_nobody_knows_is_no_reason_to_pass(shop: Shop) -> None:
+    report = only(shop.judge("select * from order_items i where i = $1"))
+    assert [p.parameters.name for p in report.planned] == ["generic"]
+    assert any("NULL finds nothing" in g.says and "--set" in g.cure for g in report.gaps)

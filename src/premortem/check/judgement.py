@@ -73,8 +73,30 @@ def plan_all(
     types = planner.parameter_types(query)
     generic = planner.explain(query, GENERIC)
     tried = [_try(query, chosen, planner, patience) for chosen in planner.choose(query, generic.plan, types, profile)]
-    plans = tuple(p for p in tried if isinstance(p, Planned))
-    return (*plans, generic), tuple(g for g in tried if isinstance(g, Gap))
+    told = [_telling(p, generic) if isinstance(p, Planned) else p for p in tried]
+    plans = tuple(p for p in told if isinstance(p, Planned))
+    return (*plans, generic), tuple(g for g in told if isinstance(g, Gap))
+
+
+def _telling(planned: Planned, generic: Planned) -> Planned | Gap:
+    """Return the plan, or a gap where it reads nothing for the want of a value.
+
+    For a type that nobody knows a value of, such as a composite or an extension's, a set holds NULL.  Compared with
+    NULL nothing is found, PostgreSQL plans no scan, and what costs nothing would pass.  An optional filter that is
+    switched off is NULL on purpose, and its plan reads.
+    """
+    if None not in planned.parameters.values or _reads(planned) or not _reads(generic):
+        return planned
+    return Gap(
+        subject=f"parameter set {planned.parameters.name}",
+        says="no value is known of a parameter's type, and NULL finds nothing",
+        effect="the query was judged without it",
+        cure="give a value: premortem explain --set NAME=VALUE",
+    )
+
+
+def _reads(planned: Planned) -> bool:
+    return any(node.relation is not None for node in planned.plan.walk())
 
 
 def _try(query: Query, chosen: ParameterSet, planner: Planner, patience: Patience) -> Planned | Gap:
