@@ -11,6 +11,7 @@ from typing import TextIO
 from premortem import sqltext
 from premortem.errors import InputError
 from premortem.model import Profile, Query, Unreadable
+from premortem.sources.path import along
 from premortem.sources.workload import with_calls
 
 _UTF16_32 = {
@@ -28,7 +29,7 @@ def read(
 
     A profile adds how often production runs a query, where its workload has the same one.
     """
-    found = [item for name, text in _texts(paths, stdin) for item in sqltext.split(text, name)]
+    found = [item for name, text in _texts(paths, stdin) for item in along(sqltext.split(text, name))]
     return with_calls(found, profile) if profile else tuple(found)
 
 
