@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from premortem.advisor.columns import base_type
 from premortem.advisor.naming import free_name
 from premortem.advisor.operators import extensions, has_extension, operand_type
@@ -19,6 +21,7 @@ _SCAN_BYTES = 400e6  # bytes per second of a heap scan from disk
 _CONCURRENTLY = 2.0  # CONCURRENTLY reads the table twice
 _MANY_PARTITIONS = 100
 _WORTH_SAYING = 0.05
+_SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
 
 
 def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
@@ -39,7 +42,12 @@ def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str
     """Return what the index adds to writing, in one sentence with production's own rates."""
     held = [k.column for k in candidate.keys if k.column] + list(candidate.include)
     written = _activity(table, profile)
-    rates = [f"{rate:,.1f} {what}/s" for rate, what in zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
+    window = table.activity.window
+    if window is not None and window < _SHORTEST_WINDOW:
+        minutes = max(1, round(window.total_seconds() / 60))
+        says = f"production has counted writes for {minutes} min, too short a time to say how many there are"
+        return f"every insert into {table.full_name} writes one entry more; {says}"
+    rates = [f"{_rate(rate)} {what}/s" for rate, what in zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
              if rate >= _WORTH_SAYING]  # fmt: skip
     if not rates:
         says = (
@@ -47,9 +55,13 @@ def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str
         )
         return f"every insert into {table.full_name} writes one entry more; {says}"
     entries = written[0] + written[1] - written[3]
-    hot = f"; of these updates {written[3]:,.1f}/s are HOT, and stay so unless they change {' or '.join(held)}" if (
+    hot = f"; of these updates {_rate(written[3])}/s are HOT, and stay so unless they change {' or '.join(held)}" if (
         written[3] >= _WORTH_SAYING and held) else ""  # fmt: skip
-    return f"{table.full_name} sees {' and '.join(rates)}: about {entries:,.1f} index entries/s more to write{hot}"
+    return f"{table.full_name} sees {' and '.join(rates)}: about {_rate(entries)} index entries/s more to write{hot}"
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:,.1f}"
 
 
 def _activity(table: Table, profile: Profile) -> tuple[float, float, float, float]:
