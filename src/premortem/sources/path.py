@@ -32,7 +32,7 @@ def _after(text: str, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
 def schemas(text: str) -> tuple[str, ...]:
     """Return the schemas that a list names, in order.
 
-    >>> schemas("Sales, 'it', \"Old One\"")
+    >>> schemas('Sales, "Old, One"')
     ('sales', 'Old, One')
     """
     return tuple(name for match in _SCHEMA.finditer(text) if (name := _name(match)))
