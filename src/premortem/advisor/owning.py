@@ -45,10 +45,10 @@ def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str
     window = table.activity.window
     if window is not None and window < _SHORTEST_WINDOW:
         minutes = max(1, round(window.total_seconds() / 60))
-        says = f"production has counted writes for {minutes} min, too short a time to say how many there are"
+        says = f"production has counted writes for {minutes} min, too short a time for a rate"
         return f"every insert into {table.full_name} writes one entry more; {says}"
-    rates = [f"{_rate(rate)} {what}/s" for rate, what in zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
-             if rate >= _WORTH_SAYING]  # fmt: skip
+    named = zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
+    rates = [f"{_rate(rate)} {what}/s" for rate, what in named if rate >= _WORTH_SAYING]
     if not rates:
         says = (
             f"{table.full_name} is hardly written to" if table.activity.window else "how often it is written is unknown"
