@@ -21,6 +21,7 @@ from premortem.model import (
     literal,
     quoted,
 )
+from premortem.twin import policies
 from premortem.twin.build import APPLICATION_ROLE
 from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
 from premortem.twin.whatif import WhatIf, queries
@@ -28,8 +29,6 @@ from premortem.twin.whatif import WhatIf, queries
 Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
 
 GENERIC = ParameterSet(name="generic", basis="the plan made without looking at values")
-#: What a setting of the application may hold, for policies that cast it: a number, a UUID, a date.
-_MADE_UP = ("1", "00000000-0000-0000-0000-000000000001", "2026-01-01", "")
 _PREPARED = 16
 _UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
 _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
@@ -90,7 +89,7 @@ class Twin:
     def _explained(self, sql: str) -> list[Json]:
         """Run an EXPLAIN; a setting that only the application makes (as in a policy) is made up and tried again."""
         setting: str | None = None
-        values = iter(_MADE_UP)
+        values: Iterator[str] = iter(())
         while True:
             try:
                 with self._as_application():
@@ -98,7 +97,7 @@ class Twin:
             except StatementError as error:
                 missing = _UNKNOWN_SETTING.search(error.message)
                 if missing is not None and missing[1] != setting:
-                    setting, values = missing[1], iter(_MADE_UP)
+                    setting, values = missing[1], policies.values(missing[1], self.profile)
                 value = next(values, None)
                 if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
                     raise
