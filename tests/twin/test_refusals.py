@@ -39,6 +39,13 @@ def test_what_to_type_next(production: Production, opened: Open) -> None:
     assert "--migrations" in refused(shop, query("select * from nosuch.orders"))
 
 
+def test_a_table_that_the_twin_lacks_is_not_looked_for_elsewhere(production: Production, opened: Open) -> None:
+    profile = production(SCRIPT)
+    lost = [replace(t, name="lost", columns=(replace(t.columns[0], type="nosuch"),)) for t in profile.tables[:1]]
+    shop = opened(replace(profile, tables=(*profile.tables, *lost)))
+    assert "the report's gaps say why" in refused(shop, query(f"select * from {lost[0].relation.sql}"))
+
+
 def test_a_placeholder_without_a_type_is_named_as_its_author_named_it(production: Production, opened: Open) -> None:
     shop = opened(production(SCRIPT))
     assert "such as $1::integer" in refused(shop, query("select * from orders where $1 is null"))

@@ -60,6 +60,9 @@ def _of_relation(message: str, profile: Profile) -> Iterator[str]:
     match = _RELATION.search(message)
     schema, _, name = match[1].rpartition(".") if match else ("", "", "")
     alike = [t.full_name for t in profile.tables if t.name == name]
+    if profile.find_table(name, schema or None):
+        yield "production has it, and the twin could not create it: the report's gaps say why"
+        return
     if alike and not schema:
         yield f"the profile has {_listed(alike)}: write the schema, or set the role's search_path in production"
         return
