@@ -74,6 +74,7 @@ COMMON = {"most_common_values": ("7", "8", "9"), "most_common_frequencies": (0.5
         ("uuid", "uuid", {"histogram_bounds": ("ffffffff-ffff-4fff-8fff-ffffffffffff",)}, {"typical": "ffffffff-ffff-4fff-8fff-ffffffffffff", "absent": "eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee"}),
         ("jsonb", "jsonb", None, {"typical": "{}"}),
         ("public.gis", "public.gis", None, {"typical": None}),
+        ("hstore", "hstore", None, {"typical": "a=>1"}),
         ("text", "integer", {"histogram_bounds": ("x", "y")}, {"typical": "1"}),
     ],
 )  # fmt: skip

@@ -75,7 +75,7 @@ _NEUTRAL = {
     "time without time zone": "12:00",
     "time with time zone": "12:00+00",
     "ltree": "a",
-    "hstore": "",
+    "hstore": "a=>1",
     "char": "a",
 }
 
