@@ -107,10 +107,9 @@ def report(suite: Suite, profile: catalog.Profile, there: dict[str, Plan | str],
                 failed.append(f"{name} on the twin: {error.message}")
         gaps = here.gaps
     shapes, costs = (sum(getattr(c, f) for c in compared) for f in ("same_shape", "same_cost"))
-    print(
-        f"{suite.name} {profile.server.major} -> {major}: {shapes}/{len(compared)} shapes, {costs}/{len(compared)} every"
-        f" node's rows, width and cost; {note}, twin open {opened:.1f} s", flush=True,
-    )  # fmt: skip
+    of = len(compared)
+    print(f"{suite.name} {profile.server.major} -> {major}: {shapes}/{of} shapes, {costs}/{of} exact in every node", end="")
+    print(f"; {note}, twin open {opened:.1f} s", flush=True)
     for c in compared:
         if not c.same_cost:
             print(f"    {c.name}: {'cost' if c.same_shape else 'SHAPE'}: {c.says}")
