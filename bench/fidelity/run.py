@@ -107,9 +107,8 @@ def report(suite: Suite, profile: catalog.Profile, there: dict[str, Plan | str],
                 failed.append(f"{name} on the twin: {error.message}")
         gaps = here.gaps
     shapes, costs = (sum(getattr(c, f) for c in compared) for f in ("same_shape", "same_cost"))
-    of = len(compared)
-    print(f"{suite.name} {profile.server.major} -> {major}: {shapes}/{of} shapes, {costs}/{of} exact in every node", end="")
-    print(f"; {note}, twin open {opened:.1f} s", flush=True)
+    print(f"{suite.name} {profile.server.major} -> {major}: {shapes}/{len(compared)} shapes,", end=" ")
+    print(f"{costs}/{len(compared)} exact in every node; {note}, twin open {opened:.1f} s", flush=True)
     for c in compared:
         if not c.same_cost:
             print(f"    {c.name}: {'cost' if c.same_shape else 'SHAPE'}: {c.says}")
