@@ -140,11 +140,11 @@ def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
     gaps += _create_tablespaces(db, profile)
     first, second, *rest = ddl.phases(profile)
     gaps += _run(db, first)
-    missing = _run(db, second)
-    if missing:
-        profile, made = standins.substitute(db, profile)
+    gaps += _run(db, second)
+    profile, made = standins.substitute(db, profile)
+    gaps += made
+    if made:
         rest = list(ddl.phases(profile)[2:])
-        gaps += [*missing, *made]
     for phase in rest:
         gaps += _run(db, phase)
     _invalidate(db, profile)

@@ -19,7 +19,7 @@ _TYPE = re.compile(rf"(?P<name>{_IDENTIFIER}(?:\.{_IDENTIFIER})?)(?P<typmod>\([^
 
 def substitute(db: pg.Session, profile: Profile) -> tuple[Profile, list[Gap]]:
     """Create a stand-in for every column type that is missing; return the profile that uses them."""
-    own = {qualified(o.schema, o.name) for o in profile.objects}
+    own = {qualified(o.schema, o.name) for o in profile.objects} | {t.relation.sql for t in profile.tables}
     types = {type_name(c.type) for t in profile.tables for c in t.columns}
     wanted = sorted(name for name in types if name is not None and name not in own)
     missing = [name for name in wanted if db.value("SELECT to_regtype(%(name)s) IS NULL", name=name)]
@@ -27,7 +27,7 @@ def substitute(db: pg.Session, profile: Profile) -> tuple[Profile, list[Gap]]:
     gaps = [
         Gap(
             subject=f"type {name}",
-            says="Its extension is not installed here; a stand-in without operators takes its place.",
+            says="What defines it, such as an extension, is not here; a stand-in without operators takes its place.",
             effect="Queries that use its functions, operators or indexes cannot be planned.",
             cure="install the extension's package for a local PostgreSQL of production's major version",
         )
