@@ -1,7 +1,7 @@
 """Writes docs/reference/rules: a page for each rule, from its module's docstring and its case.
 
-    python scripts/rule_pages.py --write     make the pages
-    python scripts/rule_pages.py --check     fail when one is not what it would be made into
+python scripts/rule_pages.py --write     make the pages
+python scripts/rule_pages.py --check     fail when one is not what it would be made into
 """
 
 from __future__ import annotations

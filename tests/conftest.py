@@ -14,11 +14,17 @@ from premortem import pg
 MAJORS = (15, 18)
 # What our rooms read on production, so that every test server can be production.
 SETTINGS: dict[str, str | int | float | bool] = {
-    "shared_preload_libraries": "pg_stat_statements", "max_connections": 50, "autovacuum": False,
+    "shared_preload_libraries": "pg_stat_statements",
+    "max_connections": 50,
+    "autovacuum": False,
 }
 CACHE = os.environ.get("PREMORTEM_CACHE_DIR")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
 }
 _numbers = itertools.count(1)
 

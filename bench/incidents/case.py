@@ -74,10 +74,16 @@ def read(path: Path) -> Case:
     if keys - REQUIRED - OPTIONAL or REQUIRED - keys:
         raise CaseError(f"{path.name}: unknown {sorted(keys - REQUIRED - OPTIONAL)}, missing {sorted(REQUIRED - keys)}")
     case = Case(
-        name=path.stem, source=raw["source"], kind=raw["kind"], story=raw["story"].strip(), schema=raw["schema"],
-        data=raw["data"], query=raw["query"].strip(),
+        name=path.stem,
+        source=raw["source"],
+        kind=raw["kind"],
+        story=raw["story"].strip(),
+        schema=raw["schema"],
+        data=raw["data"],
+        query=raw["query"].strip(),
         parameters={name: tuple(values) for name, values in raw["parameters"].items()},
-        reference_index=tuple(raw.get("reference_index", ())), why_quiet=raw.get("why_quiet", ""),
+        reference_index=tuple(raw.get("reference_index", ())),
+        why_quiet=raw.get("why_quiet", ""),
         majors=tuple(raw.get("majors", ())),
     )
     _check(case)

@@ -60,8 +60,9 @@ def _read(db: Connection, execute: str) -> Reading:
     assert row is not None
     explained = row[0][0]
     plan = explained["Plan"]
-    return Reading(buffers=plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
-                   milliseconds=explained["Execution Time"])
+    return Reading(
+        buffers=plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], milliseconds=explained["Execution Time"]
+    )
 
 
 def _write(db: Connection, execute: str) -> Reading:

@@ -1,9 +1,9 @@
 """Judges premortem on real incidents: it sees `$1` text and a profile; its indexes are built and executed.
 
-    python bench/incidents/run.py                 every case, and writes SCORE.md
-    python bench/incidents/run.py --only outbox   the cases whose name contains a word
-    python bench/incidents/run.py --validate      is every case sound: does it hurt, does its reference index cure it
-    python bench/incidents/run.py --state DIR     keep the loaded databases in DIR for the next run
+python bench/incidents/run.py                 every case, and writes SCORE.md
+python bench/incidents/run.py --only outbox   the cases whose name contains a word
+python bench/incidents/run.py --validate      is every case sound: does it hurt, does its reference index cure it
+python bench/incidents/run.py --state DIR     keep the loaded databases in DIR for the next run
 """
 
 from __future__ import annotations
@@ -53,10 +53,13 @@ def baseline(cluster: server.Cluster, case: Case) -> Baseline:
 
 
 def _baseline_from(raw: dict[str, dict[str, dict[str, float]]]) -> Baseline:
-    sides = {side: {name: Reading(buffers=int(r["buffers"]), milliseconds=r["milliseconds"])
-                    for name, r in raw[side].items()} for side in ("before", "reference")}
-    return Baseline(before=sides["before"], reference=sides["reference"],
-                    reference_bytes=int(raw["reference_bytes"]))  # type: ignore[call-overload]
+    sides = {
+        side: {
+            name: Reading(buffers=int(r["buffers"]), milliseconds=r["milliseconds"]) for name, r in raw[side].items()
+        }
+        for side in ("before", "reference")
+    }
+    return Baseline(before=sides["before"], reference=sides["reference"], reference_bytes=int(raw["reference_bytes"]))  # type: ignore[call-overload]
 
 
 def _measured_baseline(cluster: server.Cluster, case: Case) -> Baseline:
@@ -76,8 +79,15 @@ def validated(cluster: server.Cluster, case: Case) -> score.Row:
     verdict = judge.sound(base.before, base.reference) if case.is_incident else judge.calm(base.before, base.reference)
     if not case.is_incident and case.why_quiet and not verdict.good:
         verdict = judge.Verdict(good=True, says=f"{verdict.says}, but {case.why_quiet}")
-    return score.row(case, verdict, before=base.before, reference=base.reference, after=base.reference, indexes=(),
-                     added_bytes=base.reference_bytes)
+    return score.row(
+        case,
+        verdict,
+        before=base.before,
+        reference=base.reference,
+        after=base.reference,
+        indexes=(),
+        added_bytes=base.reference_bytes,
+    )
 
 
 def judged(cluster: server.Cluster, case: Case) -> score.Row:
@@ -85,8 +95,15 @@ def judged(cluster: server.Cluster, case: Case) -> score.Row:
     server.load(cluster, case)
     base = baseline(cluster, case)
     answer = ask(cluster, case)
-    empty = score.row(case, judge.Verdict(good=False, says=answer.says), before=base.before, reference=base.reference,
-                      after=base.before, indexes=answer.statements, added_bytes=0)
+    empty = score.row(
+        case,
+        judge.Verdict(good=False, says=answer.says),
+        before=base.before,
+        reference=base.reference,
+        after=base.before,
+        indexes=answer.statements,
+        added_bytes=0,
+    )
     if not answer.statements:
         quiet = not case.is_incident and answer.exit_code == 0
         return replace(empty, good=quiet, says="quiet" if quiet else answer.says or "no proposal")
@@ -98,14 +115,26 @@ def _executed(cluster: server.Cluster, case: Case, base: Baseline, answer: Answe
         after, added = _with_proposals(cluster, case, answer.statements)
     except psycopg.Error as error:
         return replace(empty, says=f"a proposal is refused: {str(error).splitlines()[0]}")
-    verdict = judge.caught(base.before, base.reference, after) if case.is_incident else judge.Verdict(
-        good=False, says="a proposal where none is wanted")
-    return score.row(case, verdict, before=base.before, reference=base.reference, after=after,
-                     indexes=answer.statements, added_bytes=added)
+    verdict = (
+        judge.caught(base.before, base.reference, after)
+        if case.is_incident
+        else judge.Verdict(good=False, says="a proposal where none is wanted")
+    )
+    return score.row(
+        case,
+        verdict,
+        before=base.before,
+        reference=base.reference,
+        after=after,
+        indexes=answer.statements,
+        added_bytes=added,
+    )
 
 
 def _with_proposals(
-    cluster: server.Cluster, case: Case, statements: Iterable[str],
+    cluster: server.Cluster,
+    case: Case,
+    statements: Iterable[str],
 ) -> tuple[Mapping[str, Reading], int]:
     with server.clone(cluster, case, "try") as name, cluster.connect(name) as db:
         added = measure.apply(db, statements)
@@ -188,8 +217,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not options.validate and not shutil.which(COMMAND[0]):
         raise SystemExit(f"{COMMAND[0]} is not there: install the package into this environment")
-    cases = [case for case in read_all(tuple(options.only))
-             if options.kind in (None, case.kind) and (not case.majors or options.major in case.majors)]
+    cases = [
+        case
+        for case in read_all(tuple(options.only))
+        if options.kind in (None, case.kind) and (not case.majors or options.major in case.majors)
+    ]
     step = validated if options.validate else judged
     with server.running(options.major, options.state) as cluster, ThreadPoolExecutor(options.jobs) as pool:
         rows = []

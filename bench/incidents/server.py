@@ -86,8 +86,14 @@ def _locked(path: Path) -> IO[str]:
 
 
 def _run(user: str | None, *command: str | Path, check: bool = True) -> None:
-    done = subprocess.run([str(part) for part in command], user=user, group=user and pwd.getpwnam(user).pw_gid,
-                          capture_output=True, text=True, cwd="/")
+    done = subprocess.run(
+        [str(part) for part in command],
+        user=user,
+        group=user and pwd.getpwnam(user).pw_gid,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
     if done.returncode and check:
         raise SystemExit(f"{Path(str(command[0])).name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
@@ -125,8 +131,10 @@ def running(major: int, root: Path | None) -> Iterator[Cluster]:
 def load(cluster: Cluster, case: Case) -> None:
     """The case's database with its rows, vacuumed and analysed; loaded once per content."""
     with cluster.connect("postgres") as db:
-        ready = db.execute("select shobj_description(oid, 'pg_database') = 'ready' from pg_database where datname = %s",
-                           (case.database,)).fetchone()
+        ready = db.execute(
+            "select shobj_description(oid, 'pg_database') = 'ready' from pg_database where datname = %s",
+            (case.database,),
+        ).fetchone()
         if ready and ready[0]:
             return
         db.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(case.database)))

@@ -78,8 +78,10 @@ def test_a_full_disk_leaves_the_old_profile(tmp_path: Path) -> None:
         pytest.skip("only root can mount a small disk")
     try:
         catalog.write(PROFILE, small / "prod.profile")
-        tables = tuple(Table(schema=hashlib.sha256(str(n).encode()).hexdigest(), name="t", kind=RelationKind.TABLE)
-                       for n in range(2000))
+        tables = tuple(
+            Table(schema=hashlib.sha256(str(n).encode()).hexdigest(), name="t", kind=RelationKind.TABLE)
+            for n in range(2000)
+        )
         with pytest.raises(ProfileError, match="No space left"):
             catalog.write(replace(PROFILE, tables=tables), small / "prod.profile")
         assert [p.name for p in small.iterdir()] == ["prod.profile"]

@@ -75,8 +75,12 @@ def test_a_type_that_is_full_keeps_its_values() -> None:
 @given(st.lists(TEXT, unique=True, min_size=1), st.data())
 def test_histograms_are_believed_rather_than_the_guessed_collation(values: list[str], data: st.DataObject) -> None:
     true_order = data.draw(st.permutations(values))
-    chains = data.draw(st.lists(st.lists(st.sampled_from(true_order), unique=True).map(
-        lambda chosen: sorted(chosen, key=true_order.index)), max_size=4))
+    chains = data.draw(
+        st.lists(
+            st.lists(st.sampled_from(true_order), unique=True).map(lambda chosen: sorted(chosen, key=true_order.index)),
+            max_size=4,
+        )
+    )
     found = pseudonyms.in_order(values, chains, pseudonyms.linguistic_key)
     assert sorted(found) == sorted(values)
     place = {value: n for n, value in enumerate(found)}

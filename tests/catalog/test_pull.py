@@ -131,7 +131,12 @@ def test_all_index_kinds_are_read(shop: str) -> None:
     docs = table(profile, "docs")
     by_name = {i.name: i for i in docs.indexes}
     assert [i.name for i in docs.indexes] == [
-        "docs_btree", "docs_gin", "docs_tags", "docs_gist", "docs_brin", "docs_hash"
+        "docs_btree",
+        "docs_gin",
+        "docs_tags",
+        "docs_gist",
+        "docs_brin",
+        "docs_hash",
     ]
     btree = by_name["docs_btree"]
     assert [(k.column, k.expression, k.descending, k.nulls_first, k.opclass_is_default) for k in btree.keys] == [
@@ -139,7 +144,9 @@ def test_all_index_kinds_are_read(shop: str) -> None:
         (None, "lower(tags[1])", False, False, False),
     ]  # fmt: skip
     assert (btree.include, btree.predicate, btree.keys[2].opclass) == (
-        ("at",), '("Größe" > 10)', "pg_catalog.text_pattern_ops"
+        ("at",),
+        '("Größe" > 10)',
+        "pg_catalog.text_pattern_ops",
     )
     assert by_name["docs_brin"].metapage == (("pages_per_range", 32.0),)
     assert by_name["docs_gin"].keys[0].opclass == "pg_catalog.jsonb_path_ops"
@@ -162,7 +169,9 @@ def test_constraints_partitions_and_security_are_read(shop: str) -> None:
     assert (policy.using, policy.check) == ("(author_id = 1)", "(author_id = 2)")
     inner = table(profile, "part_1")
     assert (inner.partition_key, inner.partition_bound, inner.parents) == (
-        "RANGE (b)", "FOR VALUES IN (1)", (RelationName(schema="public", name="part"),)
+        "RANGE (b)",
+        "FOR VALUES IN (1)",
+        (RelationName(schema="public", name="part"),),
     )
     assert table(profile, "part_d").partition_bound == "DEFAULT"
     assert table(profile, "child").parents == (RelationName(schema="public", name="Parent.x"),)
@@ -378,7 +387,7 @@ def test_settings_are_those_of_the_database_and_hold_no_secrets(database: str) -
     assert name is not None
     run(database, f"ALTER DATABASE {name[1]} SET work_mem = '77MB'")
     run(database, f"ALTER DATABASE {name[1]} SET app.jwt_secret = 'hunter2'")
-    run(database, f"ALTER DATABASE {name[1]} SET search_path = \"$user\", shop, public")
+    run(database, f'ALTER DATABASE {name[1]} SET search_path = "$user", shop, public')
     profile = pull(database)
     assert profile.setting("work_mem") == str(77 * 1024)
     assert profile.setting("jit") == "on", "our session's own settings do not count"
@@ -429,15 +438,23 @@ def test_a_pull_from_a_view_only_helper_says_what_it_hides(shop: str, role: Call
     name = re.search(r"dbname=(\S+)", shop)
     assert name is not None
     try:
-        run(shop, f"""
+        run(
+            shop,
+            f"""
             GRANT managed_reader, pg_read_all_settings, pg_read_all_stats TO managed_admin WITH ADMIN OPTION;
             GRANT CREATE, CONNECT ON DATABASE {name[1]} TO managed_admin WITH GRANT OPTION;
             GRANT SELECT ON docs TO managed_admin; ALTER TABLE docs DISABLE ROW LEVEL SECURITY; SET ROLE managed_admin
-        """ + ";" + catalog.grants_sql("managed_reader"))
+        """
+            + ";"
+            + catalog.grants_sql("managed_reader"),
+        )
         profile = pull(reader)
         assert table(profile, "docs").columns[0].statistics
         assert not table(profile, "t").columns[0].statistics
         assert "docs" not in {g.subject: g.says for g in profile.gaps}["column statistics"]
     finally:
-        run(shop, "RESET ROLE; DROP OWNED BY managed_reader, managed_admin CASCADE; DROP ROLE managed_reader; "
-                  "DROP ROLE managed_admin")
+        run(
+            shop,
+            "RESET ROLE; DROP OWNED BY managed_reader, managed_admin CASCADE; DROP ROLE managed_reader; "
+            "DROP ROLE managed_admin",
+        )

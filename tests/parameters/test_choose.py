@@ -39,7 +39,9 @@ def statistics(**facts: Any) -> ColumnStatistics:
 
 def profile(type_name: str, known: ColumnStatistics | None, *objects: SchemaObject) -> Profile:
     column = Column(name="c", number=1, type=type_name, statistics=(known,) if known else ())
-    table = Table(schema="public", name="t", kind=RelationKind.TABLE, columns=(column,), tuples=1e6, pages=1, relation_pages=1)
+    table = Table(
+        schema="public", name="t", kind=RelationKind.TABLE, columns=(column,), tuples=1e6, pages=1, relation_pages=1
+    )
     return Profile(
         taken_at=datetime(2026, 3, 1, tzinfo=UTC), server=SERVER, values=Values.ALL, tables=(table,), objects=objects
     )
@@ -86,7 +88,10 @@ def test_equality(column: str, parameter: str, known: dict[str, Any] | None, exp
 
 def test_enums_have_their_labels() -> None:
     mood = SchemaObject(
-        kind=ObjectKind.ENUM, schema="public", name="mood", definition="CREATE TYPE public.mood AS ENUM ('it''s', 'ok', 'x');"
+        kind=ObjectKind.ENUM,
+        schema="public",
+        name="mood",
+        definition="CREATE TYPE public.mood AS ENUM ('it''s', 'ok', 'x');",
     )
     known = statistics(most_common_values=("ok", "it's"), most_common_frequencies=(0.9, 0.1))
     found = values("select * from t where c = $1", profile("public.mood", known, mood), "public.mood")
@@ -117,7 +122,9 @@ def test_patterns_keep_what_looks_like_a_wildcard() -> None:
 
 def test_windows_of_a_column_with_few_values() -> None:
     known = statistics(most_common_values=("1", "2"), most_common_frequencies=(0.999, 0.001))
-    for name, (low, high) in values("select * from t where c >= $1 and c < $2", profile("integer", known), "integer", "integer").items():
+    for name, (low, high) in values(
+        "select * from t where c >= $1 and c < $2", profile("integer", known), "integer", "integer"
+    ).items():
         assert int(str(low)) < int(str(high)), name
 
 
@@ -144,7 +151,9 @@ CONDITIONS = ["c = $1", "c > $1", "c < $1", "c like $1", "c = any($1)", "$1 = an
     column=st.sampled_from(TYPES),
     parameter=st.sampled_from([*TYPES, "integer[]", "text[]"]),
     condition=st.sampled_from(CONDITIONS),
-    common=st.lists(st.text(max_size=8) | st.sampled_from(["1", "2024-01-01", "t", "{a}", '{"a": 1}']), max_size=4, unique=True),
+    common=st.lists(
+        st.text(max_size=8) | st.sampled_from(["1", "2024-01-01", "t", "{a}", '{"a": 1}']), max_size=4, unique=True
+    ),
     bounds=st.lists(st.text(max_size=8) | st.integers().map(str), max_size=4),
 )
 def test_never_fails_whatever_statistics_say(

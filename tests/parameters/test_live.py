@@ -186,7 +186,9 @@ def test_the_same_input_gives_the_same_sets(shop: Shop) -> None:
 
 
 def test_every_set_says_where_its_values_come_from(shop: Shop) -> None:
-    found = shop.sets(query_of("select * from items i join orders o on o.id = i.order_id where sku = :a and status = :b"))
+    found = shop.sets(
+        query_of("select * from items i join orders o on o.id = i.order_id where sku = :a and status = :b")
+    )
     assert [(s.name, s.basis) for s in found[:2]] == [
         ("hot", "most common values of items.sku, orders.status"),
         ("typical", "typical values of items.sku, orders.status"),
@@ -272,9 +274,7 @@ def test_a_view_and_a_partition_lead_to_the_table_with_the_statistics(shop: Shop
     assert by_partition[0].basis == "most common values of part.k"
 
 
-@pytest.mark.parametrize(
-    "make", [lambda s: s.sets, lambda s: s.planned], ids=["choose", "plan"]
-)
+@pytest.mark.parametrize("make", [lambda s: s.sets, lambda s: s.planned], ids=["choose", "plan"])
 def test_pseudonyms_are_values_too(dsn: str, make: Callable[[Shop], Callable[[Query], object]]) -> None:
     for shop in shop_of(dsn, Values.LOW_CARDINALITY):
         assert make(shop)(query_of("select * from orders where email = :e and note = :n"))

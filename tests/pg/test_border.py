@@ -34,8 +34,13 @@ def refusal(dsn: str, **more: int) -> PremortemError:
 @pytest.mark.parametrize(
     "dsn",
     [
-        "nonsense", "postgres:/u:hunter2@h/db", "host=h password=hunter2 nonsense", "postgresql://u:se@hunter2@h/db",
-        "postgresql://u:hunter2@h:port/db", "postgresql://u:pa/hunter2@h/db", "postgresql://u:%zzhunter2@h/db",
+        "nonsense",
+        "postgres:/u:hunter2@h/db",
+        "host=h password=hunter2 nonsense",
+        "postgresql://u:se@hunter2@h/db",
+        "postgresql://u:hunter2@h:port/db",
+        "postgresql://u:pa/hunter2@h/db",
+        "postgresql://u:%zzhunter2@h/db",
     ],
 )
 def test_an_unreadable_string(dsn: str) -> None:

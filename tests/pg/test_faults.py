@@ -32,8 +32,12 @@ with pg.start(pg.installation(int(sys.argv[1])), settings={"cluster_name": "chil
 
 def child(*command: str, **more: object) -> subprocess.Popen[str]:
     return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-        [*(command or (sys.executable,)), "-c", CHILD, "18"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, **more,
+        [*(command or (sys.executable,)), "-c", CHILD, "18"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **more,
     )
 
 
@@ -157,7 +161,8 @@ def test_as_an_ordinary_user_without_a_home(tmp_path_factory: pytest.TempPathFac
         pytest.skip("nobody can run no Python here")
     nobody = pwd.getpwnam("nobody")
     environment = {
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
     }
     who = drop(None) | {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": (), "cwd": "/"}

@@ -70,10 +70,16 @@ def test_reads_only_and_one_snapshot(database: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("statement_timeout", "30s"), ("lock_timeout", "2s"), ("search_path", ""), ("jit", "off"),
-        ("application_name", "premortem/purpose"), ("transaction_read_only", "on"),
-        ("pg_stat_statements.track", "none"), ("transaction_isolation", "repeatable read"),
-        ("client_encoding", "UTF8"), ("IntervalStyle", "postgres"),
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "2s"),
+        ("search_path", ""),
+        ("jit", "off"),
+        ("application_name", "premortem/purpose"),
+        ("transaction_read_only", "on"),
+        ("pg_stat_statements.track", "none"),
+        ("transaction_isolation", "repeatable read"),
+        ("client_encoding", "UTF8"),
+        ("IntervalStyle", "postgres"),
     ],
 )
 def test_is_set_up(database: str, setting: str, value: str) -> None:

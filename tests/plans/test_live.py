@@ -14,8 +14,11 @@ from premortem.model import Node, Plan
 HERE = Path(__file__).parent
 STATEMENTS = [s.strip() for s in (HERE / "statements.sql").read_text().split("\n", 1)[1].split(";\n") if s.strip()]
 PARALLEL = {
-    "parallel_setup_cost": "0", "parallel_tuple_cost": "0", "min_parallel_table_scan_size": "0",
-    "min_parallel_index_scan_size": "0", "max_parallel_workers_per_gather": "2",
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0",
+    "min_parallel_table_scan_size": "0",
+    "min_parallel_index_scan_size": "0",
+    "max_parallel_workers_per_gather": "2",
 }
 WAYS: dict[str, dict[str, str]] = {
     "as it comes": {},
@@ -38,12 +41,25 @@ def bare(node: Node, *, verbose: bool, measured: bool = False) -> Node:
     """The node without what the text form cannot say, and without what differs between two runs of a statement."""
     if measured and node.actual is not None:
         # a rolled-back change leaves its pages behind, so the second run's estimates are others
-        node = replace(node, startup_cost=0, total_cost=0, rows=0, actual=replace(
-            node.actual, startup_ms=None, total_ms=None, shared_hit_blocks=None, shared_read_blocks=None,
-            temp_read_blocks=None, temp_written_blocks=None,
-        ))
+        node = replace(
+            node,
+            startup_cost=0,
+            total_cost=0,
+            rows=0,
+            actual=replace(
+                node.actual,
+                startup_ms=None,
+                total_ms=None,
+                shared_hit_blocks=None,
+                shared_read_blocks=None,
+                temp_read_blocks=None,
+                temp_written_blocks=None,
+            ),
+        )
     return replace(
-        node, raw={}, inner_unique=node.inner_unique if verbose else None,
+        node,
+        raw={},
+        inner_unique=node.inner_unique if verbose else None,
         children=tuple(bare(child, verbose=verbose, measured=measured) for child in node.children),
     )
 

@@ -176,11 +176,31 @@ def test_any_shuffled_plan_is_a_plan_or_refused(lines: list[tuple[int, str]]) ->
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["Plan", "Plans", "Node Type", "Plan Rows", "Total Cost", "Settings", "Triggers", "Sort Key",
-                         "Relation Name", "Schema", "Actual Rows", "Actual Loops", "Filter", "Grouping Sets", "x"]),
-        inner, max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "Plan",
+                    "Plans",
+                    "Node Type",
+                    "Plan Rows",
+                    "Total Cost",
+                    "Settings",
+                    "Triggers",
+                    "Sort Key",
+                    "Relation Name",
+                    "Schema",
+                    "Actual Rows",
+                    "Actual Loops",
+                    "Filter",
+                    "Grouping Sets",
+                    "x",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=30,
 )

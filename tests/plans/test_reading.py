@@ -67,7 +67,10 @@ GAMBLES = {
 def test_a_bet_on_stopping_early_costs_much_when_it_is_lost(db: pg.Session, profile: Profile) -> None:
     for case, query in GAMBLES.items():
         plan = explain(db, query)
-        assert plans.worst_cost(plan, profile) >= 10 * plan.total_cost, (case, [line.label for line in plans.lines(plan)])
+        assert plans.worst_cost(plan, profile) >= 10 * plan.total_cost, (
+            case,
+            [line.label for line in plans.lines(plan)],
+        )
 
 
 SURE = {
@@ -86,7 +89,10 @@ SURE = {
 def test_a_plan_that_cannot_lose_costs_what_it_says(db: pg.Session, profile: Profile) -> None:
     for case, query in SURE.items():
         plan = explain(db, query)
-        assert plans.worst_cost(plan, profile) <= 3 * plan.total_cost, (case, [line.label for line in plans.lines(plan)])
+        assert plans.worst_cost(plan, profile) <= 3 * plan.total_cost, (
+            case,
+            [line.label for line in plans.lines(plan)],
+        )
 
 
 def test_the_full_cost_is_that_of_the_plan_without_its_limit(db: pg.Session, profile: Profile) -> None:
@@ -97,7 +103,9 @@ def test_the_full_cost_is_that_of_the_plan_without_its_limit(db: pg.Session, pro
 
 
 def test_a_semi_join_that_scans_its_inner_side_costs_that_for_every_outer_row(db: pg.Session, profile: Profile) -> None:
-    db.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_hashagg = off")
+    db.execute(
+        "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_hashagg = off"
+    )
     db.execute("SET enable_sort = off")
     plan = explain(db, "SELECT * FROM job j WHERE id < 30 AND EXISTS (SELECT 1 FROM note n WHERE n.job_id = j.id)")
     join = next(n for n in plan.walk() if n.join_type == "Semi")
@@ -120,8 +128,12 @@ READS = {
 
 @pytest.mark.parametrize("way", ["index", "bitmap", "whole"])
 def test_rows_read_are_those_that_the_scan_really_looks_at(db: pg.Session, profile: Profile, way: str) -> None:
-    db.execute(f"SET enable_bitmapscan = {'on' if way == 'bitmap' else 'off'}; SET enable_sort = {'on' if way == 'whole' else 'off'}")
-    db.execute(f"SET enable_seqscan = {'on' if way == 'whole' else 'off'}; SET enable_indexscan = {'off' if way != 'index' else 'on'}")
+    db.execute(
+        f"SET enable_bitmapscan = {'on' if way == 'bitmap' else 'off'}; SET enable_sort = {'on' if way == 'whole' else 'off'}"
+    )
+    db.execute(
+        f"SET enable_seqscan = {'on' if way == 'whole' else 'off'}; SET enable_indexscan = {'off' if way != 'index' else 'on'}"
+    )
     db.execute(f"SET enable_indexonlyscan = {'on' if way == 'index' else 'off'}")
     table, prices = profile.find_table("job"), plans.Prices.of_profile(profile)
     for case, query in READS.items():
@@ -132,12 +144,16 @@ def test_rows_read_are_those_that_the_scan_really_looks_at(db: pg.Session, profi
 
 
 def test_rows_read_of_an_inner_index_scan_allow_for_its_cache(db: pg.Session, profile: Profile) -> None:
-    db.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_bitmapscan = off")
+    db.execute(
+        "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_memoize = off; SET enable_bitmapscan = off"
+    )
     query = "SELECT * FROM note n JOIN job j ON j.tenant = n.job_id AND j.pad = n.kind"
     estimated, measured = (next(explain(db, query, o).scans("Index Scan")) for o in ("", ", ANALYZE"))
     read = plans.rows_read(estimated, profile.find_table("job"), loops=5000, prices=plans.Prices.of_profile(profile))
     assert measured.actual is not None
-    assert 200 <= read <= 800  # 400 rows of each of the 50 tenants; the measured mean counts the other 250 note keys too
+    assert (
+        200 <= read <= 800
+    )  # 400 rows of each of the 50 tenants; the measured mean counts the other 250 note keys too
 
 
 def test_shapes_tell_plans_apart_and_leave_costs_out(db: pg.Session) -> None:
@@ -153,7 +169,10 @@ def test_shapes_tell_plans_apart_and_leave_costs_out(db: pg.Session) -> None:
 def test_an_index_whose_first_column_is_not_asked_for_is_read_whole(db: pg.Session, profile: Profile) -> None:
     db.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
     table = profile.find_table("job")
-    for query in ("SELECT id FROM job WHERE state = 'nowhere'", "SELECT * FROM job WHERE state = 'nowhere' AND pad = 'y'"):
+    for query in (
+        "SELECT id FROM job WHERE state = 'nowhere'",
+        "SELECT * FROM job WHERE state = 'nowhere' AND pad = 'y'",
+    ):
         plan = explain(db, query)
         assert scan(plan).index == "job_id_state_idx"
         assert plans.rows_read(scan(plan), table) == 20_000

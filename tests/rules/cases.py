@@ -117,8 +117,15 @@ def profile_of(dsn: str) -> Profile:
     major = pulled.server.major
     server = replace(pulled.server, database="case", role="case", version=str(major), version_num=major * 10_000)
     return replace(
-        pulled, taken_at=datetime(2026, 1, 1, tzinfo=UTC), workload=Workload(), connections=Connections(), gaps=(),
-        server=server, extensions=(), objects=(), role_settings=(),
+        pulled,
+        taken_at=datetime(2026, 1, 1, tzinfo=UTC),
+        workload=Workload(),
+        connections=Connections(),
+        gaps=(),
+        server=server,
+        extensions=(),
+        objects=(),
+        role_settings=(),
         settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name == "effective_cache_size"),
         tables=tuple(_steady(t) for t in pulled.tables),
     )
@@ -126,7 +133,9 @@ def profile_of(dsn: str) -> Profile:
 
 def _steady(table: Table) -> Table:
     return replace(
-        table, activity=TableActivity(), all_visible=0,
+        table,
+        activity=TableActivity(),
+        all_visible=0,
         indexes=tuple(replace(i, scans=None, scans_per_second=None, last_used=None) for i in table.indexes),
         columns=tuple(
             replace(c, statistics=tuple(s for s in c.statistics if not s.inherited))  # of a sample that differs

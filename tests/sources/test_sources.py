@@ -22,9 +22,7 @@ def read(*paths: str | Path, stdin: str = "", profile: Profile | None = None) ->
 
 
 def profile(*statements: Query) -> Profile:
-    server = ServerFacts(
-        version_num=150018, version="15.18", database="shop", encoding="UTF8", collate="C", ctype="C"
-    )
+    server = ServerFacts(version_num=150018, version="15.18", database="shop", encoding="UTF8", collate="C", ctype="C")
     return Profile(
         taken_at=datetime(2026, 1, 1, tzinfo=UTC),
         server=server,

@@ -119,5 +119,9 @@ def test_an_expression_can_be_indexed_and_compared_as_it_is_spelled_here(db: pg.
 def test_runtime_outputs_of_initplans_are_not_taken_for_columns(db: pg.Session) -> None:
     plan = explained(db, "SELECT * FROM a WHERE n = (SELECT max(n) FROM a) AND s = 'x'")
     read = [c for _, found in conditions(plan) for c in sqltext.comparisons(found)]
-    values = {c.right.kind for c in read if isinstance(c, Comparison) and c.left.column and c.left.column.column == "n" and c.right}
+    values = {
+        c.right.kind
+        for c in read
+        if isinstance(c, Comparison) and c.left.column and c.left.column.column == "n" and c.right
+    }
     assert values <= {OperandKind.RUNTIME, OperandKind.PARAMETER}

@@ -78,4 +78,3 @@ def _joined(parts: Sequence[Chunked[Row]]) -> Chunked[Row]:
         locked=tuple(oid for part in parts for oid in part.locked),
         refused=tuple(pair for part in parts for pair in part.refused),
     )
-

@@ -22,7 +22,7 @@ def each_of_array(text: str, change: Change) -> str:
     '{A,"B C",NULL,{"D\\\\"E"}}'
     """
     bounds, _, body = text.rpartition("=") if text.startswith("[") else ("", "", text)
-    pieces = (piece if piece in "{},"  else _element(piece, change) for piece in _PIECE.findall(body))
+    pieces = (piece if piece in "{}," else _element(piece, change) for piece in _PIECE.findall(body))
     return f"{bounds}={''.join(pieces)}" if bounds else "".join(pieces)
 
 

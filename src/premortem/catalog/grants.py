@@ -146,7 +146,13 @@ def grants_sql(role: str) -> str:
 
 
 def _function(
-    names: Mapping[str, str], *, signature: str, columns: str, relation: str, purpose: str, of_catalog: str,
+    names: Mapping[str, str],
+    *,
+    signature: str,
+    columns: str,
+    relation: str,
+    purpose: str,
+    of_catalog: str,
     of_view: str,
 ) -> str:
     return _filled(_FUNCTION, {

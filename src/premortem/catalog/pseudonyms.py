@@ -236,4 +236,3 @@ def _merged(ordered: Sequence[str], place: Mapping[str, int], chains: Sequence[C
             if not before[other]:
                 heapq.heappush(ready, place[other])
     return found + [value for value in ordered if before[value] > 0]
-

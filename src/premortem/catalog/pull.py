@@ -164,9 +164,7 @@ def _with_definitions(db: pg.Session, read: relations.Read, oids: list[int]) -> 
         "trigger": {row.oid: row.relation for rows in read.triggers.values() for row in rows},
         "relation": {oid: oid for oid in oids},
     }
-    texts = {
-        name: chunks.read(db, QUERIES[name], ExpressionRow, list(owners[of])) for name, of in _DEFINITIONS.items()
-    }
+    texts = {name: chunks.read(db, QUERIES[name], ExpressionRow, list(owners[of])) for name, of in _DEFINITIONS.items()}
     unread = frozenset(owners[of][oid] for name, of in _DEFINITIONS.items() for oid in texts[name].missing)
     return replace(
         read, defaults=_by_number(texts["defaults"].rows), bounds=_by_owner(texts["partition bounds"].rows),
@@ -296,7 +294,8 @@ def _extension_gap(rows: Iterable[ExtensionRelationRow]) -> tuple[Gap, ...]:
         return ()
     return (
         Gap(
-            subject="tables of extensions", says=f"{listed(names)} belong to extensions and are not in the profile.",
+            subject="tables of extensions",
+            says=f"{listed(names)} belong to extensions and are not in the profile.",
             effect="On the twin they are what CREATE EXTENSION makes them, without production's rows and statistics.",
         ),
     )

@@ -193,9 +193,7 @@ def _plain_key(key: KeyRow) -> str:
 def _triggers(oid: int, read: Read) -> Iterator[TriggerDefinition]:
     for row in read.triggers.get(oid, ()):
         if (definition := read.trigger_definitions.get(row.oid)) is not None:
-            yield TriggerDefinition(
-                name=row.name, definition=definition, row_level=row.row_level, enabled=row.enabled
-            )
+            yield TriggerDefinition(name=row.name, definition=definition, row_level=row.row_level, enabled=row.enabled)
 
 
 def _constraint(row: ConstraintRow, definition: str) -> Constraint:

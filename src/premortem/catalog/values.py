@@ -123,9 +123,7 @@ def _with_pseudonyms(
     for table in tables:
         _collect(table, work, collected)
     change = _Rewriter(work=work, maps=_maps(collected, secret, code_points))
-    return Applied(
-        tables=tuple(change.table(table) for table in tables), gaps=tuple(_gaps(tables, work))
-    )
+    return Applied(tables=tuple(change.table(table) for table in tables), gaps=tuple(_gaps(tables, work)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +249,7 @@ def _extended_columns(
             yield tuple(value for item in items if (value := item[at]) is not None), form, collation
 
 
-def _extended_keys(
-    table: Table, found: ExtendedStatistics, work: _Work
-) -> Iterator[tuple[Shape, str, bool]]:
+def _extended_keys(table: Table, found: ExtendedStatistics, work: _Work) -> Iterator[tuple[Shape, str, bool]]:
     plain = len(found.keys) - found.expression_count
     for at, key in enumerate(found.keys):
         column = table.column(key) if at < plain else None
@@ -288,7 +284,7 @@ def _maps(collected: Collected, secret: bytes, code_points: bool) -> Maps:
 
 
 def _text_tokens(collected: Collected, collation: str, secret: bytes, code_points: bool) -> pseudonyms.Tokens:
-    by_code_point = code_points if not collation else collation.endswith(("\"C\"", "\"POSIX\"", ".ucs_basic"))
+    by_code_point = code_points if not collation else collation.endswith(('"C"', '"POSIX"', ".ucs_basic"))
     key = pseudonyms.code_point_key if by_code_point else pseudonyms.linguistic_key
     ordered = pseudonyms.in_order(collected.texts[collation], collected.chains[collation], key)
     return pseudonyms.text_tokens(ordered, secret, f"texts {collation}")

@@ -39,9 +39,7 @@ class Patience:
     def limited(self, replan: Replan) -> Replan:
         """Return a replanner that raises Exhausted once the time is over."""
 
-        def limited(
-            candidates: Sequence[IndexCandidate], without: Sequence[RelationName] = ()
-        ) -> tuple[Planned, ...]:
+        def limited(candidates: Sequence[IndexCandidate], without: Sequence[RelationName] = ()) -> tuple[Planned, ...]:
             if self.is_over:
                 raise Exhausted
             return replan(candidates, without)

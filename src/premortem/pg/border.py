@@ -119,7 +119,8 @@ def _lost(error: psycopg.Error, state: str | None, place: str, said: str) -> Pre
     if state is None and not isinstance(error, psycopg.OperationalError):
         return ServerError(f"{place}: {said}")  # the driver's own complaint, such as a wrong number of parameters
     return ConnectionRefused(
-        f"the connection to {place} was lost: {said}", hint="the server may have crashed or been restarted: try again",
+        f"the connection to {place} was lost: {said}",
+        hint="the server may have crashed or been restarted: try again",
         sqlstate=state,
     )
 

@@ -52,7 +52,8 @@ def _statistics(db: Session) -> Can:
     if not hidden:
         return Can(yes=True, says="the role may read every table, so pg_stats shows all column statistics")
     return Can(
-        yes=False, says=f"pg_stats hides {hidden:,} tables that the role {_role(db)} may not read or that row security "
+        yes=False,
+        says=f"pg_stats hides {hidden:,} tables that the role {_role(db)} may not read or that row security "
         "guards; all column statistics need a superuser or the function premortem.column_statistics()",
         cure="run the SQL that `premortem profile grants` prints",
     )
@@ -72,23 +73,28 @@ def _workload(db: Session) -> Can:
     schema = db.value(_EXTENSION_SCHEMA, name="pg_stat_statements")
     if schema is None:
         return Can(
-            yes=False, says="the extension pg_stat_statements is not in this database",
+            yes=False,
+            says="the extension pg_stat_statements is not in this database",
             cure="CREATE EXTENSION pg_stat_statements, with pg_stat_statements in shared_preload_libraries",
         )
     libraries = db.value("SELECT pg_catalog.current_setting('pg_stat_statements.max', true)")
     if libraries is None:
         return Can(
-            yes=False, says="pg_stat_statements was created but the server has not loaded it",
+            yes=False,
+            says="pg_stat_statements was created but the server has not loaded it",
             cure="add pg_stat_statements to shared_preload_libraries and restart the server",
         )
     if not db.value("SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"):
         return Can(
-            yes=False, says=f"the role {_role(db)} sees only its own statements in pg_stat_statements; "
-            "all of them need pg_read_all_stats", cure=f"GRANT pg_read_all_stats TO {db.quoted(_role(db))}",
+            yes=False,
+            says=f"the role {_role(db)} sees only its own statements in pg_stat_statements; "
+            "all of them need pg_read_all_stats",
+            cure=f"GRANT pg_read_all_stats TO {db.quoted(_role(db))}",
         )
     if not db.value(_VIEW_ALLOWED, s=schema, v=db.quoted(schema, "pg_stat_statements")):
         return Can(
-            yes=False, says=f"the role {_role(db)} may not read {schema}.pg_stat_statements",
+            yes=False,
+            says=f"the role {_role(db)} may not read {schema}.pg_stat_statements",
             cure=f"GRANT USAGE ON SCHEMA {db.quoted(schema)} TO {db.quoted(_role(db))}",
         )
     return Can(yes=True, says="pg_stat_statements shows the whole workload")
@@ -117,10 +123,12 @@ def _role(db: Session) -> str:
     return str(db.value("SELECT current_user"))
 
 
-CAPABILITIES: Mapping[str, Callable[[Session], Can]] = MappingProxyType({
-    "be superuser": _superuser,
-    "read statistics": _statistics,
-    "read workload": _workload,
-    "inspect pages": _pages,
-    "hypothetical indexes": _hypothetical_indexes,
-})
+CAPABILITIES: Mapping[str, Callable[[Session], Can]] = MappingProxyType(
+    {
+        "be superuser": _superuser,
+        "read statistics": _statistics,
+        "read workload": _workload,
+        "inspect pages": _pages,
+        "hypothetical indexes": _hypothetical_indexes,
+    }
+)

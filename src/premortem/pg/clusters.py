@@ -43,9 +43,17 @@ def options(installation: Installation, locale: Locale, *, compact: bool = False
     A compact cluster is for catalogs only and is copied often: its write-ahead log is the smallest that there is.
     """
     chosen = [
-        f"--username={SUPERUSER}", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync",
-        f"--encoding={locale.encoding}", f"--lc-collate={locale.collate}", f"--lc-ctype={locale.ctype}",
-        "--lc-messages=C", "--lc-monetary=C", "--lc-numeric=C", "--lc-time=C",
+        f"--username={SUPERUSER}",
+        "--auth-local=trust",
+        "--auth-host=scram-sha-256",
+        "--no-sync",
+        f"--encoding={locale.encoding}",
+        f"--lc-collate={locale.collate}",
+        f"--lc-ctype={locale.ctype}",
+        "--lc-messages=C",
+        "--lc-monetary=C",
+        "--lc-numeric=C",
+        "--lc-time=C",
     ]
     if compact:
         chosen.append("--wal-segsize=1")
@@ -72,8 +80,12 @@ def copy_template(
 def copy_cluster(source: Path, into: Path, who: Runner | None) -> None:
     """Fill the empty folder `into` with a copy of a stopped cluster; cp keeps the holes of a twin's sparse files."""
     copied = subprocess.run(
-        ["cp", "-Rp", f"{source}/.", str(into)], capture_output=True, text=True, check=False,
-        env=clean_environment(), **drop(who),
+        ["cp", "-Rp", f"{source}/.", str(into)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(),
+        **drop(who),
     )
     if copied.returncode != 0:
         raise InstallationError(f"a new cluster could not be made: {_last(copied.stderr)}", hint=_hint(copied.stderr))
@@ -120,7 +132,12 @@ def include_settings(data: Path) -> None:
 def _initdb(installation: Installation, chosen: tuple[str, ...], directory: Path, who: Runner | None) -> None:
     command = [str(installation.program("initdb")), *chosen, f"--pgdata={directory}"]
     ran = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=clean_environment(), stdin=subprocess.DEVNULL,
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
         **drop(who),
     )
     if ran.returncode != 0:

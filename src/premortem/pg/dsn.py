@@ -66,6 +66,5 @@ def _place(host: str, port: str) -> str:
 def _defaults() -> dict[str, str]:
     """What libpq takes from the environment for parameters that are not given."""
     return {
-        option.keyword.decode(): option.val.decode(errors="replace")
-        for option in Conninfo.get_defaults() if option.val
+        option.keyword.decode(): option.val.decode(errors="replace") for option in Conninfo.get_defaults() if option.val
     }

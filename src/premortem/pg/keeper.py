@@ -54,13 +54,24 @@ class Keeper:
     """A running postmaster and the shell that looks after it."""
 
     def __init__(
-        self, command: Sequence[str], *, log: Path, removes: Sequence[Path], lock: int, who: Drop,
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        removes: Sequence[Path],
+        lock: int,
+        who: Drop,
     ) -> None:
         arguments = [str(log), str(len(removes)), *map(str, removes), *command]
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT, "premortem", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=lock, start_new_session=True,
-            env=clean_environment(), bufsize=0, **(Drop(cwd="/") | who),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=lock,
+            start_new_session=True,
+            env=clean_environment(),
+            bufsize=0,
+            **(Drop(cwd="/") | who),
         )
         self._status: int | None = None
         self._said = b""

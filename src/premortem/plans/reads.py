@@ -20,9 +20,7 @@ from premortem.plans.costs import DEFAULT_PRICES, Prices, index_rows, whole_inde
 _INDEX_SCANS = frozenset({"Index Scan", "Index Only Scan"})
 
 
-def rows_read(
-    node: Node, table: Table | None = None, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES
-) -> float:
+def rows_read(node: Node, table: Table | None = None, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES) -> float:
     """Return how many rows one execution of a node reads.
 
     `loops` is how often a join runs it, which the planner's cost of an inner index scan depends on.

@@ -13,8 +13,10 @@ _LISTED = frozenset({"Sort Key", "Presorted Key", "Group Key", "Output", "Confli
 _FLAGS = frozenset({"Inner Unique", "Single Copy", "Disabled"})
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\Z")
 _NUMERIC = re.compile(r"Rows Removed by .*|Workers (?:Planned|Launched)|Heap Fetches|Subplans Removed|Index Searches")
-_COST = re.compile(r"\(cost=(?P<startup>[-\d.e+]+?)\.\.(?P<total>[-\d.e+]+|inf|Infinity) rows=(?P<rows>[\d.e+]+)"
-                   r" width=(?P<width>\d+)\)")
+_COST = re.compile(
+    r"\(cost=(?P<startup>[-\d.e+]+?)\.\.(?P<total>[-\d.e+]+|inf|Infinity) rows=(?P<rows>[\d.e+]+)"
+    r" width=(?P<width>\d+)\)"
+)
 _ACTUAL = re.compile(
     r"\(actual(?: time=(?P<startup>[\d.]+?)\.\.(?P<total>[\d.]+))? rows=(?P<rows>[\d.e+]+) loops=(?P<loops>[\d.]+)\)"
 )

@@ -105,5 +105,3 @@ def whole_join(execution: Execution) -> Join | None:
             return None
         child = parent
     return None
-
-

@@ -33,7 +33,9 @@ from premortem.rules.subject import Subject
 
 RULE = Rule(name="foreign-key-without-index", severity=Severity.ERROR, curable_by_index=True, page=__doc__)
 _ACTIONS = {
-    "cascade": "deletes its rows in", "set null": "sets rows to NULL in", "set default": "resets rows in",
+    "cascade": "deletes its rows in",
+    "set null": "sets rows to NULL in",
+    "set default": "resets rows in",
 }
 _FULL_INDEXES = frozenset({"btree", "hash"})
 

@@ -6,6 +6,7 @@ import contextlib
 import locale
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from premortem import pg, plans
@@ -19,6 +20,8 @@ from premortem.twin.whatif import WhatIf, queries
 
 #: Production's database is the cluster's first one: a second would double what is copied for every run.
 DATABASE = "postgres"
+#: No plan is worth waiting longer for; the query is then "could not tell".
+_LONGEST = timedelta(minutes=2)
 
 
 @contextlib.contextmanager
@@ -48,7 +51,7 @@ def open(
     standing = replace(entry.profile, gaps=gaps)
     with (
         pg.start(chosen, template=entry.data_directory, settings=build.server_settings(), compact=True) as server,
-        pg.writer(server, purpose="twin", database=DATABASE) as db,
+        pg.writer(server, purpose="twin", database=DATABASE, statement_timeout=_LONGEST) as db,
     ):
         _check_planner(db, standing)
         db.execute(queries["scratch"])
