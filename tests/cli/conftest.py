@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +11,6 @@ from typing import TypeAlias
 import pytest
 
 Premortem: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def heed_interrupts() -> None:
-    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 
 from premortem.cli import border, main
 from premortem.errors import PremortemError, StatementError, UsageError
-from tests.cli.conftest import Premortem, heed_interrupts
+from tests.cli.conftest import Premortem
+from tests.signals import heed_interrupts
 
 
 def raising(error: BaseException) -> int:

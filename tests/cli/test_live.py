@@ -17,7 +17,8 @@ import pytest
 from premortem import catalog, pg
 from premortem.model import Values, Workload
 from tests.check.shop import fill
-from tests.cli.conftest import Premortem, heed_interrupts
+from tests.cli.conftest import Premortem
+from tests.signals import heed_interrupts
 
 SKU = "select * from order_items where product_sku = $1 and status = $2"
 ODD = """

@@ -17,6 +17,7 @@ import pytest
 
 from premortem import pg
 from premortem.pg.places import drop
+from tests.signals import heed_interrupts
 
 CHILD = """
 import json, sys, time
@@ -37,6 +38,7 @@ def child(*command: str, **more: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
         **more,
     )
 

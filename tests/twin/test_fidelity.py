@@ -11,8 +11,12 @@ from premortem.model import Plan, Profile
 
 from .conftest import LITERAL, plan_there, pulled, query, statements
 
-#: Reads beyond the last histogram bound: production looks at the index for the true maximum, a twin has no rows.
-BEYOND_THE_HISTOGRAM = {"select * from base_log where at > '2026-02-01' order by at limit 5"}
+#: Reads beyond the last or before the first histogram bound: production looks at the index for the true end, a twin has
+#: no rows.
+BEYOND_THE_HISTOGRAM = {
+    "select * from base_log where at > '2026-02-01' order by at limit 5",
+    "select count(*) from base_log where at < '2025-02-01'",
+}
 
 
 def figures(plan: Plan) -> list[tuple[object, ...]]:
