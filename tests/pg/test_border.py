@@ -20,7 +20,7 @@ from premortem.errors import (
     UnsupportedServer,
     UsageError,
 )
-from premortem.pg.sessions import refuse_strangers, refuse_versions
+from premortem.pg.sessions import refuse_outsiders, refuse_versions
 
 
 def refusal(dsn: str, **more: int) -> PremortemError:
@@ -164,7 +164,7 @@ def test_known_versions(number: int) -> None:
 )
 def test_other_kinds(version: str) -> None:
     with pytest.raises(UnsupportedServer, match="is not PostgreSQL"):
-        refuse_strangers(version, "here")
+        refuse_outsiders(version, "here")
 
 
 def test_descriptions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -183,11 +183,11 @@ def test_a_role_that_may_not_connect_is_told_what_to_grant(server: pg.Server) ->
         db.execute("CREATE DATABASE closed")
         try:
             db.execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC")
-            db.execute("CREATE ROLE stranger LOGIN")
-            error = refusal(server.dsn("closed").replace("user=premortem", "user=stranger"))
+            db.execute("CREATE ROLE outsider LOGIN")
+            error = refusal(server.dsn("closed").replace("user=premortem", "user=outsider"))
         finally:
             db.execute("DROP DATABASE closed")
-            db.execute("DROP ROLE IF EXISTS stranger")
+            db.execute("DROP ROLE IF EXISTS outsider")
     assert isinstance(error, PrivilegeError)
     assert "GRANT CONNECT" in (error.hint or "")
 
