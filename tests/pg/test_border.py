@@ -20,7 +20,7 @@ from premortem.errors import (
     UnsupportedServer,
     UsageError,
 )
-from premortem.pg.sessions import refuse_outsiders, refuse_versions
+from premortem.pg.sessions import refuse_strangers, refuse_versions
 
 
 def refusal(dsn: str, **more: int) -> PremortemError:
@@ -164,7 +164,7 @@ def test_known_versions(number: int) -> None:
 )
 def test_other_kinds(version: str) -> None:
     with pytest.raises(UnsupportedServer, match="is not PostgreSQL"):
-        refuse_outsiders(version, "here")
+        refuse_strangers(version, "here")
 
 
 def test_descriptions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
