@@ -43,13 +43,15 @@ class Case:
     """A query under judgement.
 
     `sets` are the places of the parameter sets, without the generic plan where there are others; `real` are those that
-    ask for values that exist.  `floor` is the cost from which a plan matters, `min_gain` what an index has to achieve.
+    ask for values that exist; `guesses` among them take a pattern for an infix one where others take it for a prefix.
+    `floor` is the cost from which a plan matters, `min_gain` what an index has to achieve.
     """
 
     bench: Bench
     wants: tuple[Want, ...]
     sets: tuple[int, ...]
     real: tuple[int, ...]
+    guesses: tuple[int, ...]
     limits: Limits
     floor: float
     min_gain: float

@@ -21,7 +21,7 @@ from premortem.advisor.declining import declined
 from premortem.advisor.existing import invalid_index, replaced
 from premortem.advisor.naming import names
 from premortem.advisor.proof import Bench, Replan, Trial, effects, gain, score
-from premortem.advisor.reading import constant_of, wants
+from premortem.advisor.reading import terms_of, wants
 from premortem.advisor.search import settled, trials
 from premortem.advisor.selectivity import is_closed
 from premortem.advisor.size import index_size
@@ -86,9 +86,19 @@ def _case(
     calls = (query.calls_per_second or 0.0) / limits.busy
     accused = any(f.severity is Severity.ERROR for f in findings)
     return Case(
-        bench=bench, wants=found, sets=sets, real=real, limits=limits,
+        bench=bench, guesses=_guesses(planned, real, profile), wants=found, sets=sets, real=real, limits=limits,
         floor=limits.min_cost / min(max(calls, 1.0), 20.0),
         min_gain=limits.min_gain_of_finding if accused else limits.min_gain,
+    )  # fmt: skip
+
+
+def _guesses(planned: tuple[Planned, ...], sets: Sequence[int], profile: Profile) -> tuple[int, ...]:
+    """Return the sets that take a LIKE parameter for an infix pattern where others take it for a prefix."""
+    patterns = {i: terms_of(planned[i].plan, profile, Use.PREFIX, Use.INFIX, arms=True) for i in sets}
+    prefixed = {(t.operand, table.relation) for found in patterns.values() for t, table in found if t.use is Use.PREFIX}
+    return tuple(
+        i for i, found in patterns.items()
+        if any(t.use is Use.INFIX and (t.operand, table.relation) in prefixed for t, table in found)
     )  # fmt: skip
 
 
@@ -101,7 +111,7 @@ def _is_unreal(planned: Planned, profile: Profile) -> bool:
     """Whether a set asks for a value that a column with few values lacks: nobody will, and any index is quick."""
     if planned.parameters.name == "literal":
         return False
-    return any(_asks_in_vain(term, table) for term, table in constant_of(planned.plan, profile))
+    return any(_asks_in_vain(term, table) for term, table in terms_of(planned.plan, profile, Use.EQUAL))
 
 
 def _asks_in_vain(term: Term, table: Table) -> bool:

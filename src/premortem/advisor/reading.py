@@ -361,8 +361,15 @@ def _unquoted(identifier: str) -> str:
     return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
-def constant_of(plan: Plan, profile: Profile) -> tuple[tuple[Term, Table], ...]:
-    """Return the equality conditions of one parameter set's plan, with that set's values and their tables."""
+def terms_of(plan: Plan, profile: Profile, *uses: Use, arms: bool = False) -> tuple[tuple[Term, Table], ...]:
+    """Return the conditions of these kinds in one parameter set's plan, those in an OR only where `arms` says so."""
     drafts: dict[tuple[str, RelationName], _Draft] = {}
     _read(plan, profile, drafts, literal=True)
-    return tuple((t, d.table) for d in drafts.values() for t in d.terms.values() if t.use is Use.EQUAL)
+    found = [(t, d.table) for d in drafts.values() for t in (_every_term(d) if arms else d.terms.values())]
+    return tuple((t, table) for t, table in found if t.use in uses)
+
+
+def _every_term(draft: _Draft) -> Iterator[Term]:
+    yield from draft.terms.values()
+    for arm in (a for arms_of in draft.arms for a in arms_of):
+        yield from arm

@@ -92,20 +92,28 @@ def settled(case: Case, trials: Sequence[Trial]) -> Trial | None:
     usable = [t for t in trials if t.refused is None and t.used and case.is_safe(t) and case.helps(t)]
     if not usable:
         return None
-    best = min(usable, key=lambda t: score(t.costs, case.real))
-    return _covered(case, _pruned(case, _simplest(case, usable, best)))
+    decisive = _decisive(case, usable)
+    best = min(usable, key=lambda t: score(t.costs, decisive))
+    return _covered(case, _pruned(case, _simplest(case, usable, best, decisive)))
 
 
-def _simplest(case: Case, usable: Sequence[Trial], best: Trial) -> Trial:
-    """Return the simplest trial that is as good as the best one.
+def _decisive(case: Case, usable: Sequence[Trial]) -> tuple[int, ...]:
+    """Return the parameter sets that decide: not those that guess at a pattern's kind, unless an index helps them."""
+    helped = {i: max(gain(case.bench.before[i], t.costs[i]) for t in usable) for i in case.real}
+    decisive = (i for i, times in helped.items() if i not in case.guesses or times >= case.min_gain)
+    return tuple(decisive) or case.real
+
+
+def _simplest(case: Case, usable: Sequence[Trial], best: Trial, sets: Sequence[int]) -> Trial:
+    """Return the simplest trial that is as good as the best one for those parameter sets.
 
     Where that still reads much, one that answers more of the query's conditions is preferred: what a filter has to
     throw away is only as little as the chosen values make it.
     """
-    reads_much = max(best.costs[i].doubt for i in case.real) > _STILL_MUCH
+    reads_much = max(best.costs[i].doubt for i in sets) > _STILL_MUCH
     served = {id(t): _served(case, t) for t in usable}
     slack = {id(t): 2.0 if reads_much and served[id(t)] > served[id(best)] else case.limits.slack for t in usable}
-    equal = [t for t in usable if as_good(t, best, case.sets, slack=slack[id(t)])] or [best]
+    equal = [t for t in usable if as_good(t, best, sets, slack=slack[id(t)])] or [best]
     fullest = max(served[id(t)] for t in equal) if reads_much else 0
     return min((t for t in equal if served[id(t)] >= fullest), key=lambda t: _complexity(case, t))
 
