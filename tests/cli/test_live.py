@@ -202,6 +202,7 @@ def test_a_long_file_is_judged(premortem: Premortem, production: Production, tmp
         (["check", "-p", "PROFILE", "latin1.sql"], "UTF-8"),
         (["check", "-p", "PROFILE", "-", "-s", "odd.toml"], "did you mean rules?"),
         (["rules", "seq-scan-discards-row"], "seq-scan-discards-rows"),
+        (["profile", "pull", "", "-o", "x.profile"], "is the variable"),
     ],
 )
 def test_a_mistake_is_usage_and_named(

@@ -17,6 +17,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Read a profile and write it to its file."""
     if str(arguments.output) == output.STANDARD:
         raise UsageError("a profile is written to a file", hint="name it: -o prod.profile")
+    if not arguments.dsn.strip():  # libpq would take it for whatever server is nearest
+        raise UsageError("the connection string is empty", hint="is the variable that holds it set?")
     output.check(str(arguments.output))
     timeout = timedelta(seconds=arguments.statement_timeout)
     with (
@@ -35,6 +37,7 @@ def _said(profile: Profile, size: int, path: str) -> str:
         f"{path}: {words.plural(len(profile.tables), 'relation')}, {words.plural(indexes, 'index', 'indexes')},"
         f" {words.plural(len(profile.workload.statements), 'statement')} of the workload, no rows; {words.size(size)}"
     ]
-    lines += [f"  gap: {words.one_line(g.subject)}: {words.one_line(g.says)}" for g in profile.gaps]
-    lines += [f"       to close it: {words.one_line(g.cure)}" for g in profile.gaps if g.cure]
+    for gap in profile.gaps:
+        lines.append(f"  gap: {words.one_line(gap.subject)}: {words.one_line(gap.says)}")
+        lines += [f"       to close it: {words.one_line(gap.cure)}"] if gap.cure else []
     return "\n".join(lines) + "\n"
