@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from premortem.advisor.columns import base_type
-from premortem.advisor.wants import Operand, Term, Use
+from premortem.advisor.wants import Operand, Term
 from premortem.model import IndexCandidate, IndexKey, ObjectKind, Profile, Table
 
 
@@ -141,8 +141,3 @@ def needs_pattern_opclass(operand: Operand, table: Table, profile: Profile) -> b
     if collation is not None and not collation.endswith("default"):
         return collation.rsplit(".", 1)[-1].strip('"') not in ("C", "POSIX")
     return profile.server.locale_provider != "c" or profile.server.collate not in ("C", "POSIX")
-
-
-def is_pattern(term: Term) -> bool:
-    """Whether the condition matches text by pattern."""
-    return term.use in (Use.PREFIX, Use.INFIX)

@@ -87,11 +87,6 @@ def worsened(before: Costs, after: Costs, *, share: float, least: float) -> bool
     return shown or after.risk > before.risk * (1 + share) + least
 
 
-def better(trial: Trial, other: Trial, sets: Sequence[int]) -> bool:
-    """Whether a trial is the cheaper one over the sets, as a geometric mean."""
-    return score(trial.costs, sets) < score(other.costs, sets)
-
-
 def score(costs: Sequence[Costs], sets: Sequence[int]) -> float:
     """Return the product of the sets' costs: halving any one of them counts the same."""
     product = 1.0

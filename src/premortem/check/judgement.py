@@ -12,11 +12,10 @@ from premortem.check.naming import named
 from premortem.check.patience import Exhausted, Patience
 from premortem.check.planner import Planner
 from premortem.errors import StatementError
-from premortem.model import Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
+from premortem.model import GENERIC, Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
 from premortem.plans import worst_cost
 from premortem.settings import Settings
 
-GENERIC = ParameterSet(name="generic", basis="the plan that a prepared statement may get, whatever the values")
 #: The rule whose plans are those of other statements: `foreign_keys` finds its cure.
 FOREIGN_KEY = "foreign-key-without-index"
 LITERAL = ParameterSet(name="literal", basis="the values in the text")

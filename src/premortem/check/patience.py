@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from premortem.check.planner import Replan
+from premortem.advisor import Replan
 from premortem.model import IndexCandidate, Planned, RelationName
 
 #: A query of the usual size is judged in a tenth of a second; a build waits a minute for an odd one, not an hour.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from premortem import parameters
-from premortem.model import IndexCandidate, ParameterSet, Plan, Planned, Profile, Query, RelationName
-
-Replan: TypeAlias = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
+from premortem.advisor import Replan
+from premortem.model import ParameterSet, Plan, Planned, Profile, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

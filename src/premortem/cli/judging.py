@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -141,14 +140,3 @@ def settings_of(path: Path | None) -> Settings:
     except OSError as error:
         raise SettingsError(f"{chosen} cannot be read: {error.strerror}") from error
     return parse_settings(text, str(chosen))
-
-
-def standard_input() -> str:
-    """Return standard input as text.
-
-    Raises InputError where it is not UTF-8.
-    """
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"standard input is not UTF-8 (byte {error.start})") from error

@@ -32,11 +32,12 @@ from premortem.model.profile import (
     Workload,
     qualified,
 )
-from premortem.model.query import Allow, ParameterSet, Query, Site, StatementKind, Unreadable
+from premortem.model.query import GENERIC, Allow, ParameterSet, Query, Site, StatementKind, Unreadable
 from premortem.model.relation import RelationKind, RelationName, literal, quoted
 from premortem.model.report import Facts, Planned, QueryReport, Report, Suppressed, Verdict
 
 __all__ = [
+    "GENERIC",
     "Actual",
     "Advice",
     "Allow",

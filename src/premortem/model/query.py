@@ -94,3 +94,7 @@ class ParameterSet:
     def is_generic(self) -> bool:
         """Whether this stands for the plan made without looking at values."""
         return self.name == "generic"
+
+
+#: The plan made without looking at values.
+GENERIC = ParameterSet(name="generic", basis="the plan that a prepared statement may get, whatever the values")

@@ -17,7 +17,6 @@ from premortem.model import (
     Constraint,
     ConstraintKind,
     ExtendedStatistics,
-    Index,
     ObjectKind,
     Profile,
     RelationKind,
@@ -246,9 +245,3 @@ def policy_roles(profile: Profile) -> tuple[str, ...]:
     """Return the roles that row-level security policies name."""
     named = {role for table in profile.tables for policy in table.policies for role in policy.roles}
     return tuple(sorted(named - {"public"}))
-
-
-def index_names(table: Table) -> Iterator[tuple[str, Index]]:
-    """Yield each index with its qualified SQL name."""
-    for index in table.indexes:
-        yield qualified(table.schema, index.name), index

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from premortem import pg, plans
+from premortem.advisor import Replan
 from premortem.errors import StatementError
 from premortem.model import (
+    GENERIC,
     Gap,
     IndexCandidate,
     Json,
@@ -26,9 +28,6 @@ from premortem.twin.build import APPLICATION_ROLE
 from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
 from premortem.twin.whatif import WhatIf, queries
 
-Replan = Callable[[Sequence[IndexCandidate], Sequence[RelationName]], tuple[Planned, ...]]
-
-GENERIC = ParameterSet(name="generic", basis="the plan made without looking at values")
 _PREPARED = 16
 _UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
 _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
