@@ -3,10 +3,12 @@
 Every other room speaks in these words; nothing here reads a file, asks a server or prints.
 """
 
+from premortem.model.difference import Accepted, AcceptedFinding, Change, Difference
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined, Effect, IndexCandidate, IndexKey
 from premortem.model.plan import Actual, Json, Node, Plan, Trigger
+from premortem.model.planned import Planned
 from premortem.model.profile import (
     Column,
     ColumnStatistics,
@@ -32,21 +34,25 @@ from premortem.model.profile import (
     Workload,
     qualified,
 )
-from premortem.model.query import GENERIC, Allow, ParameterSet, Query, Site, StatementKind, Unreadable
+from premortem.model.query import GENERIC, Allow, ParameterSet, Query, Repeats, Site, StatementKind, Unreadable
 from premortem.model.relation import RelationKind, RelationName, literal, quoted
-from premortem.model.report import Facts, Planned, QueryReport, Report, Suppressed, Verdict
+from premortem.model.report import Facts, QueryReport, Report, Suppressed, Verdict
 
 __all__ = [
     "GENERIC",
+    "Accepted",
+    "AcceptedFinding",
     "Actual",
     "Advice",
     "Allow",
+    "Change",
     "Column",
     "ColumnStatistics",
     "Connections",
     "Constraint",
     "ConstraintKind",
     "Declined",
+    "Difference",
     "Effect",
     "Evidence",
     "ExtendedStatistics",
@@ -72,6 +78,7 @@ __all__ = [
     "RelationKind",
     "RelationName",
     "Remedy",
+    "Repeats",
     "Report",
     "RoleSetting",
     "SchemaObject",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from premortem.model.query import Site
 from premortem.model.relation import RelationName
 
 
@@ -83,6 +84,7 @@ class Finding:
 
     `node` is the path of the plan node, `parameters` the name of the parameter set whose plan shows it.  `key` is
     stable over line moves and growth: rule, table, and what in the query it is about; ignores and baselines use it.
+    `site` is where it stands if that is not the query's own place: a line of a migration, of the settings, of the lock.
     """
 
     rule: str
@@ -94,3 +96,4 @@ class Finding:
     parameters: str | None = None
     evidence: tuple[Evidence, ...] = ()
     remedy: Remedy | None = None
+    site: Site | None = None

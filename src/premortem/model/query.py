@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 
@@ -22,11 +22,26 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """A `-- premortem: allow RULE (reason)` comment of a query."""
+    """A `-- premortem: allow RULE (reason)` comment of a query; after `until`, where it has one, it fails."""
 
     rule: str
     reason: str
     line: int | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """The most often that one call site ran a statement within one unit of work.
+
+    `within` says what the unit is: `test`, `transaction` or `session`; `unit` names it where it has a name
+    (`tests/test_cart.py::test_total`).  `site` is the call site where a comment or a stack told it.
+    """
+
+    count: int
+    within: str
+    unit: str | None = None
+    site: Site | None = None
 
 
 class StatementKind(StrEnum):
@@ -49,6 +64,10 @@ class Query:
     the inner query of COPY, DECLARE CURSOR, PREPARE or EXPLAIN taken out, the trailing semicolon gone.
     `parameter_names[i]` is the author's name of `$i+1` where it had one.  `calls_per_second` and `mean_time` come from
     the workload, None where unknown.
+
+    What a captured statement has besides: `executions` and `samples`, the values of its placeholders that it was seen
+    with (each as long as `parameter_count`, text form, None for NULL); `tags`, the key-value pairs of its SQLCommenter,
+    Marginalia or Query Log Tags comment, and of the test that ran it; `role` and `database` of its session.
     """
 
     text: str
@@ -64,6 +83,12 @@ class Query:
     calls_per_second: float | None = None
     mean_time: timedelta | None = None
     rows_per_call: float | None = None
+    executions: int | None = None
+    samples: tuple[tuple[str | None, ...], ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    role: str | None = None
+    database: str | None = None
+    repeats: Repeats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +106,9 @@ class ParameterSet:
     """Values for a query's placeholders, with the reason why these.
 
     `name` is `hot`, `typical`, `rare`, `absent`, `wide`, `narrow`, `mixed` and `crossed` (common values that are rare
-    together, or common in one column and rare in the others), `off` (optional filters are NULL), `generic` (no values:
-    the generic plan) or `literal` (the text has no placeholders).  `values[i]` is the text form of `$i+1`, None for SQL
-    NULL.  `basis` says in one phrase where the values come from: "most common values of order_items.product_sku".
+    together, or common in one column and rare in the others), `off` (optional filters are NULL), `captured` (seen in a
+    test), `generic` (no values: the generic plan) or `literal` (the text has no placeholders).  `values[i]` is the text
+    form of `$i+1`, None for SQL NULL.  `basis` says in one phrase where the values come from: "most common values of order_items.product_sku".
     """
 
     name: str

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from premortem.model.difference import Accepted, Difference
 from premortem.model.finding import Finding
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined
-from premortem.model.plan import Json, Plan
+from premortem.model.planned import Planned
 from premortem.model.profile import Values
-from premortem.model.query import ParameterSet, Query, Site
+from premortem.model.query import Query, Site
 
 
 class Verdict(StrEnum):
@@ -33,15 +34,6 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One parameter set and the plan that production would make for it; `json` is PostgreSQL's own `Plan` object."""
-
-    parameters: ParameterSet
-    plan: Plan
-    json: Json = field(repr=False, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
     """A finding that an allow comment or a setting keeps from counting."""
 
@@ -54,7 +46,8 @@ class QueryReport:
     """Everything that is known of one query.
 
     `error` is the server's own message where the query could not be parsed or planned (`verdict` is then unknown).
-    `also_at` are the other places where the very same statement stands.
+    `also_at` are the other places where the very same statement stands.  `difference` is None where nothing was
+    compared.  `owners` are whom the settings name for its path or tables.
     """
 
     query: Query | None
@@ -70,6 +63,8 @@ class QueryReport:
     gaps: tuple[Gap, ...] = ()
     error: str | None = None
     hint: str | None = None
+    difference: Difference | None = None
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +82,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The one thing that renderers take."""
+    """The one thing that renderers take.
+
+    `findings` are those about no single query: the schema, the change's migrations (each with its `site`), the lock.
+    `unchanged` counts the queries that were not planned again because nothing that their plans depend on changed;
+    `gone` are accepted queries that nobody runs any more.
+    """
 
     verdict: Verdict
     queries: tuple[QueryReport, ...]
     facts: Facts
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    unchanged: int = 0
+    gone: tuple[Accepted, ...] = ()
     seconds: float | None = None

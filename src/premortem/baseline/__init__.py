@@ -1,0 +1,1 @@
+"""The lock: the queries that a team has accepted, and what is new, edited, worse or gone against it."""
