@@ -14,9 +14,7 @@ def names(candidates: Sequence[IndexCandidate], profile: Profile) -> tuple[str, 
     """Return a name for each candidate, none of them in use; the same candidates always get the same names."""
     found: list[str] = []
     for candidate in candidates:
-        schema = candidate.table.schema
-        taken = {i.name for t in profile.tables if t.schema == schema for i in t.indexes}
-        taken |= {t.name for t in profile.tables if t.schema == schema} | set(found)
+        taken = profile.names_in(candidate.table.schema) | set(found)
         found.append(free_name(stem(candidate), taken))
     return tuple(found)
 

@@ -95,7 +95,7 @@ def _by_partition(candidate: IndexCandidate, name: str, table: Table, profile: P
 
     CONCURRENTLY is refused on a partitioned table; the manual's way round is ON ONLY and ATTACH PARTITION.
     """
-    children = [t for t in profile.tables if table.relation in t.parents]
+    children = profile.children(table.relation)
     nested = any(t.kind is RelationKind.PARTITIONED_TABLE for t in children)
     if nested or len(children) > _MANY_PARTITIONS:
         return (candidate.create_sql(name, concurrently=False),)
@@ -109,8 +109,7 @@ def _by_partition(candidate: IndexCandidate, name: str, table: Table, profile: P
 
 
 def _one_partition(candidate: IndexCandidate, name: str, child: Table, profile: Profile) -> list[str]:
-    taken = {i.name for t in profile.tables if t.schema == child.schema for i in t.indexes}
-    taken |= {t.name for t in profile.tables if t.schema == child.schema} | {name}
+    taken = profile.names_in(child.schema) | {name}
     suffix = name.removeprefix(f"{candidate.table.name}_").removesuffix("_idx")
     local = free_name((child.name, suffix), taken)
     create = candidate.create_sql(local).replace(f" ON {candidate.table.sql}", f" ON {child.relation.sql}", 1)

@@ -47,7 +47,7 @@ class Bench:
         """Return a bench that may ask for so many plans."""
         bench = cls(planned, profile, replan, max(4, explains // max(1, len(planned))))
         bench.before = tuple(costs_of(p.plan, profile) for p in planned)
-        bench.known = frozenset(i.name for t in profile.tables for i in t.indexes)
+        bench.known = profile.index_names
         return bench
 
     @property

@@ -148,12 +148,11 @@ def _with_partitions(table: Table, profile: Profile) -> Table:
 
 
 def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
-    for child in profile.tables:
-        if table.relation in child.parents:
-            if child.kind is RelationKind.PARTITIONED_TABLE:
-                yield from _leaves(child, profile)
-            else:
-                yield child
+    for child in profile.children(table.relation):
+        if child.kind is RelationKind.PARTITIONED_TABLE:
+            yield from _leaves(child, profile)
+        else:
+            yield child
 
 
 def leaves(table: Table, profile: Profile) -> tuple[Table, ...]:

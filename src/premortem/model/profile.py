@@ -445,6 +445,48 @@ class Profile:
     def _tables_by_index(self) -> dict[RelationName, Table]:
         return {RelationName(schema=t.schema, name=i.name): t for t in self.tables for i in t.indexes}
 
+    @cached_property
+    def _children(self) -> dict[RelationName, list[Table]]:
+        found: dict[RelationName, list[Table]] = {}
+        for table in self.tables:
+            for parent in table.parents:
+                found.setdefault(parent, []).append(table)
+        return found
+
+    @cached_property
+    def _referencing(self) -> dict[RelationName, list[tuple[Table, Constraint]]]:
+        found: dict[RelationName, list[tuple[Table, Constraint]]] = {}
+        for table in self.tables:
+            for key in table.foreign_keys:
+                if key.references is not None:
+                    found.setdefault(key.references, []).append((table, key))
+        return found
+
+    @cached_property
+    def _names(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for table in self.tables:
+            found.setdefault(table.schema, set()).update((table.name, *(i.name for i in table.indexes)))
+        return {schema: frozenset(names) for schema, names in found.items()}
+
+    @cached_property
+    def index_names(self) -> frozenset[str]:
+        """The names of all indexes, without their schemas: a plan does not say these."""
+        return frozenset(i.name for t in self.tables for i in t.indexes)
+
+    @cached_property
+    def has_row_security(self) -> bool:
+        """Whether any table has row-level security."""
+        return any(t.row_security for t in self.tables)
+
+    def names_in(self, schema: str) -> frozenset[str]:
+        """Return the names of the schema's tables and indexes, which share one space."""
+        return self._names.get(schema, frozenset())
+
+    def children(self, relation: RelationName) -> tuple[Table, ...]:
+        """Return the tables that inherit from a table or are its partitions, in OID order, one level down."""
+        return tuple(self._children.get(relation, ()))
+
     def table(self, relation: RelationName) -> Table | None:
         """Return the table of that name, None where the profile has none."""
         return self._tables_by_name.get(relation)
@@ -461,7 +503,7 @@ class Profile:
 
     def referencing(self, relation: RelationName) -> tuple[tuple[Table, Constraint], ...]:
         """Return the foreign keys that point at a table, with the tables that declare them."""
-        return tuple((t, c) for t in self.tables for c in t.foreign_keys if c.references == relation)
+        return tuple(self._referencing.get(relation, ()))
 
     def setting(self, name: str, default: str = "") -> str:
         """Return a setting's value in its base unit."""

@@ -151,7 +151,7 @@ def rows_of(table: Table, profile: Profile) -> float:
     """Return a table's rows, those of its partitions where it is partitioned."""
     if table.kind is not RelationKind.PARTITIONED_TABLE:
         return table.rows
-    return sum(rows_of(t, profile) for t in profile.tables if table.relation in t.parents)
+    return sum(rows_of(t, profile) for t in profile.children(table.relation))
 
 
 def is_served(child: Table, key: Constraint, max_found: float, profile: Profile) -> bool:

@@ -52,9 +52,8 @@ def _searched(subject: Subject) -> Mapping[RelationName, list[Reading]]:
 
 
 def _leaves(root: RelationName, profile: Profile) -> Iterator[Table]:
-    for table in profile.tables:
-        if root in table.parents:
-            yield from _leaves(table.relation, profile) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
+    for table in profile.children(root):
+        yield from _leaves(table.relation, profile) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
 
 
 def _is_pruned(reading: Reading) -> bool:

@@ -105,7 +105,7 @@ class Twin:
     @contextlib.contextmanager
     def _as_application(self) -> Iterator[None]:
         """Run as a role that policies apply to, where there are any; a superuser would be exempt."""
-        if not any(t.row_security for t in self.profile.tables):
+        if not self.profile.has_row_security:
             yield
             return
         self._db.execute(f"SET ROLE {APPLICATION_ROLE}")
