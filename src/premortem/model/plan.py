@@ -16,7 +16,13 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actual:
-    """What EXPLAIN ANALYZE measured of one node; rows and times are per loop, as PostgreSQL prints them."""
+    """What EXPLAIN ANALYZE measured of one node.
+
+    Rows and times are per loop, as PostgreSQL prints them; all else is of the whole execution.  `disk_kb` is what a
+    sort, an aggregate or a tuple store put on disk, `memory_kb` the most memory that it had; both with its workers'.
+    `batches` are a hash's, `original_batches` those that it was planned with.  `exact_pages` and `lossy_pages` are a
+    bitmap's, `read_ms` is the time that reading blocks took (track_io_timing).
+    """
 
     startup_ms: float | None = None
     total_ms: float | None = None
@@ -28,8 +34,25 @@ class Actual:
     heap_fetches: float | None = None
     shared_hit_blocks: int | None = None
     shared_read_blocks: int | None = None
+    shared_dirtied_blocks: int | None = None
     temp_read_blocks: int | None = None
     temp_written_blocks: int | None = None
+    read_ms: float | None = None
+    sort_method: str | None = None
+    disk_kb: float | None = None
+    memory_kb: float | None = None
+    batches: int | None = None
+    original_batches: int | None = None
+    exact_pages: int | None = None
+    lossy_pages: int | None = None
+    cache_hits: float | None = None
+    cache_misses: float | None = None
+    cache_evictions: float | None = None
+    workers_launched: int | None = None
+    index_searches: float | None = None
+    wal_records: float | None = None
+    wal_full_pages: float | None = None
+    wal_bytes: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +124,11 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole plan; `settings` are the non-default planner settings it was made with (EXPLAIN SETTINGS)."""
+    """A whole plan.
+
+    `settings` are the non-default planner settings it was made with (EXPLAIN SETTINGS).  `jit` says that expressions
+    would be compiled, `jit_ms` how long that took.  `planning_read_blocks` are the blocks that planning had to read.
+    """
 
     root: Node
     settings: Mapping[str, str] = field(default_factory=lambda: _NO_SETTINGS)
@@ -109,6 +136,13 @@ class Plan:
     execution_ms: float | None = None
     triggers: tuple[Trigger, ...] = ()
     jit: bool = False
+    jit_ms: float | None = None
+    planning_read_blocks: int | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was executed, by EXPLAIN ANALYZE or auto_explain.log_analyze."""
+        return self.root.actual is not None
 
     @property
     def total_cost(self) -> float:
