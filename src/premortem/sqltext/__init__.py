@@ -36,16 +36,18 @@ from premortem.sqltext.conditions import (
     disjuncts,
     relabels,
 )
-from premortem.sqltext.shapes import Assignment, Bound, ParameterPlaces, StatementFacts, TableName
+from premortem.sqltext.definitions import Action, Definition
+from premortem.sqltext.shapes import Assignment, ParameterPlaces, RowLock, StatementFacts, TableName
 
 __all__ = [
+    "Action",
     "And",
     "Assignment",
-    "Bound",
     "ColumnName",
     "Comparison",
     "ComparisonKind",
     "Condition",
+    "Definition",
     "Not",
     "Opaque",
     "Operand",
@@ -54,6 +56,7 @@ __all__ = [
     "ParameterPlaces",
     "Pattern",
     "PatternKind",
+    "RowLock",
     "SortKey",
     "StatementFacts",
     "TableName",
@@ -62,6 +65,7 @@ __all__ = [
     "comparisons",
     "condition",
     "conjuncts",
+    "definition",
     "disjuncts",
     "fingerprint",
     "operand",
@@ -92,7 +96,7 @@ def fingerprint(sql: str) -> str:
 
 
 def statement_facts(sql: str) -> StatementFacts:
-    """Return what a statement does: kind, tables read and written, limit and offset; or raise StatementError."""
+    """Return what a statement does: kind, tables, what it updates, deletes and locks; or raise StatementError."""
     from premortem.sqltext import facts
 
     return facts.statement_facts(sql)
@@ -103,6 +107,13 @@ def tables(sql: str) -> tuple[TableName, ...]:
     from premortem.sqltext import facts
 
     return facts.tables(sql)
+
+
+def definition(sql: str) -> Definition:
+    """Return what a statement does to the schema (DDL, LOCK, SET, BEGIN …); or raise StatementError."""
+    from premortem.sqltext import defining
+
+    return defining.definition(sql)
 
 
 def condition(expression: str, initplans: Collection[int] = ()) -> Condition:
