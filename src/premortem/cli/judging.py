@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from premortem import __version__, catalog, check, parameters, rules, twin
-from premortem.cli import output
+from premortem.cli import output, parallel
 from premortem.cli.given import Choose
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, SettingsError
@@ -20,6 +20,7 @@ from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
 
 Queries: TypeAlias = tuple[Query | Unreadable, ...]
+Reports: TypeAlias = tuple[QueryReport, ...]
 
 
 def _from_statistics(queries: Queries) -> Choose:
@@ -58,16 +59,15 @@ def _report(
     told: Told,
     started: float,
 ) -> Report:
-    migrations = twin.read_migrations(arguments.migrations)
-    assumed = {name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()}
-    with twin.open(profile, migrations=migrations, assumptions=assumed, identity=identity, progress=told) as opened:
-        planner = check.Planner(
-            explain=opened.explain,
-            parameter_types=opened.parameter_types,
-            replanner=opened.replanner,
-            choose=choose,
-        )
-        reports = _all(queries, planner, opened.profile, settings, told, strict=arguments.debug)
+    world = parallel.World(
+        profile=profile,
+        identity=identity,
+        migrations=twin.read_migrations(arguments.migrations),
+        assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
+    )
+    with world.open(told) as opened:
+        planner = parallel.planner_of(opened, choose)
+        reports = _all(arguments, queries, planner, opened.profile, world, settings, told)
         return check.report(
             reports,
             _facts(arguments.profile, profile, opened),
@@ -78,16 +78,28 @@ def _report(
 
 
 def _all(
-    queries: Queries, planner: check.Planner, profile: Profile, settings: Settings, told: Told, *, strict: bool
+    arguments: argparse.Namespace,
+    queries: Queries,
+    planner: check.Planner,
+    profile: Profile,
+    world: parallel.World,
+    settings: Settings,
+    told: Told,
 ) -> Sequence[QueryReport]:
-    total = len(queries)
+    total, strict = len(queries), arguments.debug
 
     def progress(done: int) -> None:
         told(f"judged {done} of {total} queries")
 
-    return tuple(
-        check.run_all(queries, planner=planner, profile=profile, settings=settings, progress=progress, strict=strict)
-    )
+    def here(some: Sequence[Query | Unreadable], progress: Callable[[int], None] = lambda done: None) -> Reports:
+        return tuple(
+            check.run_all(some, planner=planner, profile=profile, settings=settings, progress=progress, strict=strict)
+        )
+
+    count = parallel.processes(queries, arguments.jobs)
+    if count == 1:
+        return here(queries, progress)
+    return parallel.judged(queries, here, world=world, settings=settings, count=count, progress=progress, strict=strict)
 
 
 def _of_schema(before: Profile, after: Profile, settings: Settings) -> tuple[Finding, ...]:

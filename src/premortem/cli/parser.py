@@ -134,6 +134,7 @@ def _explain(commands: _Commands) -> None:
         metavar="NAME=VALUE",
         help="judge it with this value too; NAME is the placeholder's name or number; may be repeated",
     )
+    parser.set_defaults(jobs=1)
     _judging(parser)
 
 
@@ -146,6 +147,13 @@ def _check(commands: _Commands) -> None:
         help="a .sql file, a folder of them, or - for standard input",
     )
     parser.add_argument("--workload", action="store_true", help="judge the profile's own workload too")
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="judge in so many processes (default: as many as there are cores, where there are many queries)",
+    )
     _judging(parser)
 
 
@@ -179,6 +187,12 @@ def _rules(commands: _Commands) -> None:
 
 def _doctor(commands: _Commands) -> None:
     _command(commands, "doctor", "doctor", "say which PostgreSQL servers were found here, and what is missing")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
