@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from premortem import sqltext
 from premortem.check.triggers import Change, changes, hidden
 from premortem.model import Constraint, Profile, RelationKind
 from tests.check.values import SITE, column, foreign_key, name, node, planned, profile, table
@@ -74,9 +75,9 @@ def test_the_copies_of_a_constraint_on_partitions_are_not_counted_again() -> Non
 def test_changes_are_read_from_the_plan() -> None:
     scan = node("Index Scan", 8, "orders")
     plan = planned("hot", node("ModifyTable", 8, "orders", scan, Operation="Delete")).plan
-    (change,) = changes(plan, frozenset())
+    (change,) = changes(plan, sqltext.statement_facts("delete from orders"))
     assert (change.relation, change.operation, change.rows) == (name("orders"), "delete", 10)
 
 
 def test_a_select_changes_nothing() -> None:
-    assert changes(planned("hot", node("Seq Scan", 8, "orders")).plan, frozenset({"id"})) == ()
+    assert changes(planned("hot", node("Seq Scan", 8, "orders")).plan, sqltext.statement_facts("select 1")) == ()

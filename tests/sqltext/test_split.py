@@ -253,15 +253,13 @@ def test_facts_of_a_statement() -> None:
     assert facts.kind is StatementKind.SELECT
     assert facts.writes == (sqltext.TableName("s", "a"),)
     assert set(facts.reads) == {sqltext.TableName(None, "b"), sqltext.TableName(None, "c")}
-    assert facts.limit == sqltext.Bound(parameter=2)
-    assert facts.offset == sqltext.Bound(constant=40)
-    assert (facts.is_ordered, facts.is_grouped, facts.has_where) == (True, False, False)
+    assert facts.deletes_from("a", "s")
     assert dict(facts.aliases)["x"] == sqltext.TableName(None, "c")
 
 
 def test_facts_of_writes() -> None:
     facts = sqltext.statement_facts("update a set b = 1, c = 2 from a as other where a.id = other.parent")
-    assert (facts.writes, facts.written_columns, facts.has_where) == ((sqltext.TableName(None, "a"),), ("b", "c"), True)
+    assert (facts.writes, facts.updated("a", "public")) == ((sqltext.TableName(None, "a"),), {"b", "c"})
     assert facts.reads == (sqltext.TableName(None, "a"),)
     assert sqltext.tables('insert into "T x" (a) select a from b') == (
         sqltext.TableName(None, "T x"),
@@ -269,9 +267,27 @@ def test_facts_of_writes() -> None:
     )
 
 
-@pytest.mark.parametrize("limit", ["limit all", "limit null", ""])
-def test_no_limit(limit: str) -> None:
-    assert sqltext.statement_facts(f"select 1 {limit}").limit is None
+def test_updates_and_deletes_are_seen_wherever_they_stand() -> None:
+    cte = sqltext.statement_facts("with u as (update s.a set b = 1 returning *) select * from u")
+    assert (cte.updated("a", "s"), cte.updated("behind_a_view"), cte.deletes) == ({"b"}, {"b"}, ())
+    two = sqltext.statement_facts("with u as (update a set x = 1 returning *) delete from b using u where u.id = b.id")
+    assert (two.updated("a"), two.updated("b"), two.deletes_from("a"), two.deletes_from("b")) == ({"x"}, set(), 0, 1)
+    upsert = sqltext.statement_facts("insert into a (x) values (1) on conflict (x) do update set y = excluded.x, z = 2")
+    assert upsert.updated("a") == {"y", "z"}
+    merge = sqltext.statement_facts(
+        "merge into a using b on a.id = b.id when matched and b.gone then delete when matched then update set k = b.k"
+    )
+    assert (merge.updated("a"), merge.deletes_from("a")) == ({"k"}, True)
+    kept = sqltext.statement_facts("merge into a using b on true when not matched then insert (id) values (b.id)")
+    assert (kept.updates, kept.deletes) == ((), ())
+
+
+def test_locks_and_lists() -> None:
+    facts = sqltext.statement_facts(
+        "select distinct 1 from a, b x where a.id in (1, 2, 3) for no key update of x nowait"
+    )
+    assert facts.locks == (sqltext.RowLock(strength="no key update", of=("x",), waits=False),)
+    assert (facts.is_distinct, facts.longest_list) == (True, 3)
 
 
 def test_what_cannot_be_parsed_raises_with_the_place() -> None:

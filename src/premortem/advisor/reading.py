@@ -95,7 +95,7 @@ def _relations(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationNam
         if table is None:
             continue
         stem = _stem(node, table)
-        draft = drafts.setdefault((stem, table.relation), _Draft(table, stem))
+        draft = drafts.setdefault((stem, table.relation), _Draft(profile.with_base_types(table), stem))
         draft.weight = max(draft.weight, min(1.0, node.total_cost * loops / max(plan.total_cost, 0.01)))
         draft.whole_rows |= node.relation in modified
         found[node.alias] = found[stem] = draft

@@ -40,10 +40,10 @@ def judged(query: Query, judgement: Judgement, *, planner: Planner, profile: Pro
 def _of(query: Query, judgement: Judgement, profile: Profile) -> Iterator[Hidden]:
     if not any(n.kind == "ModifyTable" for p in judgement.planned for n in p.plan.walk()):
         return
-    updated = frozenset(sqltext.statement_facts(query.text).written_columns)
+    facts = sqltext.statement_facts(query.text)
     seen: dict[tuple[object, str], Change] = {}
     for planned in judgement.planned:
-        for change in changes(planned.plan, updated):
+        for change in changes(planned.plan, facts):
             place = (change.relation, change.operation)
             seen[place] = max(seen.get(place, change), change, key=lambda c: c.rows)
     for change in seen.values():

@@ -21,6 +21,7 @@ from premortem.model import (
     Table,
     quoted,
 )
+from premortem.sqltext import StatementFacts
 
 _CASCADES = frozenset({"cascade", "set null", "set default"})
 
@@ -54,19 +55,21 @@ class Change:
     columns: frozenset[str] = frozenset()
 
 
-def changes(plan: Plan, updated: frozenset[str]) -> tuple[Change, ...]:
-    """Return what the ModifyTable nodes of a plan delete or update; `updated` are the columns of its SET clauses."""
-    return tuple(_changes(plan, updated))
+def changes(plan: Plan, facts: StatementFacts) -> tuple[Change, ...]:
+    """Return what the ModifyTable nodes of a plan delete or update; `facts` are those of the statement's text."""
+    return tuple(_changes(plan, facts))
 
 
-def _changes(plan: Plan, updated: frozenset[str]) -> Iterator[Change]:
+def _changes(plan: Plan, facts: StatementFacts) -> Iterator[Change]:
     for node in plan.walk():
         if node.kind != "ModifyTable" or node.relation is None:
             continue
         rows = sum(child.rows for child in node.inputs)
-        if node.operation in ("Delete", "Merge"):
+        name, schema = node.relation.name, node.relation.schema or None
+        if node.operation == "Delete" or (node.operation == "Merge" and facts.deletes_from(name, schema)):
             yield Change(relation=node.relation, operation="delete", rows=rows)
-        if node.operation in ("Update", "Merge") and updated:
+        updated = facts.updated(name, schema) if node.operation != "Delete" else frozenset()
+        if updated:
             yield Change(relation=node.relation, operation="update", rows=rows, columns=updated)
 
 

@@ -6,7 +6,9 @@ sorted in OID order.  Names are unquoted; definitions are SQL text from `pg_get_
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -479,6 +481,23 @@ class Profile:
         """Whether any table has row-level security."""
         return any(t.row_security for t in self.tables)
 
+    @cached_property
+    def domains(self) -> dict[str, str]:
+        """The types under the domains, by every name that a column's type may have for them."""
+        under = {
+            name: match["base"].strip()
+            for o in self.objects
+            if o.kind is ObjectKind.DOMAIN and (match := _DOMAIN.search(o.definition))
+            for name in {qualified(o.schema, o.name), quoted(o.name)}
+        }
+        return {name: _bottom(base, under) for name, base in under.items()}
+
+    def with_base_types(self, table: Table) -> Table:
+        """Return the table with the types under its columns' domains, which is what an index on them is made of."""
+        if not any(c.type in self.domains for c in table.columns):
+            return table
+        return replace(table, columns=tuple(replace(c, type=self.domains.get(c.type, c.type)) for c in table.columns))
+
     def names_in(self, schema: str) -> frozenset[str]:
         """Return the names of the schema's tables and indexes, which share one space."""
         return self._names.get(schema, frozenset())
@@ -508,6 +527,21 @@ class Profile:
     def setting(self, name: str, default: str = "") -> str:
         """Return a setting's value in its base unit."""
         return next((s.value for s in self.settings if s.name == name), default)
+
+
+_DOMAIN = re.compile(
+    r"CREATE\s+DOMAIN\s+(?:\"(?:[^\"]|\"\")+\"|[\w.$])+\s+(?:AS\s+)?(?P<base>[^;]*?)"
+    r"(?:\s+(?:COLLATE|DEFAULT|NOT|NULL|CHECK|CONSTRAINT)\b|;|\Z)",
+    re.IGNORECASE,
+)
+
+
+def _bottom(base: str, under: Mapping[str, str]) -> str:
+    seen: set[str] = set()
+    while base in under and base not in seen:
+        seen.add(base)
+        base = under[base]
+    return base
 
 
 def qualified(schema: str, name: str) -> str:

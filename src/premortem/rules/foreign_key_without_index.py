@@ -67,7 +67,7 @@ def _missing(subject: Subject, node: Node, child: Table, key: Constraint, limits
     if rows < limits.min_rows or is_served(child, key, limits.max_found, subject.profile):
         return
     deleted = max(sum(n.rows for n in node.inputs), 1.0)
-    action = key.on_update if node.operation == "Update" else key.on_delete
+    action = key.on_update if node.operation in ("Update", "Insert") else key.on_delete
     yield RULE.finding(
         f"for each of {counted(deleted)} of {key.references} {_ACTIONS.get(action, 'looks for rows in')}"
         f" {child.relation} by reading its {counted(rows)}: no index starts with ({', '.join(key.columns)})",
@@ -105,29 +105,21 @@ def _of_schema(child: Table, key: Constraint, rows: float) -> Finding:
 
 
 def _changed(node: Node, profile: Profile) -> Table | None:
-    if node.kind != "ModifyTable" or node.operation not in ("Delete", "Update", "Merge") or node.relation is None:
+    if node.kind != "ModifyTable" or node.relation is None:
         return None
     return profile.find_table(node.relation.name, node.relation.schema or None)
 
 
 def _concerned(table: Table, node: Node, subject: Subject) -> Iterator[tuple[Table, Constraint]]:
     """Yield the foreign keys whose triggers the change fires, those behind cascades included."""
-    updated = updated_columns(subject)
-    if node.operation != "Delete":
+    facts = sqltext.statement_facts(subject.query.text)
+    updated = facts.updated(table.name, table.schema) if node.operation != "Delete" else frozenset()
+    if updated:
         for child, key in _pointing_at(table, subject.profile):
             if updated & set(key.referenced_columns):
                 yield child, key
-    if node.operation != "Update" and _deletes(node, subject):
+    if node.operation == "Delete" or (node.operation == "Merge" and facts.deletes_from(table.name, table.schema)):
         yield from _behind(table, subject.profile, frozenset())
-
-
-def updated_columns(subject: Subject) -> frozenset[str]:
-    """Return the columns that the statement sets."""
-    return frozenset(sqltext.statement_facts(subject.query.text).written_columns)
-
-
-def _deletes(node: Node, subject: Subject) -> bool:
-    return node.operation == "Delete" or " delete" in subject.query.text.lower()
 
 
 def _behind(table: Table, profile: Profile, passed: frozenset[RelationName]) -> Iterator[tuple[Table, Constraint]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
 
 from premortem import sqltext
@@ -96,16 +96,11 @@ def _of_operand(operand: Operand, table: Table) -> Obstacle:
         return Obstacle.NONE
     if operand.column is not None:
         column = table.column(operand.column.column)
-        plain = column is None or operand.is_column(column.type, base_types(table))
+        plain = column is None or operand.is_column(column.type)
         return Obstacle.NONE if plain or has_expression_index(table, operand) else Obstacle.CAST
     if operand.kind is OperandKind.EXPRESSION and operand.columns:
         return Obstacle.NONE if has_expression_index(table, operand) else Obstacle.EXPRESSION
     return Obstacle.OTHER
-
-
-def base_types(table: Table) -> Mapping[str, str]:
-    """Return nothing yet: domains are taken for types of their own."""
-    return {}
 
 
 def has_expression_index(table: Table, operand: Operand) -> bool:

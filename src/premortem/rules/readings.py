@@ -130,7 +130,7 @@ def _reading(parts: Sequence[Execution], profile: Profile, prices: Prices, initp
     tables = tuple(t for p in parts if (t := table_of(p.node, profile)) is not None)
     once = [_read_once(part, table, prices) for part, table in zip(parts, tables, strict=True)]
     return Reading(
-        table=partition_root(tables[0], profile),
+        table=profile.with_base_types(partition_root(tables[0], profile)),
         scanned=tuple({t.relation: t for t in tables}.values()),
         how=WHOLE if parts[0].node.kind in _WHOLE_SCANS else BY_INDEX,
         parts=tuple(parts),

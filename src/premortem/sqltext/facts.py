@@ -1,4 +1,4 @@
-"""What a statement is about, read from its syntax tree: tables, kind, limits."""
+"""What a statement is about, read from its syntax tree: its kind, its tables, what it writes and locks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from functools import lru_cache
 
 from premortem.model import StatementKind
 from premortem.sqltext import tree
-from premortem.sqltext.shapes import Bound, StatementFacts, TableName
+from premortem.sqltext.shapes import RowLock, StatementFacts, TableName
 from premortem.sqltext.tree import Node, pb
 
-_AGGREGATES = frozenset(
-    "count sum avg min max array_agg string_agg json_agg jsonb_agg bool_and bool_or every json_object_agg "
-    "jsonb_object_agg stddev variance percentile_cont percentile_disc mode".split()
-)
 _WRITERS = (pb.InsertStmt, pb.UpdateStmt, pb.DeleteStmt, pb.MergeStmt)
 _KINDS = {
     "SelectStmt": StatementKind.SELECT,
@@ -46,28 +42,18 @@ def statement_facts(sql: str) -> StatementFacts:
     parts = tuple(tree.walk(statement))
     writes = tuple(_table(p.relation) for p in parts if isinstance(p, _WRITERS))
     ctes = {p.ctename for p in parts if isinstance(p, pb.CommonTableExpr)}
-    functions = tuple(dict.fromkeys(tree.name_of(p.funcname)[-1] for p in parts if isinstance(p, pb.FuncCall)))
     is_select = isinstance(statement, pb.SelectStmt)
     return StatementFacts(
         kind=kind_of(statement),
         reads=tuple(dict.fromkeys(_reads(parts, ctes))),
         writes=tuple(dict.fromkeys(writes)),
-        limit=_bound(statement.limit_count) if is_select and statement.HasField("limit_count") else None,
-        offset=_bound(statement.limit_offset) if is_select and statement.HasField("limit_offset") else None,
-        has_where=_has(statement, "where_clause"),
-        is_ordered=is_select and bool(statement.sort_clause),
-        is_grouped=is_select and bool(statement.group_clause or statement.distinct_clause),
-        is_set_operation=is_select and statement.op != pb.SetOperation.SETOP_NONE,
-        has_aggregates=any(name in _AGGREGATES for name in functions),
-        locks_rows=is_select and bool(statement.locking_clause),
-        functions=functions,
         aliases=tuple(dict.fromkeys(_aliases(parts, ctes))),
-        written_columns=_written_columns(statement),
+        updates=tuple(u for p in parts for u in _updates(p)),
+        deletes=tuple(dict.fromkeys(t for p in parts for t in _deletes(p))),
+        locks=tuple(_lock(c.locking_clause) for c in statement.locking_clause) if is_select else (),
+        is_distinct=is_select and bool(statement.distinct_clause),
+        longest_list=max((_list_length(p) for p in parts), default=0),
     )
-
-
-def _has(statement: Node, name: str) -> bool:
-    return name in type(statement).DESCRIPTOR.fields_by_name and bool(statement.HasField(name))
 
 
 def _table(relation: Node) -> TableName:
@@ -96,23 +82,49 @@ def _aliases(parts: tuple[Node, ...], ctes: set[str]) -> Iterator[tuple[str, Tab
         yield (part.alias.aliasname if part.HasField("alias") else part.relname), _table(part)
 
 
-def _written_columns(statement: Node) -> tuple[str, ...]:
-    """Return the columns that an INSERT names or an UPDATE sets."""
-    if isinstance(statement, pb.InsertStmt):
-        return tuple(c.res_target.name for c in statement.cols)
-    if isinstance(statement, pb.UpdateStmt):
-        return tuple(c.res_target.name for c in statement.target_list)
-    return ()
+def _updates(part: Node) -> Iterator[tuple[TableName, tuple[str, ...]]]:
+    """Yield the table and the columns that an UPDATE, a MERGE or an ON CONFLICT sets."""
+    if isinstance(part, pb.UpdateStmt):
+        yield _table(part.relation), _columns(part.target_list)
+    elif isinstance(part, pb.InsertStmt) and part.HasField("on_conflict_clause"):
+        yield _table(part.relation), _columns(part.on_conflict_clause.target_list)
+    elif isinstance(part, pb.MergeStmt):
+        for when in _merge_whens(part, pb.CmdType.CMD_UPDATE):
+            yield _table(part.relation), _columns(when.target_list)
 
 
-def _bound(node: Node) -> Bound | None:
-    while node.HasField("type_cast"):
-        node = node.type_cast.arg
-    if node.HasField("param_ref"):
-        return Bound(parameter=node.param_ref.number)
-    if not node.HasField("a_const"):
-        return Bound()
-    if node.a_const.isnull:
-        return None
-    const = node.a_const
-    return Bound(constant=const.ival.ival) if const.WhichOneof("val") == "ival" else Bound()
+def _deletes(part: Node) -> Iterator[TableName]:
+    if isinstance(part, pb.DeleteStmt) or (
+        isinstance(part, pb.MergeStmt) and any(_merge_whens(part, pb.CmdType.CMD_DELETE))
+    ):
+        yield _table(part.relation)
+
+
+def _merge_whens(merge: Node, command: int) -> Iterator[Node]:
+    whens = (w.merge_when_clause for w in merge.merge_when_clauses)
+    return (w for w in whens if w.command_type == command)
+
+
+def _columns(targets: Node) -> tuple[str, ...]:
+    return tuple(t.res_target.name for t in targets)
+
+
+_STRENGTHS = {
+    pb.LockClauseStrength.LCS_FORKEYSHARE: "key share",
+    pb.LockClauseStrength.LCS_FORSHARE: "share",
+    pb.LockClauseStrength.LCS_FORNOKEYUPDATE: "no key update",
+}
+
+
+def _lock(clause: Node) -> RowLock:
+    return RowLock(
+        strength=_STRENGTHS.get(clause.strength, "update"),
+        of=tuple(r.range_var.relname for r in clause.locked_rels),
+        waits=clause.wait_policy == pb.LockWaitPolicy.LockWaitBlock,
+    )
+
+
+def _list_length(part: Node) -> int:
+    if isinstance(part, pb.A_Expr) and part.kind == pb.A_Expr_Kind.AEXPR_IN:
+        return len(part.rexpr.list.items)
+    return len(part.elements) if isinstance(part, pb.A_ArrayExpr) else 0

@@ -17,11 +17,12 @@ class TableName(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """The count of a LIMIT or OFFSET: a constant, a parameter's number, or neither (an expression)."""
+class RowLock:
+    """A FOR UPDATE or FOR SHARE clause: the aliases after OF (none: all of them), and whether it waits for others."""
 
-    constant: int | None = None
-    parameter: int | None = None
+    strength: str
+    of: tuple[str, ...] = ()
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,24 +30,41 @@ class StatementFacts:
     """What a statement does.
 
     `reads` are the tables in FROM, USING and subqueries (common table expressions left out), `writes` the targets of
-    INSERT, UPDATE, DELETE and MERGE, in CTEs too.  `limit`, `offset`, `has_where`, `is_grouped`, `is_ordered` and
-    `locks_rows` speak of the outermost query.  `aliases` say which table an alias means, in the order of the text.
+    INSERT, UPDATE, DELETE and MERGE, in CTEs too.  `aliases` say which table an alias means, in the order of the text.
+    `updates` are the columns set, table by table: by UPDATE, by MERGE and by ON CONFLICT, wherever they stand;
+    `deletes` the tables that rows are deleted from.  `locks` and `is_distinct` speak of the outermost query.
+    `longest_list` is the length of the longest IN list, VALUES list left out.
     """
 
     kind: StatementKind
     reads: tuple[TableName, ...] = ()
     writes: tuple[TableName, ...] = ()
-    limit: Bound | None = None
-    offset: Bound | None = None
-    has_where: bool = False
-    is_ordered: bool = False
-    is_grouped: bool = False
-    is_set_operation: bool = False
-    has_aggregates: bool = False
-    locks_rows: bool = False
-    functions: tuple[str, ...] = ()
     aliases: tuple[tuple[str, TableName], ...] = ()
-    written_columns: tuple[str, ...] = ()
+    updates: tuple[tuple[TableName, tuple[str, ...]], ...] = ()
+    deletes: tuple[TableName, ...] = ()
+    locks: tuple[RowLock, ...] = ()
+    is_distinct: bool = False
+    longest_list: int = 0
+
+    def updated(self, name: str, schema: str | None = None) -> frozenset[str]:
+        """Return the columns of that table that the statement sets.
+
+        A name without a schema means any; a table that the text does not name is behind a view, and any column counts.
+        """
+        named = self._names(name, schema)
+        return frozenset(c for table, columns in self.updates if not named or _is(table, name, schema) for c in columns)
+
+    def deletes_from(self, name: str, schema: str | None = None) -> bool:
+        """Whether the statement deletes rows of that table; one that the text does not name is behind a view."""
+        named = self._names(name, schema)
+        return any(not named or _is(table, name, schema) for table in self.deletes)
+
+    def _names(self, name: str, schema: str | None) -> bool:
+        return any(_is(table, name, schema) for table in self.writes)
+
+
+def _is(table: TableName, name: str, schema: str | None) -> bool:
+    return table.name == name and (not table.schema or not schema or table.schema == schema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
