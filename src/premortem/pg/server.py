@@ -135,6 +135,11 @@ class Server:
         return self._keeper is not None and self._keeper.running
 
     @property
+    def port(self) -> int:
+        """The port on the loopback interface, for a server that was started with `tcp=True`."""
+        return self._port
+
+    @property
     def owner(self) -> tuple[int, int] | None:
         """The user and group that must own files put into the data directory, or None when they are ours anyway."""
         return (self._who.uid, self._who.gid) if self._who else None
