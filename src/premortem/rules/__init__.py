@@ -34,10 +34,11 @@ from premortem.rules import (
     seq_scan_discards_rows,
     sort_without_index,
 )
+from premortem.rules.of_migrations import MIGRATION_RULES
 from premortem.rules.rule import Limits, Rule, checked
 from premortem.rules.subject import Subject
 
-__all__ = ["RULES", "Limits", "Rule", "find", "find_schema", "limits"]
+__all__ = ["MIGRATION_RULES", "RULES", "Limits", "Rule", "find", "find_schema", "limits"]
 
 _MODULES = (
     seq_scan_discards_rows,
