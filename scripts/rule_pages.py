@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from premortem.rules import RULES, Rule
+from premortem.rules import RULES, Kind, Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT / "tests" / "rules"
@@ -19,13 +19,21 @@ PAGES = ROOT / "docs" / "reference" / "rules"
 HEADINGS = ("Sees", "Hurts", "Do", "Quiet")
 TITLES = {
     "schema": "## Example",
+    "limits": "With thresholds that keep the example small:",
+    "facts": "What production counted:",
     "fires": "The query:",
     "finding": "What premortem says:",
     "remedy": "What cures it:",
     "quiet": "## Where it stays quiet",
 }
+_CURES = {Kind.QUERY: "a change of the query", Kind.SCHEMA: "a change of the schema"}
+_SEES = {
+    Kind.QUERY: "What premortem looks for in the plan of a query.",
+    Kind.SCHEMA: "What premortem looks for in the schema: in what the change's migrations make of it, and in all of it"
+    " with `premortem check --schema`.",
+}
 _HEADING = re.compile(r"^(Sees|Hurts|Do|Quiet):\s+", re.MULTILINE)
-_FENCE = re.compile(r"^```(sql|text) (\w+)$", re.MULTILINE)
+_FENCE = re.compile(r"^```(sql|text|toml) (\w+)$", re.MULTILINE)
 
 
 def sections(page: str) -> dict[str, str]:
@@ -38,7 +46,11 @@ def sections(page: str) -> dict[str, str]:
 def page(rule: Rule) -> str:
     """Return a rule's page."""
     parts = sections(rule.page or "")
-    cure = "an index, which premortem proposes and proves" if rule.curable_by_index else "a change of the query"
+    cure = (
+        "an index, which premortem proposes and proves"
+        if rule.curable_by_index
+        else _CURES.get(rule.kind, "another migration")
+    )
     table = [f"| {name} | {parts[name]} |" for name in HEADINGS]
     return "\n".join(
         [
@@ -82,9 +94,22 @@ def _titled(lines: list[str], block: str) -> list[str]:
 
 def index() -> str:
     """Return the page that lists all rules."""
-    rows = [f"| [{r.name}]({r.name}.md) | {r.severity.value} | {r.says} |" for r in RULES]
-    head = ["# Rules", "", "What premortem looks for in a plan.", "", "| rule | severity | sees |", "|---|---|---|"]
-    return "\n".join([*head, *rows, ""])
+    parts = [_part(kind) for kind in Kind if any(r.kind is kind for r in RULES)]
+    return "\n".join(["# Rules", "", *[line for part in parts for line in part]])
+
+
+def _part(kind: Kind) -> list[str]:
+    rows = [f"| [{r.name}]({r.name}.md) | {r.severity.value} | {r.says} |" for r in RULES if r.kind is kind]
+    return [
+        f"## {kind.value.capitalize()}",
+        "",
+        _SEES[kind],
+        "",
+        "| rule | severity | sees |",
+        "|---|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def wanted() -> dict[Path, str]:

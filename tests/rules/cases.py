@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from premortem.model import (
     Planned,
     Profile,
     Query,
+    Setting,
     Site,
     Table,
     TableActivity,
@@ -29,8 +31,8 @@ from premortem.model import (
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded"
-BLOCKS = ("schema", "fires", "finding", "remedy", "quiet")
-_BLOCK = re.compile(r"^```(?:sql|text) (?P<name>\w+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = ("schema", "limits", "facts", "fires", "finding", "remedy", "quiet")
+_BLOCK = re.compile(r"^```(?:sql|text|toml) (?P<name>\w+)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGES = re.compile(r"\s*(?:create|alter|drop|reindex|analyze)\b", re.IGNORECASE)
 
 
@@ -48,6 +50,21 @@ class Case:
 
     def only(self, block: str) -> str:
         return self.blocks.get(block, [""])[0]
+
+    @property
+    def limits(self) -> rules.Limits:
+        """The thresholds that keep an example small."""
+        return rules.limits({self.rule: tomllib.loads(self.only("limits"))})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What production counted and a fresh database has not."""
+        return tomllib.loads(self.only("facts"))
+
+    @property
+    def judges_schema(self) -> bool:
+        found = (r.kind for r in rules.RULES if r.name == self.rule)
+        return next(found, None) is rules.Kind.SCHEMA
 
     @property
     def remedy_is_a_query(self) -> bool:
@@ -79,7 +96,40 @@ def queries(case: Case, step: str) -> Iterator[Query]:
     for text in case.blocks.get(step, []):
         for query in sources.text(text, Site(source=f"{case.name}.md")):
             assert isinstance(query, Query), query
-            yield query
+            yield replace(query, **_query_facts(case))
+
+
+def _query_facts(case: Case) -> dict[str, Any]:
+    said = dict(case.facts.get("query", {}))
+    if "mean_ms" in said:
+        said["mean_time"] = timedelta(milliseconds=said.pop("mean_ms"))
+    return said
+
+
+def as_told(profile: Profile, facts: dict[str, Any]) -> Profile:
+    """The profile with what a case says of production."""
+    settings = {s.name: s for s in profile.settings}
+    for name, value in facts.get("settings", {}).items():
+        settings[name] = Setting(name=name, value=value)
+    tables = tuple(_table_as_told(t, facts) for t in profile.tables)
+    return replace(profile, settings=tuple(settings.values()), tables=tables)
+
+
+def _table_as_told(table: Table, facts: dict[str, Any]) -> Table:
+    said = dict(facts.get("tables", {}).get(table.name, {}))
+    indexes = {**{i.name: {} for i in table.indexes}, **facts.get("indexes", {})}
+    if "window_days" in said:
+        said["window"] = timedelta(days=said.pop("window_days"))
+    if "grows" in said:
+        by = said.pop("grows")
+        said |= {"tuples": table.tuples * by, "pages": table.pages * by, "relation_pages": table.relation_pages * by}
+    counted = {k: said.pop(k) for k in list(said) if k in {f.name for f in fields(TableActivity)}}
+    return replace(
+        table,
+        **said,
+        activity=replace(table.activity, **counted),
+        indexes=tuple(replace(i, **indexes[i.name]) for i in table.indexes),
+    )
 
 
 def steps(case: Case) -> Iterator[tuple[str, Query]]:
@@ -94,12 +144,20 @@ def steps(case: Case) -> Iterator[tuple[str, Query]]:
 
 def told(step: str, case: Case, query: Query, plan: Plan, profile: Profile) -> Told:
     planned = Planned(parameters=ParameterSet(name="literal"), plan=plan)
-    found = [f for f in rules.find(planned, query, profile) if f.rule == case.rule]
+    found = [f for f in rules.find(planned, query, as_told(profile, case.facts), case.limits) if f.rule == case.rule]
+    return Told(step=step, lines=[line for f in found for line in as_written(f)], keys=[f.key for f in found])
+
+
+def told_of_schema(step: str, case: Case, profile: Profile) -> Told:
+    found = [f for f in rules.find_schema(as_told(profile, case.facts), case.limits) if f.rule == case.rule]
     return Told(step=step, lines=[line for f in found for line in as_written(f)], keys=[f.key for f in found])
 
 
 def as_written(finding: Finding) -> list[str]:
     return [f"{finding.severity.value} {finding.key}", finding.says]
+
+
+_PLANNING = frozenset({"effective_cache_size", "work_mem", "hash_mem_multiplier", "jit"})
 
 
 # --- live -----------------------------------------------------------------------------------------------------------
@@ -126,7 +184,7 @@ def profile_of(dsn: str) -> Profile:
         extensions=(),
         objects=(),
         role_settings=(),
-        settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name == "effective_cache_size"),
+        settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name in _PLANNING),
         tables=tuple(_steady(t) for t in pulled.tables),
     )
 
@@ -146,10 +204,14 @@ def _steady(table: Table) -> Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A case's profile and plans on one server version, before and after its remedy."""
+    """A case's profile and plans on one server version, before and after its remedy.
+
+    `fired` is the profile of a schema that a case has made wrong; `before` then is the one that all is well with.
+    """
 
     before: Profile
     after: Profile | None
+    fired: Profile | None = None
     plans: dict[str, list[Any]]
 
 
@@ -158,6 +220,8 @@ def record(case: Case, dsn: str) -> Recording:
     with pg.writer(dsn, purpose="test") as db:
         db.execute("SET default_statistics_target = 40; SET max_parallel_workers_per_gather = 0; SET jit = off")
         db.execute(case.only("schema"))
+        if case.judges_schema:
+            return _record_schema(case, db, dsn)
         db.execute("VACUUM ANALYZE")
         before = profile_of(dsn)
         for step, query in steps(case):
@@ -168,6 +232,18 @@ def record(case: Case, dsn: str) -> Recording:
         db.execute("ANALYZE")
         found["remedied"] = [bare(explained(db, query)) for query in queries(case, "fires")]
         return Recording(before=before, after=profile_of(dsn), plans=found)
+
+
+def _record_schema(case: Case, db: pg.Session, dsn: str) -> Recording:
+    """A schema's case is a story: all that is quiet, then what fires, then what cures it."""
+    found = {}
+    for block in ("quiet", "fires", "remedy"):
+        for text in case.blocks.get(block, []):
+            for statement in text.split(";\n"):
+                db.execute(statement)
+        db.execute("VACUUM ANALYZE")
+        found[block] = profile_of(dsn)
+    return Recording(before=found["quiet"], fired=found["fires"], after=found["remedy"], plans={})
 
 
 def bare(plan: Plan) -> Any:
@@ -181,6 +257,11 @@ def _json(node: Any) -> Any:
 
 def findings(case: Case, recording: Recording) -> Iterator[Told]:
     """What the rule says of each recorded plan, in the order of the case."""
+    if recording.fired is not None and recording.after is not None:
+        yield told_of_schema("fires", case, recording.fired)
+        yield told_of_schema("quiet", case, recording.before)
+        yield told_of_schema("remedied", case, recording.after)
+        return
     for step in ("fires", "quiet", "remedied"):
         after = step == "remedied" and not case.remedy_is_a_query
         asked = queries(case, "fires" if after else "remedy" if step == "remedied" else step)
@@ -202,6 +283,7 @@ def write(case: Case, major: int, recording: Recording) -> None:
     kept = {
         "before": codec.encode(recording.before),
         "after": codec.encode(recording.after) if recording.after else None,
+        **({"fired": codec.encode(recording.fired)} if recording.fired else {}),
         "plans": recording.plans,
     }
     text = json.dumps(kept, indent=None, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
@@ -213,5 +295,6 @@ def load(case: Case, major: int) -> Recording:
     return Recording(
         before=codec.decode(Profile, kept["before"]),
         after=codec.decode(Profile, kept["after"]) if kept["after"] else None,
+        fired=codec.decode(Profile, kept["fired"]) if kept.get("fired") else None,
         plans=kept["plans"],
     )

@@ -9,8 +9,8 @@ keeps an index from serving a condition; a *limit* is a threshold of one rule.
 
     Subject ── executions ── readings ── obstacles ── discards ── the rules
 
-Adding a rule is one line in `_MODULES`, one module and one case under tests/rules.  Rules judge what is read, never
-what is returned; they propose no index (the advisor does) and ask no server.
+Adding a rule is one line in `_MODULES` or `_SCHEMA_MODULES`, one module and one case under tests/rules.  Rules judge
+what is read before what is returned; they propose no index (the advisor does) and ask no server.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from premortem.rules import (
     seq_scan_discards_rows,
     sort_without_index,
 )
-from premortem.rules.of_migrations import MIGRATION_RULES
-from premortem.rules.rule import Limits, Rule, checked
+from premortem.rules.of_migrations import MIGRATION_LIMITS, MIGRATION_RULES
+from premortem.rules.rule import Kind, Limits, Rule, checked
 from premortem.rules.subject import Subject
 
-__all__ = ["MIGRATION_RULES", "RULES", "Limits", "Rule", "find", "find_schema", "limits"]
+__all__ = ["MIGRATION_LIMITS", "MIGRATION_RULES", "RULES", "Limits", "Rule", "find", "find_schema", "limits"]
 
 _MODULES = (
     seq_scan_discards_rows,
@@ -55,7 +55,11 @@ _MODULES = (
     partition_pruning_lost,
 )
 
-RULES: tuple[Rule, ...] = tuple(module.RULE for module in _MODULES)
+#: Rules that judge the schema; the first of them judges queries too.
+_SCHEMA_MODULES = (foreign_key_without_index,)
+_ALL_MODULES = tuple(dict.fromkeys((*_MODULES, *_SCHEMA_MODULES)))
+
+RULES: tuple[Rule, ...] = tuple(module.RULE for module in _ALL_MODULES)
 
 
 def find(planned: Planned, query: Query, profile: Profile, limits: Limits | None = None) -> tuple[Finding, ...]:
@@ -70,9 +74,13 @@ def find(planned: Planned, query: Query, profile: Profile, limits: Limits | None
 
 
 def find_schema(profile: Profile, limits: Limits | None = None) -> tuple[Finding, ...]:
-    """Return what is wrong with the schema whatever the queries are."""
-    module = foreign_key_without_index
-    return tuple(module.find_schema(profile, (limits or Limits()).of(module.RULE, module.Limits())))
+    """Return what is wrong with the schema whatever the queries are, each thing once."""
+    wanted = limits or Limits()
+    found: dict[str, Finding] = {}
+    for module in _SCHEMA_MODULES:
+        for finding in module.find_schema(profile, wanted.of(module.RULE, module.Limits())):
+            found.setdefault(finding.key, finding)
+    return tuple(found.values())
 
 
 def limits(values: Mapping[str, Mapping[str, object]]) -> Limits:
@@ -80,9 +88,10 @@ def limits(values: Mapping[str, Mapping[str, object]]) -> Limits:
 
     Raises SettingsError, naming the key, for a rule or a threshold that does not exist.
     """
-    known = {module.RULE.name: module for module in _MODULES}
+    known = {module.RULE.name: (module.RULE, module.Limits()) for module in _ALL_MODULES}
+    known |= {rule.name: (rule, MIGRATION_LIMITS[rule.name]) for rule in MIGRATION_RULES}
     for name in values:
         if name not in known:
             raise SettingsError(f"there is no rule {name}", hint=f"the rules are {', '.join(known)}")
-    changed = {name: checked(known[name].RULE, known[name].Limits(), table) for name, table in values.items()}
+    changed = {name: checked(*known[name], table) for name, table in values.items()}
     return Limits(changed=MappingProxyType(changed))

@@ -8,8 +8,12 @@ size, and how busy that table is, decides.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
 from premortem.model import Severity
-from premortem.rules.rule import Rule
+from premortem.rules.rule import Kind, Rule
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 
@@ -18,7 +22,7 @@ _SIZED = "a table that the same change creates; a small or idle table is a note"
 
 def _rule(name: str, severity: Severity, says: str, hurts: str, do: str, quiet: str = _SIZED) -> Rule:
     page = f"{says}\n\nSees:   {says[0].lower()}{says[1:]}\nHurts:  {hurts}.\nDo:     {do}.\nQuiet:  {quiet}.\n"
-    return Rule(name=name, severity=severity, curable_by_index=False, page=page)
+    return Rule(name=name, severity=severity, kind=Kind.MIGRATION, page=page)
 
 
 #: What premortem finds itself, from production's sizes, statistics and workload.
@@ -389,3 +393,36 @@ TASTE = (
 )
 
 MIGRATION_RULES: tuple[Rule, ...] = (*OWN, *SQUAWK, *TASTE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockLimits:
+    """How long a lock may block: from `warn_seconds` it is a warning, from `error_seconds` an error.
+
+    A table that sees fewer than `busy_per_second` statements is idle: what blocks it is one step milder.  A statement
+    that takes a strong lock for a moment is worth a word about lock_timeout from that rate on.
+    """
+
+    warn_seconds: float = 1.0
+    error_seconds: float = 5.0
+    busy_per_second: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillLimits:
+    """How many rows one transaction of a migration may change."""
+
+    warn_rows: float = 100_000
+    error_rows: float = 5_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLimits:
+    """A rule without thresholds."""
+
+
+#: The thresholds of those rules that have any; `long-lock` speaks for every rule about locks.
+MIGRATION_LIMITS: Mapping[str, object] = MappingProxyType(
+    {rule.name: NoLimits() for rule in MIGRATION_RULES}
+    | {"long-lock": LockLimits(), "backfill-in-migration": BackfillLimits()}
+)

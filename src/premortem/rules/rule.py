@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -11,6 +12,14 @@ from premortem.errors import SettingsError
 from premortem.model import Evidence, Finding, Node, RelationName, Remedy, Severity
 
 T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """What a rule judges: the plan of a query, the schema whatever the queries are, or a migration's statement."""
+
+    QUERY = "query"
+    SCHEMA = "schema"
+    MIGRATION = "migration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +32,8 @@ class Rule:
 
     name: str
     severity: Severity
-    curable_by_index: bool
+    curable_by_index: bool = False
+    kind: Kind = Kind.QUERY
     page: str | None = field(repr=False)
 
     @property
@@ -41,8 +51,13 @@ class Rule:
         parameters: str | None = None,
         severity: Severity | None = None,
         advice: str | None = None,
+        sql: tuple[str, ...] = (),
+        undo: tuple[str, ...] = (),
     ) -> Finding:
-        """Return a finding of this rule; `about` is what in the query it is about, for the key."""
+        """Return a finding of this rule; `about` is what in the query it is about, for the key.
+
+        `advice` is the remedy in words, `sql` and `undo` what to type where that is known.
+        """
         return Finding(
             rule=self.name,
             severity=severity or self.severity,
@@ -52,7 +67,7 @@ class Rule:
             node=node.path if node is not None else None,
             parameters=parameters,
             evidence=evidence,
-            remedy=Remedy(says=advice) if advice else None,
+            remedy=Remedy(says=advice or "", sql=sql, undo=undo) if advice or sql else None,
         )
 
 
