@@ -65,9 +65,11 @@ __all__ = [
     "comparisons",
     "condition",
     "conjuncts",
+    "constants",
     "definition",
     "disjuncts",
     "fingerprint",
+    "one_line",
     "operand",
     "parameter_places",
     "relabels",
@@ -153,3 +155,17 @@ def parameter_places(sql: str) -> ParameterPlaces:
     from premortem.sqltext import places
 
     return places.parameter_places(sql)
+
+
+def one_line(text: str) -> str:
+    """Return a statement on one line, without comments; what stands in quotes is left as it is."""
+    from premortem.sqltext import spelling
+
+    return spelling.one_line(text)
+
+
+def constants(text: str) -> tuple[str, ...]:
+    """Return the constants and placeholders of a statement in their order: what its fingerprint leaves out."""
+    from premortem.sqltext import spelling
+
+    return spelling.constants(text)

@@ -1,0 +1,44 @@
+"""How a statement is spelled, as against what it says: on one line, and the constants that stand in it.
+
+A fingerprint is the same for all constants.  Two statements of one fingerprint say the same if their constants are the
+same too, whatever their white space, comments, letter case and aliases are.
+"""
+
+from __future__ import annotations
+
+from premortem.sqltext.lexer import Kind, Token, tokens
+
+_CONSTANTS = frozenset({Kind.STRING, Kind.NUMBER, Kind.PARAM})
+#: Words that are values: a fingerprint leaves them out as it leaves out strings and numbers.
+_VALUES = frozenset({"true", "false", "null"})
+
+
+def one_line(text: str) -> str:
+    """Return the statement on one line, without comments; what stands in quotes is left as it is.
+
+    >>> one_line("select *  -- all\\n  from t\\n where a = 'x  y'")
+    "select * from t where a = 'x  y'"
+    """
+    parts: list[str] = []
+    before: Token | None = None
+    for token in tokens(text):
+        if token.kind is not Kind.COMMENT:
+            parts += [_between(before, token), token.text]
+            before = token
+    return "".join(parts)
+
+
+def _between(before: Token | None, token: Token) -> str:
+    """Return what has to stand between two tokens; strings are one string where a line ends between them."""
+    if before is None or before.touches(token):
+        return ""
+    return "\n" if before.kind is token.kind is Kind.STRING else " "
+
+
+def constants(text: str) -> tuple[str, ...]:
+    """Return the constants and placeholders of a statement in their order.
+
+    >>> constants("select * from t where a = 'x' and b in (1, $2) and not c is true")
+    ("'x'", '1', '$2', 'true')
+    """
+    return tuple(t.word or t.text for t in tokens(text) if t.kind in _CONSTANTS or t.word in _VALUES)
