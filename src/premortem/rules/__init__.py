@@ -38,7 +38,7 @@ from premortem.rules.of_migrations import MIGRATION_LIMITS, MIGRATION_RULES
 from premortem.rules.rule import Kind, Limits, Rule, checked
 from premortem.rules.subject import Subject
 
-__all__ = ["MIGRATION_LIMITS", "MIGRATION_RULES", "RULES", "Limits", "Rule", "find", "find_schema", "limits"]
+__all__ = ["MIGRATION_LIMITS", "Kind", "MIGRATION_RULES", "RULES", "Limits", "Rule", "find", "find_schema", "limits"]
 
 _MODULES = (
     seq_scan_discards_rows,

@@ -26,4 +26,4 @@ SEVERITY_WORDS: Mapping[str, Severity | None] = MappingProxyType(
 
 def known_rules() -> frozenset[str]:
     """Return the names of everything that can be found."""
-    return frozenset((*(r.name for r in rules.RULES), *OWN_RULES))
+    return frozenset((*(r.name for r in (*rules.RULES, *rules.MIGRATION_RULES)), *OWN_RULES))
