@@ -11,7 +11,17 @@ from premortem.report import FORMATS, Look, render
 from tests.report.reports import REPORTS
 
 GOLDEN = Path(__file__).parent / "golden"
-ENDINGS = {"terminal": "txt", "markdown": "md", "json": "json"}
+ENDINGS = {
+    "terminal": "txt",
+    "markdown": "md",
+    "html": "html",
+    "json": "json",
+    "sarif": "sarif",
+    "junit": "junit.xml",
+    "github": "github.txt",
+    "gitlab": "gitlab.json",
+    "text": "lines.txt",
+}
 
 
 @pytest.mark.parametrize("form", sorted(FORMATS))

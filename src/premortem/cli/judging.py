@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from premortem import __version__, catalog, check, parameters, rules, twin
-from premortem.cli import output, parallel
+from premortem.cli import delivery, parallel
 from premortem.cli.given import Choose
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, SettingsError
 from premortem.model import Facts, Finding, Profile, Query, QueryReport, Report, Unreadable
-from premortem.report import render
 from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
 
@@ -36,7 +35,7 @@ def judged(
 ) -> int:
     """Judge the queries that `read` returns, write the report, and return the verdict's exit code."""
     started = time.monotonic()
-    output.check(arguments.output)
+    wanted = delivery.wanted(arguments)
     settings = settings_of(arguments.settings)
     profile, identity = profile_of(arguments.profile)
     queries = read(profile)
@@ -44,8 +43,7 @@ def judged(
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
     with shown("starting", quiet=arguments.quiet) as told:
         report = _report(arguments, profile, identity, queries, settings, chooser(queries), told, started)
-    look = output.look(arguments.output, details=details)
-    output.write(render(report, arguments.format, look=look), arguments.output)
+    delivery.write(report, wanted, details=details)
     return report.verdict.exit_code
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from premortem import __version__
 
-FORMATS = ("terminal", "markdown", "json")
+FORMATS = ("terminal", "markdown", "json", "sarif", "junit", "github", "gitlab", "text")
 VALUES = ("low-cardinality", "all", "none")
 
 _EPILOG = """\
@@ -170,6 +170,13 @@ def _judging(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-f", "--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there (default: -)")
+    parser.add_argument(
+        "--save",
+        action="append",
+        default=[],
+        metavar="FORMAT=FILE",
+        help="write the report in this format to this file as well; may be repeated",
+    )
     parser.add_argument(
         "-s",
         "--settings",

@@ -5,21 +5,28 @@ render(report, format, look)
 └── FORMATS[format](report, look=look)
     ├── terminal   for a person at a terminal (Rich)
     ├── markdown   for a pull-request comment
-    └── json       for programs
+    ├── json       for programs
+    ├── sarif      for code scanning
+    ├── junit      for whatever shows test results
+    ├── github     annotations of GitHub Actions
+    ├── gitlab     GitLab's code quality report
+    └── text       a line for each finding
 ```
-A renderer prints nothing, reads no environment, asks no clock and opens no file.  `words` owns numbers and plurals.
+A renderer prints nothing, reads no environment, asks no clock and opens no file but its own template.  `words` owns
+numbers and plurals, `story` and `novelty` the sentences, `remarks` what is said about a line of a file.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
 from premortem.model import Report
-from premortem.report.look import Look
+from premortem.report.look import GITHUB_CHARACTERS, GITLAB_CHARACTERS, Look
 
-__all__ = ["FORMATS", "Look", "Renderer", "render"]
+__all__ = ["FORMATS", "GITHUB_CHARACTERS", "GITLAB_CHARACTERS", "Look", "Renderer", "render"]
 
 
 class Renderer(Protocol):
@@ -30,26 +37,29 @@ class Renderer(Protocol):
         ...
 
 
-def _terminal(report: Report, *, look: Look) -> str:
-    from premortem.report import terminal
+def _on_use(module: str) -> Renderer:
+    """Return a module's renderer, imported when it is used, for start-up is a feature."""
 
-    return terminal.render(report, look=look)
+    def render(report: Report, *, look: Look) -> str:
+        renderer: Renderer = importlib.import_module(f"premortem.report.{module}").render
+        return renderer(report, look=look)
 
-
-def _markdown(report: Report, *, look: Look) -> str:
-    from premortem.report import markdown
-
-    return markdown.render(report, look=look)
+    return render
 
 
-def _json(report: Report, *, look: Look) -> str:
-    from premortem.report import json
-
-    return json.render(report, look=look)
-
-
-#: The formats by name; each renderer is imported when it is used, for start-up is a feature.
-FORMATS: Mapping[str, Renderer] = MappingProxyType({"terminal": _terminal, "markdown": _markdown, "json": _json})
+#: The formats by name.
+FORMATS: Mapping[str, Renderer] = MappingProxyType(
+    {
+        "terminal": _on_use("terminal"),
+        "markdown": _on_use("markdown"),
+        "json": _on_use("json"),
+        "sarif": _on_use("sarif"),
+        "junit": _on_use("junit"),
+        "github": _on_use("github"),
+        "gitlab": _on_use("gitlab"),
+        "text": _on_use("lines"),
+    }
+)
 
 
 def render(report: Report, form: str, *, look: Look) -> str:

@@ -11,9 +11,12 @@ import math
 from collections.abc import Iterable
 
 from premortem.model import (
+    Accepted,
     Advice,
     Allow,
+    Change,
     Declined,
+    Difference,
     Effect,
     Evidence,
     Facts,
@@ -21,8 +24,10 @@ from premortem.model import (
     Gap,
     Json,
     Planned,
+    Query,
     QueryReport,
     Remedy,
+    Repeats,
     Report,
     Site,
     Suppressed,
@@ -45,25 +50,35 @@ def document(report: Report) -> dict[str, Json]:
     return {
         "format": FORMAT,
         "verdict": report.verdict.value,
-        "summary": _summary(report.queries),
+        "summary": _summary(report),
         "queries": [_query(q) for q in report.queries],
         "findings": [_finding(f) for f in report.findings],
+        "unchanged": report.unchanged,
+        "gone": [_accepted(a) for a in report.gone],
         "gaps": _gaps(report.gaps),
         "facts": _facts(report.facts),
         "seconds": _finite(report.seconds),
     }
 
 
-def _summary(queries: tuple[QueryReport, ...]) -> dict[str, Json]:
-    judged = [q for q in queries if not story.is_skipped(q)]
+def _summary(report: Report) -> dict[str, Json]:
+    judged = [q for q in report.queries if not story.is_skipped(q)]
     counts = {verdict: sum(q.verdict is verdict for q in judged) for verdict in Verdict}
     return {
         "queries": len(judged),
         "failed": counts[Verdict.FAIL],
         "unknown": counts[Verdict.UNKNOWN],
         "passed": counts[Verdict.PASS],
-        "skipped": len(queries) - len(judged),
+        "skipped": len(report.queries) - len(judged),
+        **_changes(report),
     }
+
+
+def _changes(report: Report) -> dict[str, Json]:
+    every = [q.difference.change for q in report.queries if q.difference]
+    counts = {change: sum(c is change for c in every) for change in Change}
+    counts[Change.UNCHANGED] += report.unchanged
+    return {**{change.value: n for change, n in counts.items()}, "gone": len(report.gone)}
 
 
 def _query(judged: QueryReport) -> dict[str, Json]:
@@ -87,6 +102,59 @@ def _query(judged: QueryReport) -> dict[str, Json]:
         "advice": [_advice(a) for a in judged.advice],
         "declined": [_declined(d) for d in judged.declined],
         "gaps": _gaps(judged.gaps),
+        "difference": _difference(judged.difference) if judged.difference else None,
+        "owners": list(judged.owners),
+        "captured": _captured(query) if query else None,
+    }
+
+
+def _captured(query: Query) -> dict[str, Json] | None:
+    """Return what was seen of a captured query; None for one that was not captured."""
+    if query.executions is None and not query.tags and query.repeats is None:
+        return None
+    return {
+        "executions": query.executions,
+        "samples": len(query.samples),
+        "tags": [{"name": name, "value": value} for name, value in query.tags],
+        "role": query.role,
+        "database": query.database,
+        "repeats": _repeats(query.repeats) if query.repeats else None,
+    }
+
+
+def _repeats(repeats: Repeats) -> dict[str, Json]:
+    return {
+        "count": repeats.count,
+        "within": repeats.within,
+        "unit": repeats.unit,
+        "location": _location(repeats.site) if repeats.site else None,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Json]:
+    return {
+        "change": difference.change.value,
+        "says": difference.says,
+        "was": _accepted(difference.was) if difference.was else None,
+        "before": [_planned(p) for p in difference.before],
+    }
+
+
+def _accepted(accepted: Accepted) -> dict[str, Json]:
+    return {
+        "fingerprint": accepted.fingerprint,
+        "text": accepted.text,
+        "site": str(accepted.site),
+        "location": _location(accepted.site),
+        "shape": list(accepted.shape),
+        "rows_read": _finite(accepted.rows_read),
+        "estimated_cost": _finite(accepted.cost),
+        "tables": [{"table": name.sql, "rows": _finite(rows)} for name, rows in accepted.tables],
+        "indexes": [name.sql for name in accepted.indexes],
+        "findings": [
+            {"key": f.key, "reason": f.reason, "until": f.until.isoformat() if f.until else None}
+            for f in accepted.findings
+        ],
     }
 
 
@@ -116,6 +184,7 @@ def _finding(finding: Finding) -> dict[str, Json]:
         "node": list(finding.node) if finding.node is not None else None,
         "evidence": [_evidence(e) for e in finding.evidence],
         "remedy": _remedy(finding.remedy) if finding.remedy else None,
+        "location": _location(finding.site) if finding.site else None,
     }
 
 
@@ -140,7 +209,8 @@ def _suppressed(suppressed: Suppressed) -> dict[str, Json]:
 
 
 def _allow(allow: Allow) -> dict[str, Json]:
-    return {"rule": allow.rule, "reason": allow.reason, "line": allow.line}
+    until = allow.until.isoformat() if allow.until else None
+    return {"rule": allow.rule, "reason": allow.reason, "line": allow.line, "until": until}
 
 
 def _advice(advice: Advice) -> dict[str, Json]:

@@ -23,9 +23,10 @@ from premortem.model import (
     Values,
     Verdict,
 )
-from premortem.report import words
+from premortem.report import novelty, words
 
-_BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+#: The order of severities, worst first.
+BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _BY_VERDICT = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.PASS: 2}
 
 #: What each proof means to somebody who is about to run the statement.
@@ -53,7 +54,7 @@ def is_skipped(judged: QueryReport) -> bool:
 
 def by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings, worst first; those with a remedy before those without, and the one that saves most first."""
-    return tuple(sorted(findings, key=lambda f: (_BY_SEVERITY[f.severity], f.remedy is None, -_saving(f))))
+    return tuple(sorted(findings, key=lambda f: (BY_SEVERITY[f.severity], f.remedy is None, -_saving(f))))
 
 
 def _saving(finding: Finding) -> float:
@@ -76,7 +77,7 @@ def ordered(queries: Iterable[QueryReport]) -> tuple[QueryReport, ...]:
 
 
 def _weight(judged: QueryReport) -> tuple[int, int, float]:
-    severities = [_BY_SEVERITY[f.severity] for f in judged.findings]
+    severities = [BY_SEVERITY[f.severity] for f in judged.findings]
     cost = max((p.plan.total_cost for p in judged.planned), default=0.0)
     return _BY_VERDICT[judged.verdict], min(severities, default=3), -cost if severities else 0.0
 
@@ -88,13 +89,20 @@ def headline(report: Report) -> str:
     unknown = sum(q.verdict is Verdict.UNKNOWN for q in judged)
     total = words.plural(len(judged), "query", "queries")
     tail = f", could not tell for {words.number(unknown)}" if failed and unknown else ""
+    compared = novelty.counts(report)
+    besides = f" ({compared})" if compared else ""
     if failed:
-        return f"{_share(failed, total)} would hurt production{tail}"
+        schema = ", and so would the schema change" if _fails(report.findings) else ""
+        return f"{_share(failed, total)} would hurt production{tail}{schema}{besides}"
     if report.verdict is Verdict.FAIL:
-        return f"{total} checked; the schema change would hurt production{tail}"
+        return f"{total} checked; the schema change would hurt production{tail}{besides}"
     if unknown:
-        return f"could not tell for {_share(unknown, total)}"
-    return f"{total} checked, {_remarks(report)}"
+        return f"could not tell for {_share(unknown, total)}{besides}"
+    return f"{total} checked, {_remarks(report)}{besides}"
+
+
+def _fails(findings: Iterable[Finding]) -> bool:
+    return any(f.severity is Severity.ERROR for f in findings)
 
 
 def _share(some: int, total: str) -> str:
@@ -151,6 +159,34 @@ def declined(judged: QueryReport) -> tuple[Declined, ...]:
     """Return the indexes that were considered and not proposed, each once."""
     every = [*(d for a in judged.advice for d in a.declined), *judged.declined]
     return tuple(dict.fromkeys(every))
+
+
+def sentence(text: str) -> str:
+    """Return the text as one line that begins with a capital and ends with a full stop; nothing for nothing.
+
+    >>> sentence("reads 12 rows"), sentence("")
+    ('Reads 12 rows.', '')
+    """
+    line = words.one_line(text).rstrip(".")
+    return f"{line[:1].upper()}{line[1:]}." if line else ""
+
+
+def owners(judged: QueryReport) -> str:
+    """Return whom the settings name for a query, empty where nobody."""
+    return f"Owned by {words.listing([words.one_line(o) for o in judged.owners])}." if judged.owners else ""
+
+
+def stands_at(finding: Finding) -> str:
+    """Return where a finding stands that is about no single query: its line, else its table, else the schema."""
+    return words.one_line(str(finding.site or finding.table or "the schema"))
+
+
+def by_place(findings: Iterable[Finding]) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+    """Return the findings of each place, the place with the worst one first."""
+    places: dict[str, list[Finding]] = {}
+    for finding in by_severity(findings):
+        places.setdefault(stands_at(finding), []).append(finding)
+    return tuple((place, tuple(found)) for place, found in places.items())
 
 
 def gain(finding: Finding) -> str:

@@ -14,10 +14,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from premortem.model import Advice, Finding, Plan, QueryReport, Report, Severity, Verdict
+from premortem.model import Advice, Change, Finding, Plan, QueryReport, Report, Severity, Verdict
 from premortem.plans import PlanLine
-from premortem.plans import lines as plan_lines
-from premortem.report import story, tree, words
+from premortem.report import novelty, story, tree, words
 from premortem.report.look import Look
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow", Verdict.PASS: "bold green"}
@@ -27,6 +26,8 @@ _CREATE_INDEX = re.compile(r'(CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:"(?:
 _QUERY_LINES = 12
 _PLAN_LINES = 40
 _MOST_GAPS = 8
+_MOST_LISTED = 20
+_EDITS = {"-": "red", "+": "green"}
 
 
 def render(report: Report, *, look: Look) -> str:
@@ -46,23 +47,54 @@ def render(report: Report, *, look: Look) -> str:
     )
     for part in _parts(report, look):
         console.print(part, crop=False, overflow="ignore" if isinstance(part, Text) and part.no_wrap else None)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+    return "\n".join(words.no_command(line.rstrip()) for line in stream.getvalue().splitlines()) + "\n"
 
 
 def _parts(report: Report, look: Look) -> Iterator[RenderableType]:
     for judged in reversed(story.ordered(report.queries)):
         if look.details or _has_something(judged):
             yield from _query(judged, look)
-    for finding in story.by_severity(report.findings):
-        yield from _finding(None, finding)
+    yield from _quiet(report, look)
+    for place, found in story.by_place(report.findings):
+        yield Text(place, style="bold")
+        for finding in found:
+            yield from _finding(None, finding)
         yield Text()
+    yield from _gone(report, look)
     yield from _gaps(report, look)
     yield _head(_LABELS[report.verdict], _STYLES[report.verdict], story.headline(report))
     yield _note(story.source(report))
 
 
 def _has_something(judged: QueryReport) -> bool:
-    return judged.verdict is not Verdict.PASS or bool(judged.findings)
+    regressed = judged.difference is not None and judged.difference.change is Change.REGRESSED
+    return judged.verdict is not Verdict.PASS or bool(judged.findings) or regressed
+
+
+def _quiet(report: Report, look: Look) -> Iterator[RenderableType]:
+    """Yield a line for each query that is new or edited and has nothing wrong."""
+    quiet = [q for q in report.queries if q.difference and novelty.sentence(q) and not _has_something(q)]
+    if look.details or not quiet:
+        return
+    for judged in quiet[:_MOST_LISTED]:
+        said = " ".join(s for s in (novelty.sentence(judged), novelty.costs(judged)) if s)
+        yield Text.assemble(("PASS", _STYLES[Verdict.PASS]), "  ", story.places(judged), (f"  {said}", "dim"))
+    yield from _more(len(quiet) - _MOST_LISTED, "query", "queries")
+    yield Text()
+
+
+def _gone(report: Report, look: Look) -> Iterator[RenderableType]:
+    most = len(report.gone) if look.details else _MOST_LISTED
+    for accepted in report.gone[:most]:
+        yield _note(f"gone  {novelty.gone(accepted)}")
+    yield from _more(len(report.gone) - most, "gone query", "gone queries")
+    if report.gone:
+        yield Text()
+
+
+def _more(count: int, singular: str, plural: str) -> Iterator[RenderableType]:
+    if count > 0:
+        yield _note(f"… and {words.plural(count, f'more {singular}', f'more {plural}')}; --format json has them all")
 
 
 def _head(label: str, style: str, said: str) -> Text:
@@ -83,6 +115,7 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
     text = words.first_lines(judged.original, lines=most, characters=20_000)
     yield _inset(Text(text, style="dim"), 4)
     yield Text()
+    yield from _past(judged)
     if judged.error is not None:
         yield _inset(Text(words.plain(judged.error), style="yellow"))
     if judged.hint:
@@ -94,6 +127,26 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
         yield from _details(judged)
     yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
     yield Text()
+
+
+def _past(judged: QueryReport) -> Iterator[RenderableType]:
+    """Yield what is new about the query, who ran it and who owns it, and its plan before where that was made."""
+    for said in (novelty.sentence(judged), novelty.costs(judged), novelty.seen(judged), story.owners(judged)):
+        if said:
+            yield _inset(Text(words.one_line(said)))
+    for line in novelty.edit(judged)[:_QUERY_LINES]:
+        yield _inset(Text(line, style=_EDITS.get(line[:1], "dim")), 4)
+    lead = next(iter(story.by_severity(judged.findings)), None)
+    pair = novelty.compared(judged, lead.parameters if lead else None)
+    if pair is not None and novelty.sentence(judged):
+        yield _inset(Text(f"before, for {story.values_of(pair.parameters)}:"))
+        yield from _plan(pair.before, None)
+        if lead is None or story.shown(judged, lead) is None:
+            yield _inset(Text("now:"))
+            yield from _plan(pair.after, None)
+        yield Text()
+    for line in novelty.outline(judged)[:_PLAN_LINES]:
+        yield _inset(_note(f"was: {line}"), 4)
 
 
 def _finding(
@@ -124,24 +177,23 @@ def _hot_plan(judged: QueryReport, finding: Finding) -> Iterator[RenderableType]
 
 
 def _plan(plan: Plan, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
-    every = plan_lines(plan)
+    every = tree.rows(plan, hot=hot)
     shown = _around(every, hot)
-    for line in shown:
-        yield from _plan_node(line, hot)
+    for row in shown:
+        yield from _plan_row(row, hot)
     if len(shown) < len(every):
         yield _inset(_note(f"… {words.plural(len(every) - len(shown), 'more node')}"), 4)
 
 
-def _around(every: Sequence[PlanLine], hot: tuple[int, ...] | None) -> tuple[PlanLine, ...]:
+def _around(every: Sequence[tree.Row], hot: tuple[int, ...] | None) -> tuple[tree.Row, ...]:
     """Return the beginning of a long plan, with the hot node and the way down to it."""
-    first = every[:_PLAN_LINES]
-    below = [n for n in every[_PLAN_LINES:] if hot is not None and hot[: len(n.path)] == n.path]
-    return (*first, *below)
+    rest = (row for row in every[_PLAN_LINES:] if isinstance(row, PlanLine))
+    return (*every[:_PLAN_LINES], *(row for row in rest if hot is not None and hot[: len(row.path)] == row.path))
 
 
-def _plan_node(line: PlanLine, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
-    style = "bold red" if line.path == hot else ""
-    for text in tree.node_lines(line, hot=hot):
+def _plan_row(row: tree.Row, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
+    style = "dim" if isinstance(row, tree.Alike) else "bold red" if row.path == hot else ""
+    for text in tree.row_lines(row, hot=hot):
         indent = len(text) - len(text.lstrip())
         hanging = Text(text.lstrip(), style=style)
         yield Padding(hanging, (0, 0, 0, 4 + min(indent, 40)))

@@ -7,10 +7,12 @@ in a query must not reach a terminal, nor a right-to-left override a reviewer.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
 
+_ORDER = re.compile(r"^(\s*(?:\x1b\[[\d;]*m|\s)*)::(?=.*::)")
 _SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _MINUTE = 60.0
 _HOUR = 60 * _MINUTE
@@ -162,6 +164,17 @@ def one_line(text: str) -> str:
     'select * from t'
     """
     return " ".join(plain(text).split())
+
+
+def no_command(line: str) -> str:
+    """Return a line that a runner of GitHub Actions takes for text and not for a command: no query gives orders.
+
+    The runner obeys a line that begins with `::name …::`, and `##[name]` wherever it stands.
+
+    >>> print(no_command("  ::stop-commands::x"), no_command("a ##[add-mask]b"), no_command("x::int"))
+      \\::stop-commands::x a #\\#[add-mask]b x::int
+    """
+    return _ORDER.sub(r"\1\\::", line).replace("##[", "#\\#[")
 
 
 def shortened(text: str, width: int) -> str:

@@ -1,0 +1,153 @@
+"""What a report says of a query's past: whether it is new, what it was, what got worse, and who ran it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from premortem.model import Accepted, Change, Plan, Planned, QueryReport, Report
+from premortem.report import words
+
+#: Tags that say which part of the program ran a query, in the order in which they are told.
+_TOLD = ("route", "controller", "action", "job", "application", "app", "framework", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The plan of one parameter set before the change, and now."""
+
+    parameters: str
+    before: Plan
+    after: Plan
+
+
+def label(judged: QueryReport) -> str:
+    """Return how the query differs from what was accepted, in one word; empty where nothing was compared."""
+    return judged.difference.change.value if judged.difference else ""
+
+
+def is_changed(judged: QueryReport) -> bool:
+    """Return whether a query is new, edited or regressed; so is every query where nothing was compared."""
+    return judged.difference is None or judged.difference.change is not Change.UNCHANGED
+
+
+def sentence(judged: QueryReport) -> str:
+    """Return what is new about a query, empty where nothing is or nothing was compared."""
+    difference = judged.difference
+    if difference is None or difference.change is Change.UNCHANGED:
+        return ""
+    head = _HEADS[difference.change]
+    says = words.one_line(difference.says).rstrip(".")
+    return f"{head}: {says}." if says else f"{head}."
+
+
+_HEADS = {
+    Change.NEW: "New query",
+    Change.EDITED: "Edited query",
+    Change.REGRESSED: "Same query, worse plan",
+}
+
+
+def costs(judged: QueryReport) -> str:
+    """Return what the accepted query cost and what this one does, empty where that is unknown or the same."""
+    pair = compared(judged)
+    if pair is not None:
+        before, after = pair.before.total_cost, pair.after.total_cost
+    elif judged.difference and judged.difference.was and judged.planned:
+        before = judged.difference.was.cost
+        after = max(p.plan.total_cost for p in judged.planned)
+    else:
+        return ""
+    change = words.change(before, after)
+    same = change in ("the same", "about the same")
+    return "" if same else f"Estimated cost {words.number(before)} → {words.number(after)} ({change})."
+
+
+def compared(judged: QueryReport, parameters: str | None = None) -> Compared | None:
+    """Return the plans before and now of a parameter set, else of the one that got worst; None where none was made."""
+    if judged.difference is None:
+        return None
+    now = {p.parameters.name: p for p in judged.planned}
+    pairs = [(b, now[b.parameters.name]) for b in judged.difference.before if b.parameters.name in now]
+    if not pairs:
+        pairs = _whatever(judged.difference.before, judged.planned)
+    wanted = [pair for pair in pairs if pair[0].parameters.name == parameters]
+    chosen = max(wanted or pairs, key=_growth, default=None)
+    if chosen is None:
+        return None
+    return Compared(parameters=chosen[1].parameters.name, before=chosen[0].plan, after=chosen[1].plan)
+
+
+def _whatever(before: tuple[Planned, ...], now: tuple[Planned, ...]) -> list[tuple[Planned, Planned]]:
+    """Return the dearest of either, where an edit changed the parameters and no set has its like."""
+    if not before or not now:
+        return []
+    return [(max(before, key=lambda p: p.plan.total_cost), max(now, key=lambda p: p.plan.total_cost))]
+
+
+def _growth(pair: tuple[Planned, Planned]) -> float:
+    return pair[1].plan.total_cost - pair[0].plan.total_cost
+
+
+def outline(judged: QueryReport) -> tuple[str, ...]:
+    """Return the accepted plan's outline, for when it was not planned again; empty where there is none to show."""
+    difference = judged.difference
+    if difference is None or difference.was is None or difference.before or difference.change is Change.UNCHANGED:
+        return ()
+    return difference.was.shape
+
+
+def edit(judged: QueryReport) -> tuple[str, ...]:
+    """Return what an edit did to the text: its lines, each after `-`, `+` or a space; empty where there was none."""
+    difference = judged.difference
+    if difference is None or difference.was is None or difference.change is not Change.EDITED:
+        return ()
+    old, new = words.plain(difference.was.text).strip().splitlines(), words.plain(judged.original).strip().splitlines()
+    lines = list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]
+    return tuple(line for line in lines if not line.startswith("@@"))
+
+
+def counts(report: Report) -> str:
+    """Return how many queries are new, edited and so on, empty where nothing was compared.
+
+    Those that were not planned again are counted among the unchanged.
+    """
+    every = [q.difference.change for q in report.queries if q.difference]
+    if not every and not report.unchanged and not report.gone:
+        return ""
+    found = {change: sum(c is change for c in every) for change in Change}
+    found[Change.UNCHANGED] += report.unchanged
+    parts = [f"{words.number(n)} {change.value}" for change, n in found.items() if n]
+    return ", ".join([*parts, *([f"{words.number(len(report.gone))} gone"] if report.gone else [])])
+
+
+def gone(accepted: Accepted) -> str:
+    """Return one accepted query that nobody runs any more, as a phrase."""
+    return f"{words.one_line(str(accepted.site))}: {words.shortened(words.one_line(accepted.text), 120)}"
+
+
+def seen(judged: QueryReport) -> str:
+    """Return who ran a captured query and how often, in one or two sentences; empty for one that was not captured."""
+    query = judged.query
+    if query is None:
+        return ""
+    by = [f"{name} {words.one_line(value)}" for name, value in _ordered(query.tags)]
+    often = words.plural(query.executions, "time") if query.executions is not None else ""
+    told = [f"{often} in the captured run" if often else "", f"by {words.listing(by, most=4)}" if by else ""]
+    ran = " ".join(part for part in told if part)
+    return " ".join(s for s in (f"Ran {ran}." if ran else "", _repeated(judged)) if s)
+
+
+def _repeated(judged: QueryReport) -> str:
+    repeats = judged.query.repeats if judged.query else None
+    if repeats is None or repeats.count < 2:
+        return ""
+    unit = f" ({words.one_line(repeats.unit)})" if repeats.unit else ""
+    site = f", from {words.one_line(str(repeats.site))}" if repeats.site else ""
+    return f"At most {words.plural(repeats.count, 'time')} within one {repeats.within}{unit}{site}."
+
+
+def _ordered(tags: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the tags that say which part of the program it was."""
+    return sorted((t for t in tags if t[0] in _TOLD), key=lambda t: _TOLD.index(t[0]))
