@@ -1,1 +1,34 @@
-"""The lock: the queries that a team has accepted, and what is new, edited, worse or gone against it."""
+"""What was accepted before, and what is new against it.
+
+Words: an *accepted* query is one that the lock has; its *facts* are a digest of all that its plan depends on; a query
+of today is *the same*, *edited* or *new*; what is accepted and nobody asks any more is *gone*.
+
+    parse(text) / render(lock)      premortem.lock, which git can merge
+    key(query)                      the name of a query in it
+    match(queries, accepted)        which query is which
+    World.facts(query)              the digest: while it is the same, the query need not be planned
+    outline(plan)                   a plan's shape as the lock keeps it
+
+Nothing here reads a file or plans a query; whether a plan is worse is decided in `check`.
+"""
+
+from premortem.baseline.facts import World, changed
+from premortem.baseline.facts import settings as planner_settings
+from premortem.baseline.identity import key, outline
+from premortem.baseline.lock import DEFAULT_FILE, Lock, parse, render
+from premortem.baseline.matching import Match, Matches, match
+
+__all__ = [
+    "DEFAULT_FILE",
+    "Lock",
+    "Match",
+    "Matches",
+    "World",
+    "changed",
+    "key",
+    "match",
+    "outline",
+    "parse",
+    "planner_settings",
+    "render",
+]
