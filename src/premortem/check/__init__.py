@@ -5,8 +5,7 @@ run(query, …)
 ├── judge(query)                    plans for every parameter set → findings → advice, with proof on the twin
 │   └── for each foreign key that a DELETE or UPDATE must check: judge(the trigger's query)
 ├── absorb(…)                       what the triggers' queries showed becomes the statement's own findings
-├── allow(…)                        comments and settings that keep a finding from counting
-└── verdict
+└── policy.apply(report)            severities, budgets, allow comments, owners → what counts, and the verdict
 run_all(queries, …)                 the same statement is judged once, wherever it stands
 report(reports, facts, …)           one value for the renderers
 ```
@@ -15,6 +14,8 @@ tell", and that is not a pass.
 """
 
 from premortem.check.planner import Planner
+from premortem.check.policy import of_schema
 from premortem.check.runner import report, run, run_all
+from premortem.check.speed import timed
 
-__all__ = ["Planner", "report", "run", "run_all"]
+__all__ = ["Planner", "of_schema", "report", "run", "run_all", "timed"]

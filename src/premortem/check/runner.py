@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from premortem.check import allows, foreign_keys
+from premortem.check import foreign_keys, policy
 from premortem.check.judgement import Judgement, judge
 from premortem.check.planner import Planner
 from premortem.errors import PremortemError, ServerTimeout, StatementError
@@ -17,9 +17,7 @@ from premortem.model import (
     Query,
     QueryReport,
     Report,
-    Severity,
     StatementKind,
-    Suppressed,
     Unreadable,
     Verdict,
 )
@@ -44,36 +42,39 @@ def run_all(
 ) -> Iterator[QueryReport]:
     """Yield a report for each different statement, in the order in which they are first met.
 
-    The same text is planned once; where its comments differ from place to place, each has a report of its own.  A bug
-    of ours makes that one query "could not tell", so that the others are judged; `strict` raises it instead.
+    The same text is planned once; where its comments, or the settings of its path, differ from place to place, each has
+    a report of its own.  A bug of ours makes that one query "could not tell", so that the others are judged; `strict`
+    raises it instead.
     """
     judged: dict[object, Judgement | PremortemError] = {}
-    for done, same in enumerate(_alike(queries)):
+    for done, same in enumerate(_alike(queries, settings)):
         first = same[0]
         also = tuple(q.site for q in same[1:])
         if isinstance(first, Unreadable):
-            yield replace(_unreadable(first), also_at=also)
+            told = _unreadable(first)
         elif first.kind is StatementKind.UTILITY:
-            yield replace(_skipped(first), also_at=also)
+            told = _skipped(first)
         else:
-            known = (first.text, first.search_path)
+            known = (first.text, first.search_path, settings.places(first.site.source))
             if known not in judged:
-                judged[known] = _judge(first, planner, profile, settings, strict=strict)
-            yield replace(_reported(first, judged[known], settings), also_at=also)
+                here = settings.at(first.site.source)
+                judged[known] = _judge(first, planner, profile, here, strict=strict)
+            told = _reported(first, judged[known])
+        yield policy.apply(replace(told, also_at=also), settings, profile=profile)
         progress(done + 1)
 
 
-def _alike(queries: Iterable[Query | Unreadable]) -> list[list[Query | Unreadable]]:
+def _alike(queries: Iterable[Query | Unreadable], settings: Settings) -> list[list[Query | Unreadable]]:
     groups: dict[object, list[Query | Unreadable]] = {}
     for query in queries:
-        groups.setdefault(_identity(query), []).append(query)
+        groups.setdefault((_identity(query), settings.apart(query)), []).append(query)
     return list(groups.values())
 
 
 def _identity(query: Query | Unreadable) -> object:
     if isinstance(query, Unreadable):
         return query.original, query.says
-    return query.text, query.search_path, tuple((a.rule, a.reason) for a in query.allows)
+    return query.text, query.search_path, tuple((a.rule, a.reason, a.until, a.mistake) for a in query.allows)
 
 
 def _judge(
@@ -92,34 +93,21 @@ def _judge(
         return PremortemError(f"{type(error).__name__}: {error}; this is a bug in premortem", hint=_REPORT_IT)
 
 
-def _reported(query: Query, outcome: Judgement | PremortemError, settings: Settings) -> QueryReport:
+def _reported(query: Query, outcome: Judgement | PremortemError) -> QueryReport:
+    """Return all that was found of a query, before anybody decided what of it counts."""
     if isinstance(outcome, PremortemError):
         return _unplannable(query, outcome)
-    counted, suppressed = _counted(query, outcome.findings, settings)
-    wanted = {sql for f in counted if f.remedy for sql in f.remedy.sql}
     return QueryReport(
         query=query,
         site=query.site,
         original=query.original,
-        verdict=verdict(counted),
+        verdict=policy.verdict(outcome.findings),
         planned=outcome.planned,
-        findings=counted,
-        suppressed=suppressed,
-        advice=tuple(a for a in outcome.advice if wanted.issuperset(a.sql)),
+        findings=outcome.findings,
+        advice=outcome.advice,
         declined=outcome.declined,
         gaps=outcome.gaps,
     )
-
-
-def _counted(
-    query: Query, findings: Sequence[Finding], settings: Settings
-) -> tuple[tuple[Finding, ...], tuple[Suppressed, ...]]:
-    """Return the findings that count, and those that a setting or a comment keeps from counting, each with why."""
-    why = "switched off in the settings"
-    off = tuple(Suppressed(finding=f, reason=why) for f in findings if f.rule in settings.off)
-    on = [f for f in findings if f.rule not in settings.off]
-    counted, suppressed = allows.apply(on, query.allows, settings.rule_names)
-    return counted, (*off, *suppressed)
 
 
 def _unplannable(query: Query, error: PremortemError) -> QueryReport:
@@ -148,11 +136,6 @@ def _skipped(query: Query) -> QueryReport:
     return QueryReport(query=query, site=query.site, original=query.original, verdict=Verdict.PASS)
 
 
-def verdict(findings: Iterable[Finding]) -> Verdict:
-    """Return what the findings amount to: an error fails the gate, nothing else does."""
-    return Verdict.FAIL if any(f.severity is Severity.ERROR for f in findings) else Verdict.PASS
-
-
 def report(
     reports: Sequence[QueryReport],
     facts: Facts,
@@ -162,7 +145,7 @@ def report(
     seconds: float | None = None,
 ) -> Report:
     """Return the one value that renderers take; `findings` are those about the schema and not about a query."""
-    verdicts = (verdict(findings), *(r.verdict for r in reports))
+    verdicts = (policy.verdict(findings), *(r.verdict for r in reports))
     return Report(
         verdict=Verdict.worst(verdicts),
         queries=tuple(reports),

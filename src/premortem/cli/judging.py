@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
-from premortem import __version__, catalog, check, parameters, rules, twin
+from premortem import __version__, catalog, check, parameters, rules, sources, twin
 from premortem.cli import delivery, parallel
 from premortem.cli.given import Choose
 from premortem.cli.progress import Told, shown
@@ -65,12 +67,13 @@ def _report(
     )
     with world.open(told) as opened:
         planner = parallel.planner_of(opened, choose)
+        settings, untimed = check.timed(settings, planner, lambda: sources.workload(profile))
         reports = _all(arguments, queries, planner, opened.profile, world, settings, told)
         return check.report(
             reports,
             _facts(arguments.profile, profile, opened),
-            findings=_of_schema(profile, opened.profile, settings),
-            gaps=(*profile.gaps, *opened.gaps),
+            findings=check.of_schema(_of_schema(profile, opened.profile, settings), settings),
+            gaps=(*profile.gaps, *opened.gaps, *untimed),
             seconds=time.monotonic() - started,
         )
 
@@ -140,13 +143,13 @@ def settings_of(path: Path | None) -> Settings:
 
     Raises SettingsError.
     """
-    chosen = path or Path(DEFAULT_FILE)
+    chosen, today = path or Path(DEFAULT_FILE), date.today()
     if path is None and not chosen.exists():
-        return Settings()
+        return Settings(today=today)
     try:
         text = chosen.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{chosen} is not UTF-8 (byte {error.start})") from error
     except OSError as error:
         raise SettingsError(f"{chosen} cannot be read: {error.strerror}") from error
-    return parse_settings(text, str(chosen))
+    return parse_settings(text, str(chosen), here=os.getcwd(), today=today)

@@ -27,6 +27,7 @@ class Source(StrEnum):
     MEASURED = "measured"
     ASSUMED = "assumed"
     COMPUTED = "computed"
+    SETTINGS = "settings"
 
 
 class Proof(StrEnum):

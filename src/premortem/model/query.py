@@ -22,12 +22,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """A `-- premortem: allow RULE (reason)` comment of a query; after `until`, where it has one, it fails."""
+    """A `-- premortem: allow RULE (reason) until DATE` comment of a query; after `until`, where it has one, it fails.
+
+    `mistake` says what cannot be understood of it; the comment does not count then.
+    """
 
     rule: str
     reason: str
     line: int | None = None
     until: date | None = None
+    mistake: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

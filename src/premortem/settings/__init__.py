@@ -13,7 +13,7 @@ Pure: reading the file, and knowing which folder this is, are the shell's.
 from premortem.settings.names import OFF, OWN_RULES, SEVERITY_WORDS, known_rules
 from premortem.settings.parsing import parse
 from premortem.settings.reference import page
-from premortem.settings.values import Budget, Ownership, PathSettings, Settings
+from premortem.settings.values import Budget, Ownership, PathSettings, Settings, Speed
 
 DEFAULT_FILE = "premortem.toml"
 
@@ -26,6 +26,7 @@ __all__ = [
     "Ownership",
     "PathSettings",
     "Settings",
+    "Speed",
     "known_rules",
     "page",
     "parse",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -19,8 +20,8 @@ SECTIONS = ("rules", "paths", "budgets", "owners", "advisor", "tables")
 _MEASURES = ("rows_read", "cost", "ms")
 
 
-def parse(text: str, source: str, *, here: str = "") -> Settings:
-    """Return the settings that a TOML text holds; `source` names it in errors, `here` is the folder of its paths.
+def parse(text: str, source: str, *, here: str = "", today: date = date.max) -> Settings:
+    """Return the settings that a TOML text holds; `source` names it in errors; `here` and `today` are the run's.
 
     Raises SettingsError.
     """
@@ -41,6 +42,7 @@ def parse(text: str, source: str, *, here: str = "") -> Settings:
         owners=tuple(_ownership(reader, said, where) for where, said in reader.entries(document, "owners")),
         paths=tuple(_path(reader, said, where) for where, said in reader.entries(document, "paths")),
         here=here,
+        today=today,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from types import MappingProxyType
 
 from premortem import advisor, rules
-from premortem.model import Query, RelationName, Severity
+from premortem.model import Query, RelationName, Severity, Unreadable
 from premortem.settings.names import known_rules
 from premortem.settings.places import matches, names, relative
 
@@ -63,11 +64,32 @@ class Ownership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Milliseconds per unit of cost: the median and the 10th and 90th percentile over some statements."""
+
+    low: float
+    median: float
+    high: float
+    statements: int
+
+    @property
+    def basis(self) -> str:
+        """Where the figures come from, in one phrase."""
+        return (
+            f"{self.median:.2g} ms per unit of cost, {self.low:.2g} to {self.high:.2g}, "
+            f"over {self.statements} statements of the workload"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a run.
 
     `severities` are those that the user chose, `off` the rules switched off, `limits` the rules' thresholds, `tables`
-    the rows that a table without statistics is taken to have.  `here` is the folder that paths are matched from.
+    the rows that a table without statistics is taken to have.
+
+    Three are the run's own: `here` is the folder that paths are seen from, `today` the day that ends allowances
+    (whoever names none has none that ends), `speed` how fast production is where a budget in milliseconds asks.
     """
 
     severities: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
@@ -81,6 +103,8 @@ class Settings:
     at_most: Severity | None = None
     silent: bool = False
     here: str = ""
+    today: date = date.max
+    speed: Speed | None = None
 
     @property
     def rule_names(self) -> frozenset[str]:
@@ -93,6 +117,15 @@ class Settings:
             return ()
         path = relative(source, self.here)
         return tuple(place for place, entry in enumerate(self.paths) if matches(path, entry.match))
+
+    def apart(self, item: Query | Unreadable) -> tuple[object, ...]:
+        """Return what tells apart places at which the very same statement is judged apart."""
+        if not (self.paths or self.budgets or self.owners):
+            return ()
+        source = item.site.source
+        path = relative(source, self.here)
+        budgets = [b.place for b in self.budgets if isinstance(item, Query) and b.admits(item, path)]
+        return self.places(source), tuple(budgets), self.owners_of(source, ())
 
     def at(self, source: str) -> Settings:
         """Return the settings that hold for the queries of a file: of the entries that match, the last one decides."""

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from premortem.model import Allow
 from premortem.sqltext.lexer import Kind, Token, tokens
@@ -18,7 +19,11 @@ from premortem.sqltext.lexer import Kind, Token, tokens
 _NAME = re.compile(r"(?:--|/\*)\s*(?:name\s*:\s*|:name\s+|!\s*|@name\s+)(?P<name>[\w.-]+)", re.IGNORECASE)
 _CORNUCOPIA = re.compile(r"--!\s*\w")
 _DIRECTIVE = re.compile(r"premortem\s*:\s*(?P<rest>.*?)\s*(?:\*/)?\s*\Z", re.IGNORECASE | re.DOTALL)
-_ALLOW = re.compile(r"allow\s+(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*)\s*(?:\((?P<reason>.*)\))?\s*\Z", re.DOTALL)
+_ALLOW = re.compile(
+    r"allow\s+(?P<rules>[\w-]+(?:\s*,\s*[\w-]+)*)\s*(?:\((?P<reason>.*)\))?\s*(?:until\s+(?P<until>.*?))?\s*\Z",
+    re.DOTALL,
+)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 #: psql commands that send what was typed so far, like a semicolon.
 _SENDS = re.compile(r"\\(?:g|gx|gset|gexec|gdesc|watch|crosstabview|bind|parse)\b")
 
@@ -54,7 +59,7 @@ def pieces(text: str, position: int = 0, name: str | None = None) -> Iterator[Pi
 
 
 def allows(piece: Piece, lines: Lines) -> tuple[Allow, ...]:
-    """Return the `premortem: allow RULE (reason)` of a statement's comments; a missing reason is an empty one."""
+    """Return the `premortem: allow RULE (reason) until DATE` of a statement's comments; no reason is an empty one."""
     return tuple(allow for comment in piece.comments for allow in _allows_of(comment, lines.at(comment.start)))
 
 
@@ -64,10 +69,22 @@ def _allows_of(comment: Token, line: int) -> Iterator[Allow]:
         return
     found = _ALLOW.match(directive["rest"])
     if found is None:
-        yield Allow(rule=directive["rest"], reason="", line=line)
+        yield Allow(rule=directive["rest"], reason="", line=line, mistake="it does not say allow RULE (reason)")
         return
+    until, mistake = _until(found["until"])
+    reason = (found["reason"] or "").strip()
     for rule in found["rules"].split(","):
-        yield Allow(rule=rule.strip(), reason=(found["reason"] or "").strip(), line=line)
+        yield Allow(rule=rule.strip(), reason=reason, line=line, until=until, mistake=mistake)
+
+
+def _until(said: str | None) -> tuple[date | None, str]:
+    """Return the last day that a comment names, and what is wrong with what it names."""
+    if said is None:
+        return None, ""
+    try:
+        return (date.fromisoformat(said), "") if _DATE.match(said) else (None, f"{said!r} is no date like 2026-03-01")
+    except ValueError:
+        return None, f"there is no {said} in the calendar"
 
 
 def name_in(comment: str) -> str | None:
