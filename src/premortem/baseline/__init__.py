@@ -7,6 +7,7 @@ of today is *the same*, *edited* or *new*; what is accepted and nobody asks any 
     key(query)                      the name of a query in it
     match(queries, accepted)        which query is which
     World.facts(query)              the digest: while it is the same, the query need not be planned
+    lost(before, after, profile)    the indexes that an edit leaves unused, and why
     outline(plan)                   a plan's shape as the lock keeps it
 
 Nothing here reads a file or plans a query; whether a plan is worse is decided in `check`.
@@ -15,20 +16,26 @@ Nothing here reads a file or plans a query; whether a plan is worse is decided i
 from premortem.baseline.facts import World, changed
 from premortem.baseline.facts import settings as planner_settings
 from premortem.baseline.identity import key, outline
+from premortem.baseline.limits import Limits
 from premortem.baseline.lock import DEFAULT_FILE, Lock, parse, render
+from premortem.baseline.lost import Lost, lost, used
 from premortem.baseline.matching import Match, Matches, match
 
 __all__ = [
     "DEFAULT_FILE",
+    "Limits",
     "Lock",
+    "Lost",
     "Match",
     "Matches",
     "World",
     "changed",
     "key",
+    "lost",
     "match",
     "outline",
     "parse",
     "planner_settings",
     "render",
+    "used",
 ]

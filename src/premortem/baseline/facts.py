@@ -201,8 +201,8 @@ def definition(table: Table) -> object:
         table.schema, table.name, table.kind, [replace(c, statistics=()) for c in table.columns], table.constraints,
         [_index_definition(table, i) for i in range(len(table.indexes))],
         [(s.schema, s.name, s.definition, s.statistics_target) for s in table.statistics], table.policies,
-        table.triggers, table.row_security, table.force_row_security, table.persistence, table.access_method, table.tablespace,
-        table.options, table.parents, table.partition_bound, table.partition_key, table.definition,
+        table.triggers, table.row_security, table.force_row_security, table.persistence, table.access_method,
+        table.tablespace, table.options, table.parents, table.partition_bound, table.partition_key, table.definition,
         table.foreign_server,
     )  # fmt: skip
 
