@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from premortem.model import (
+    Accepted,
+    AcceptedFinding,
     Advice,
     Allow,
+    Change,
     Declined,
+    Difference,
     Effect,
     Evidence,
     Facts,
@@ -24,6 +28,7 @@ from premortem.model import (
     QueryReport,
     RelationName,
     Remedy,
+    Repeats,
     Report,
     Severity,
     Site,
@@ -221,7 +226,92 @@ UNINDEXED = Finding(
     key="foreign-key-without-index:public.notes:order_id",
     table=RelationName(schema="public", name="notes"),
 )
+ACCEPTED = Accepted(
+    fingerprint="a1b2c3",
+    text="select * from order_items\nwhere product_sku = $1\n  and status = 'open'",
+    site=Site(source="queries/items.sql", line=3, name="by_sku"),
+    shape=("Index Scan using order_items_open_idx on public.order_items",),
+    rows_read=12.0,
+    cost=8.6,
+    tables=((ITEMS, 40_000.0),),
+    indexes=(RelationName(schema="public", name="order_items_open_idx"),),
+    findings=(AcceptedFinding(key="deep-offset:x", reason="adopted 2026-01-12", until=date(2026, 6, 30)),),
+)
+EDITED = replace(
+    INCIDENT,
+    original="select * from order_items\nwhere product_sku = $1\n  and status = $2",
+    difference=Difference(
+        change=Change.EDITED,
+        says="no longer uses order_items_open_idx, because the condition status = 'open' is gone",
+        was=ACCEPTED,
+        before=(replace(HOT, plan=parse_json([{"Plan": probe(1_204.5, 1_900)}])), planned("rare", probe(8.6, 12))),
+    ),
+    owners=("@shop/orders", "the night shift"),
+)
+REGRESSED = replace(
+    INCIDENT,
+    site=Site(source="app/cart.py", line=57),
+    query=replace(
+        query(),
+        executions=312,
+        samples=(("SKU-1", "pending"),),
+        tags=(("framework", "django:5.2"), ("test", "tests/test_cart.py::test_total"), ("route", "cart/<int:pk>")),
+        role="app",
+        database="test_shop",
+        repeats=Repeats(
+            count=57,
+            within="test",
+            unit="tests/test_cart.py::test_total",
+            site=Site(source="app/cart.py", line=57),
+        ),
+    ),
+    difference=Difference(
+        change=Change.REGRESSED,
+        says="order_items grew from 40,000 to 2,000,000 rows, and the plan no longer uses order_items_open_idx",
+        was=replace(ACCEPTED, text=TEXT),
+    ),
+)
+NEW = replace(QUIET, difference=Difference(change=Change.NEW))
+LOCKING = Finding(
+    rule="index-not-concurrently",
+    severity=Severity.ERROR,
+    says="CREATE INDEX locks order_items (2,000,000 rows) against writes for about 4 s",
+    key="index-not-concurrently:public.order_items:status",
+    table=ITEMS,
+    site=Site(source="db/migrations/0042_status.sql", line=7),
+    remedy=Remedy(sql=("CREATE INDEX CONCURRENTLY order_items_status_idx ON public.order_items (status);",)),
+)
+STALE = Finding(
+    rule="unused-allow",
+    severity=Severity.WARNING,
+    says="an accepted finding, deep-offset, no longer fires",
+    key="unused-allow:deep-offset:x",
+    site=Site(source="premortem.lock", line=12),
+)
+
+
+def partitioned(count: int) -> QueryReport:
+    """A query over a table of many partitions, all alike but for one that is dearest."""
+    scans = [
+        scan(100.0 + (900 if n == 3 else 0), 5) | {"Relation Name": f"events_{n:03}", "Alias": f"events_{n:03}"}
+        for n in range(count)
+    ]
+    append: dict[str, Json] = {"Node Type": "Append", "Total Cost": 100.0 * count + 900, "Plan Rows": 5.0 * count}
+    only = planned("hot", {**append, "Plans": [{**s, "Parent Relationship": "Member"} for s in scans]})
+    finding = replace(FINDING, node=(count - 1,), parameters="hot", remedy=None, key="partitioned")
+    return replace(INCIDENT, planned=(only,), findings=(finding,), advice=(), also_at=())
+
+
 REPORTS: dict[str, Report] = {
+    "changes": report(
+        EDITED,
+        REGRESSED,
+        NEW,
+        findings=(LOCKING, STALE),
+        unchanged=4_990,
+        gone=(replace(ACCEPTED, text="select 2"),),
+    ),
+    "partitions": report(partitioned(60)),
     "schema": report(QUIET, findings=(UNINDEXED,)),
     "incident": report(INCIDENT, QUIET, gaps=(GAP,)),
     "unknown": report(UNKNOWN, QUIET),

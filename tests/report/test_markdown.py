@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from premortem.model import Severity, Verdict
-from premortem.report import Look, markdown, render
+from premortem.report import Look, render
 from tests.report.reports import EVIL, FINDING, INCIDENT, QUIET, REPORTS, UNKNOWN, query, report
 
 LOOK = Look()
@@ -33,16 +33,38 @@ def many(count: int, long: int) -> list[object]:
 @pytest.mark.parametrize(("count", "long"), [(1, 5), (40, 300), (500, 5), (3000, 1)])
 def test_a_comment_fits(count: int, long: int) -> None:
     text = text_of(*many(count, long))
-    assert len(text.encode()) <= markdown.MOST_BYTES
+    assert len(text) <= LOOK.limit
+    assert ("Cut to fit" in text) == (count > 1)
 
 
 def test_what_does_not_fit_is_counted() -> None:
     text = text_of(*many(3000, 1))
     shown = len(re.findall(r"^(?:###|-) ❌", text, re.MULTILINE))
-    left = re.search(r"… and ([\d,]+) more queries", text)
+    left = re.search(r"([\d,]+) more queries left out", text)
     assert left is not None
     assert shown + int(left[1].replace(",", "")) == 3001
     assert "❔" not in text.splitlines()[2]
+
+
+def test_the_first_failure_keeps_its_evidence_however_many_there_are() -> None:
+    first = text_of(*many(3000, 1)).partition("### ")[2].partition("### ")[0]
+    assert "EXPLAIN now" in first
+    assert "Cost for every parameter set" in first
+
+
+@pytest.mark.parametrize("limit", [2_000, 5_000, 20_000, 65_000, 999_000])
+def test_nothing_is_cut_in_the_middle(limit: int) -> None:
+    text = render(report(*many(300, 40)), "markdown", look=replace(LOOK, limit=limit))  # type: ignore[arg-type]
+    assert len(text) <= limit
+    assert text.count("<details>") == text.count("</details>")
+    assert len(re.findall(r"^```", text, re.MULTILINE)) % 2 == 0
+    assert (LOOK.whole in text) == (limit < 100_000)
+
+
+def test_a_cut_comment_says_where_the_whole_report_is() -> None:
+    look = replace(LOOK, whole="the whole report is in premortem.html")
+    text = render(report(*many(300, 40)), "markdown", look=look)  # type: ignore[arg-type]
+    assert "; the whole report is in premortem.html." in text
 
 
 def test_failures_come_before_doubts_and_doubts_before_warnings() -> None:

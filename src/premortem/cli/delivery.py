@@ -67,7 +67,8 @@ def write(report: Report, every: Sequence[Wanted], *, details: bool) -> None:
     whole = _whole(every)
     failed: list[PremortemError] = []
     for one in every:
-        look = replace(_look(one.destination, details=details), **({"whole": whole} if whole else {}))
+        look = _look(one.destination, details=details)
+        look = replace(look, whole=whole or look.whole)
         try:
             output.write(render(report, one.form, look=look), one.destination)
         except PremortemError as error:

@@ -1,8 +1,8 @@
 """The report as a pull-request comment that a reviewer understands in ten seconds.
 
-First the verdict, then for each query that has something: where it stands, one sentence with numbers, the index to
-create, and how sure that is.  Plans, other findings and gaps are folded.  The whole stays under GitHub's limit; what
-is dropped is counted, the most severe kept.
+First the verdict, then for each query that has something: where it stands, what is new about it, one sentence with
+numbers, the index to create, and how sure that is.  Plans, other findings and gaps are folded.  The whole stays under
+the limit of where it is posted: whole parts are left out, of the least important first, and what is left out is said.
 """
 
 from __future__ import annotations
@@ -12,73 +12,102 @@ import re
 from collections.abc import Iterator, Sequence
 
 from premortem.model import Advice, Finding, Gap, Planned, QueryReport, Report, Severity, Verdict
-from premortem.report import story, tree, words
+from premortem.report import novelty, story, tree, words
+from premortem.report.fitting import Section, fitted
 from premortem.report.look import Look
 
-#: GitHub refuses a comment of more characters; it is counted in bytes here, which is never less.
-MOST_BYTES = 65_536
 _SIGNS = {Verdict.FAIL: "❌", Verdict.UNKNOWN: "❔", Verdict.PASS: "✅"}
 _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+=#])")
 _REFERENCE = re.compile(r"([@#])(?=\w)")
+#: A user or a team, as GitHub and GitLab write them: to be mentioned, not quoted.
+_HANDLE = re.compile(r"@[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?(?:/[A-Za-z0-9_.-]+)*\Z")
 _QUERY_LINES, _QUERY_CHARACTERS = 14, 1_200
 _LONG_LINES, _LONG_CHARACTERS = 400, 6_000
 _PLAN_LINES = 120
 _MOST_GAPS = 20
+_MOST_LISTED = 40
 
 
 def render(report: Report, *, look: Look) -> str:
-    """Return the report as GitHub-flavoured Markdown of at most `MOST_BYTES` bytes."""
+    """Return the report as GitHub-flavoured Markdown of at most `look.limit` characters."""
     head = f"## {_SIGNS[report.verdict]} premortem: {inline(story.headline(report))}\n"
     tail = "\n".join(_tail(report)) + "\n"
+    room = look.limit - len(head) - len(tail) - 10
+    if room < 1_000:
+        tail, room = f"{inline(look.whole)}\n", look.limit - len(head) - len(look.whole) - 100
+    body, cut = fitted(list(_sections(report, look)), room)
+    said = f"\n**Cut to fit:** {cut}; {inline(look.whole)}.\n" if cut else ""
+    return "\n".join(p for p in (head, *body, said, tail) if p)
+
+
+def _sections(report: Report, look: Look) -> Iterator[Section]:
+    """Yield what there is to say, the most important first."""
     told = [q for q in story.ordered(report.queries) if _has_something(q)]
-    room = MOST_BYTES - _bytes(head) - _bytes(tail) - 200
-    body = _fitting([_section(q, look) for q in told], [_brief(q) for q in told], room)
-    schema = "".join(f"- {_bullet(f)}\n" for f in story.by_severity(report.findings)[:50])
-    parts = [head, _titled("### The schema", schema, room - sum(map(_bytes, body))), *body, tail]
-    return "\n".join(p for p in parts if p)
-
-
-def _titled(title: str, text: str, room: int) -> str:
-    return f"{title}\n{text}" if text and _bytes(text) < room else ""
+    failed = [q for q in told if q.verdict is Verdict.FAIL]
+    yield from (_query_section(q, look) for q in failed)
+    yield from (_place_section(place, found) for place, found in story.by_place(report.findings))
+    yield from (_query_section(q, look) for q in told if q.verdict is not Verdict.FAIL)
+    quiet = [q for q in report.queries if q.difference and novelty.sentence(q) and not _has_something(q)]
+    yield from _listed("New or edited, nothing found", [_quiet(q) for q in quiet])
+    yield from _listed("Gone", [f"- {code(novelty.gone(a))}" for a in report.gone])
 
 
 def _has_something(judged: QueryReport) -> bool:
-    return judged.verdict is not Verdict.PASS or any(f.severity is not Severity.INFO for f in judged.findings)
+    regressed = judged.difference is not None and novelty.label(judged) == "regressed"
+    notable = any(f.severity is not Severity.INFO for f in judged.findings)
+    return judged.verdict is not Verdict.PASS or notable or regressed
 
 
-def _fitting(full: Sequence[str], brief: Sequence[str], room: int) -> list[str]:
-    """Return as many sections as there is room for: whole ones, then brief ones, then how many are missing."""
-    kept: list[str] = []
-    for place, (whole, short) in enumerate(zip(full, brief, strict=True)):
-        reserve = sum(_bytes(b) + 1 for b in brief[place + 1 : place + 21])
-        text = whole if _bytes(whole) + reserve < room else short
-        if _bytes(text) + 1 >= room:
-            left = words.plural(len(full) - place, "more query", "more queries")
-            return [*kept, f"… and {left}: this comment is full, the JSON report has them all.\n"]
-        room -= _bytes(text) + 1
-        kept.append(text)
-    return kept
+def _query_section(judged: QueryReport, look: Look) -> Section:
+    """Return a query's part: a line, then with its remedy, then with the plans that show it, then everything."""
+    core = "\n".join(_core(judged)) + "\n"
+    lead = next(iter(story.by_severity(judged.findings)), None)
+    plans = "\n".join(_plans(judged, lead))
+    rest = "\n".join(_folded(judged, look))
+    return Section(texts=(_brief(judged), core, f"{core}\n{plans}", f"{core}\n{plans}\n{rest}"), noun="query")
 
 
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "backslashreplace"))
+def _place_section(place: str, found: Sequence[Finding]) -> Section:
+    brief = "".join(f"- {code(place)}: {_bullet(f)}\n" for f in found[:1])
+    first = story.first_of_remedy(found)
+    lines = [f"### {_MARKS[found[0].severity]} {code(place)}\n"]
+    for finding in found[:_MOST_LISTED]:
+        lines.append(f"- {_bullet(finding)}")
+        if finding.remedy is not None and finding.key in first:
+            lines.append("\n" + fence("\n".join(finding.remedy.sql), "sql"))
+    if len(found) > _MOST_LISTED:
+        lines.append(f"- … and {words.plural(len(found) - _MOST_LISTED, 'more finding')}")
+    return Section(texts=(brief, "\n".join(lines) + "\n"), noun="place")
+
+
+def _listed(title: str, lines: Sequence[str]) -> Iterator[Section]:
+    """Yield a folded list, where it has anything in it."""
+    if not lines:
+        return
+    more = [f"- … and {words.number(len(lines) - _MOST_LISTED)} more"] if len(lines) > _MOST_LISTED else []
+    heading = f"{title} ({words.number(len(lines))})"
+    yield Section(texts=(f"- {heading}\n", _fold(heading, "\n".join([*lines[:_MOST_LISTED], *more]))), noun="list")
+
+
+def _quiet(judged: QueryReport) -> str:
+    said = " ".join(s for s in (novelty.sentence(judged), novelty.costs(judged)) if s)
+    return f"- {code(story.places(judged))}: {inline(said)}"
 
 
 def _brief(judged: QueryReport) -> str:
     lead = next(iter(story.by_severity(judged.findings)), None)
-    said = inline(lead.says) if lead else inline(judged.error or "")
-    return f"- {_SIGNS[judged.verdict]} {code(story.places(judged))}: {words.shortened(said, 400)}\n"
+    said = lead.says if lead else judged.error or novelty.sentence(judged)
+    return f"- {_SIGNS[judged.verdict]} {code(story.places(judged))}: {inline(words.shortened(said, 400))}\n"
 
 
-def _section(judged: QueryReport, look: Look) -> str:
-    return "\n".join(_section_lines(judged, look)) + "\n"
-
-
-def _section_lines(judged: QueryReport, look: Look) -> Iterator[str]:
-    yield f"### {_SIGNS[judged.verdict]} {code(story.places(judged))}\n"
+def _core(judged: QueryReport) -> Iterator[str]:
+    label = novelty.label(judged)
+    new = f" · {label}" if label and label != "unchanged" else ""
+    yield f"### {_SIGNS[judged.verdict]} {code(story.places(judged))}{new}\n"
     if judged.error is not None:
         yield from _could_not_tell(judged)
+    yield from _past(judged)
     lead, *others = story.by_severity(judged.findings) or (None,)
     if lead is not None:
         yield from _lead(judged, lead)
@@ -91,7 +120,21 @@ def _section_lines(judged: QueryReport, look: Look) -> Iterator[str]:
             yield f"- {_bullet(finding)}"
             if finding.key in first:
                 yield "\n" + "\n".join(_remedy(judged, finding))
-    yield from _folded(judged, lead, look)
+
+
+def _past(judged: QueryReport) -> Iterator[str]:
+    """Yield what is new about the query, who ran it, and whom to ask."""
+    said = [inline(s) for s in (novelty.sentence(judged), novelty.costs(judged), novelty.seen(judged)) if s]
+    if judged.owners:
+        said.append(f"Owned by {words.listing([_owner(o, judged) for o in judged.owners], most=5)}.")
+    if said:
+        yield " ".join(said) + "\n"
+
+
+def _owner(owner: str, judged: QueryReport) -> str:
+    """Return an owner, mentioned where that is a user or a team and there is something to do."""
+    wanted = judged.verdict is not Verdict.PASS and _HANDLE.match(owner)
+    return owner if wanted else code(owner)
 
 
 def _could_not_tell(judged: QueryReport) -> Iterator[str]:
@@ -104,13 +147,8 @@ def _could_not_tell(judged: QueryReport) -> Iterator[str]:
 def _lead(judged: QueryReport, lead: Finding) -> Iterator[str]:
     facts = (story.gain(lead), story.least_gain(judged, lead), story.hurts_with(judged, lead), story.call_rate(judged))
     said = " ".join([*(inline(f) for f in facts if f), code(lead.rule)])
-    yield f"**{inline(_sentence(lead.says))}** {said}"
+    yield f"**{inline(story.sentence(lead.says))}** {said}"
     yield ""
-
-
-def _sentence(text: str) -> str:
-    line = words.one_line(text).rstrip(".")
-    return f"{line[:1].upper()}{line[1:]}."
 
 
 def _query(judged: QueryReport) -> Iterator[str]:
@@ -126,7 +164,7 @@ def _remedy(judged: QueryReport, lead: Finding) -> Iterator[str]:
     remedy = lead.remedy
     assert remedy is not None
     if remedy.says:
-        yield f"{inline(_sentence(remedy.says))}\n"
+        yield f"{inline(story.sentence(remedy.says))}\n"
     if not remedy.sql:
         return
     yield fence("\n".join(remedy.sql), "sql")
@@ -139,20 +177,18 @@ def _remedy(judged: QueryReport, lead: Finding) -> Iterator[str]:
 
 def _bullet(finding: Finding) -> str:
     remedy = finding.remedy
-    what = f" {inline(_sentence(remedy.says))}" if remedy and remedy.says and not remedy.sql else ""
-    return f"{_MARKS[finding.severity]} {code(finding.rule)}: {inline(_sentence(finding.says))}{what}"
+    what = f" {inline(story.sentence(remedy.says))}" if remedy and remedy.says and not remedy.sql else ""
+    return f"{_MARKS[finding.severity]} {code(finding.rule)}: {inline(story.sentence(finding.says))}{what}"
 
 
-def _folded(judged: QueryReport, lead: Finding | None, look: Look) -> Iterator[str]:
-    if lead is not None:
-        yield from _plans(judged, lead)
+def _folded(judged: QueryReport, look: Look) -> Iterator[str]:
     if look.details:
         yield from _every_plan(judged)
     for advice in judged.advice:
         yield _fold(f"Cost for every parameter set: {advice.name}", _effects(judged, advice))
     declined = story.declined(judged)
     if declined:
-        lines = (f"- {code(d.candidate.definition)}: {inline(_sentence(d.reason))}" for d in declined[:12])
+        lines = (f"- {code(d.candidate.definition)}: {inline(story.sentence(d.reason))}" for d in declined[:12])
         yield _fold("Considered and declined", "\n".join(lines))
     if judged.suppressed:
         lines = (f"- {code(s.finding.rule)}: {inline(s.reason)}" for s in judged.suppressed)
@@ -165,15 +201,32 @@ def _every_plan(judged: QueryReport) -> Iterator[str]:
         yield _fold(title, fence(_tree(tree.text(planned.plan))))
 
 
-def _plans(judged: QueryReport, lead: Finding) -> Iterator[str]:
-    shown = story.shown(judged, lead)
+def _plans(judged: QueryReport, lead: Finding | None) -> Iterator[str]:
+    """Yield the plans that show the finding: today's, the one with the index, and the one before the change."""
+    yield from _compared(judged, lead)
+    shown = story.shown(judged, lead) if lead is not None else None
     if shown is None:
         return
-    title = f"EXPLAIN before ({shown.parameters}), cost {words.number(shown.before.total_cost)}"
+    title = f"EXPLAIN now ({shown.parameters}), cost {words.number(shown.before.total_cost)}"
     yield _fold(title, fence(_tree(tree.text(shown.before, hot=shown.hot))))
     if shown.after is not None:
-        title = f"EXPLAIN after ({shown.parameters}), cost {words.number(shown.after.total_cost)}"
+        title = f"EXPLAIN with the index ({shown.parameters}), cost {words.number(shown.after.total_cost)}"
         yield _fold(title, fence(_tree(tree.text(shown.after))))
+
+
+def _compared(judged: QueryReport, lead: Finding | None) -> Iterator[str]:
+    """Yield what an edit did to the text and to the plan, as far as the plan before was made."""
+    if edit := novelty.edit(judged):
+        yield _fold("What the edit did", fence(_tree("\n".join(edit)), "diff"))
+    pair = novelty.compared(judged, lead.parameters if lead else None)
+    if pair is not None and novelty.sentence(judged):
+        title = f"EXPLAIN before ({pair.parameters}), cost {words.number(pair.before.total_cost)}"
+        yield _fold(title, fence(_tree(tree.text(pair.before))))
+        if lead is None or story.shown(judged, lead) is None:
+            title = f"EXPLAIN now ({pair.parameters}), cost {words.number(pair.after.total_cost)}"
+            yield _fold(title, fence(_tree(tree.text(pair.after))))
+    elif outline := novelty.outline(judged):
+        yield _fold("The accepted plan", fence(_tree("\n".join(outline))))
 
 
 def _tree(text: str) -> str:
@@ -189,7 +242,7 @@ def _effects(judged: QueryReport, advice: Advice) -> str:
     ]
     head = " | ".join(["parameters", "values", *headings])
     rule = "|".join(["---", "---", *("--:" for _ in headings)])
-    notes = [f"\n{inline(_sentence(n))}" for n in advice.notes]
+    notes = [f"\n{inline(story.sentence(n))}" for n in advice.notes]
     return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {r} |" for r in rows), *notes])
 
 

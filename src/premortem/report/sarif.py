@@ -21,6 +21,8 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 #: What GitHub shows of one run, and of the places of one result.
 MOST_RESULTS, MOST_PLACES = 5_000, 100
 _MOST_GAPS = 100
+#: What relative files are relative to, by the name that readers know.
+ROOT = "%SRCROOT%"
 #: The name of our fingerprint; its number changes when the same finding would get another.
 FINGERPRINT = "premortemFinding/v1"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -40,7 +42,7 @@ def render(report: Report, *, look: Look) -> str:
         "tool": {"driver": _driver(report, names, shown)},
         "invocations": [_invocation(report, len(every) - len(shown), look)],
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"ROOT": {"description": {"text": "The root of the repository."}}},
+        "originalUriBaseIds": {ROOT: {"description": {"text": "The root of the repository."}}},
         "results": [_result(r, mark, places[r.rule], look) for r, mark in remarks.unique(shown)],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False) + "\n"
@@ -120,7 +122,7 @@ def _result(remark: Remark, mark: str, place: int, look: Look) -> dict[str, Json
     return {
         "ruleId": remark.rule,
         "ruleIndex": place,
-        "level": _LEVELS[remark.severity],
+        "level": _level(remark),
         "message": {"text": "\n\n".join([story.sentence(remark.says), *remarks.details(remark)])},
         "locations": [_location(remark.site, remark, look)],
         **_related(remark, look),
@@ -128,6 +130,11 @@ def _result(remark: Remark, mark: str, place: int, look: Look) -> dict[str, Json
         **_suppressions(remark),
         "properties": _properties(remark),
     }
+
+
+def _level(remark: Remark) -> str:
+    """Return how bad a result is; what was allowed is a note, for GitHub reads no suppressions and fails on errors."""
+    return _LEVELS[remark.severity if remark.reason is None else Severity.INFO]
 
 
 def _location(site: Site | None, remark: Remark, look: Look) -> dict[str, Json]:
@@ -143,7 +150,7 @@ def _location(site: Site | None, remark: Remark, look: Look) -> dict[str, Json]:
 def _artifact(path: str) -> dict[str, Json]:
     """Return a file as a URI: relative to the repository's root, absolute where it is outside."""
     uri = quote(path.encode("utf-8", "backslashreplace"), safe="/")
-    return {"uri": f"file://{uri}"} if path.startswith("/") else {"uri": uri, "uriBaseId": "ROOT"}
+    return {"uri": f"file://{uri}"} if path.startswith("/") else {"uri": uri, "uriBaseId": ROOT}
 
 
 def _related(remark: Remark, look: Look) -> dict[str, Json]:

@@ -145,8 +145,14 @@ def _past(judged: QueryReport) -> Iterator[RenderableType]:
             yield _inset(Text("now:"))
             yield from _plan(pair.after, None)
         yield Text()
-    for line in novelty.outline(judged)[:_PLAN_LINES]:
-        yield _inset(_note(f"was: {line}"), 4)
+    yield from _outline(novelty.outline(judged))
+
+
+def _outline(lines: Sequence[str]) -> Iterator[RenderableType]:
+    if lines:
+        yield _inset(Text("the accepted plan:"))
+        yield from (_inset(_note(line), 4) for line in lines[:_PLAN_LINES])
+        yield Text()
 
 
 def _finding(
