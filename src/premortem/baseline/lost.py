@@ -181,4 +181,8 @@ def _operand(operand: sqltext.Operand) -> str:
     if operand.constant is None:
         return operand.expression or operand.text
     plain = operand.constant.replace(".", "", 1).lstrip("-").isdigit()
-    return operand.constant if plain and operand.constant_type in _NUMBERS else "'" + operand.constant.replace("'", "''") + "'"
+    return (
+        operand.constant
+        if plain and operand.constant_type in _NUMBERS
+        else "'" + operand.constant.replace("'", "''") + "'"
+    )

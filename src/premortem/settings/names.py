@@ -10,7 +10,15 @@ from premortem.model import Severity
 
 OFF = "off"
 #: Findings that check itself makes: their severity can be set, they have no limits.
-OWN_RULES = ("missing-index", "over-budget", "unused-allow", "allow-without-reason", "unreadable-allow")
+OWN_RULES = (
+    "missing-index",
+    "over-budget",
+    "unused-allow",
+    "allow-without-reason",
+    "unreadable-allow",
+    "plan-got-worse",
+    "unused-acceptance",
+)
 #: What a severity may be called: its own word, or what it does to the gate, as linters call it.  `off` is none.
 SEVERITY_WORDS: Mapping[str, Severity | None] = MappingProxyType(
     {

@@ -9,14 +9,14 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from premortem import advisor, rules
+from premortem import advisor, baseline, rules
 from premortem.errors import SettingsError
 from premortem.model import Severity
 from premortem.settings.names import OWN_RULES, known_rules
 from premortem.settings.reader import Reader, Where
 from premortem.settings.values import Budget, Ownership, PathSettings, Settings
 
-SECTIONS = ("rules", "paths", "budgets", "owners", "advisor", "tables")
+SECTIONS = ("rules", "paths", "budgets", "owners", "advisor", "baseline", "tables")
 _MEASURES = ("rows_read", "cost", "ms")
 
 
@@ -37,6 +37,7 @@ def parse(text: str, source: str, *, here: str = "", today: date = date.max) -> 
         off=chosen.off,
         limits=chosen.limits,
         advisor=reader.fill(advisor.Limits(), reader.table(document, "advisor", ()), ("advisor",)),
+        baseline=reader.fill(baseline.Limits(), reader.table(document, "baseline", ()), ("baseline",)),
         tables=MappingProxyType(_assumptions(reader, reader.table(document, "tables", ()))),
         budgets=tuple(_budget(reader, said, where) for where, said in reader.entries(document, "budgets")),
         owners=tuple(_ownership(reader, said, where) for where, said in reader.entries(document, "owners")),

@@ -6,18 +6,24 @@ import dataclasses
 import importlib
 from typing import Any
 
-from premortem import advisor, rules
+from premortem import advisor, baseline, rules
 from premortem.settings.names import OWN_RULES
 
 
 def page() -> str:
     """Return the page as Markdown."""
     rows = [line for rule in rules.RULES for line in _rule_rows(rule)]
-    fields = dataclasses.fields(advisor.Limits)
-    advice = [f"| `{f.name}` | {_shown(getattr(advisor.Limits(), f.name))} |" for f in fields]
     own = ", ".join(f"`{name}`" for name in OWN_RULES)
-    about = " ".join((advisor.Limits.__doc__ or "").split())
-    return _PAGE.format(rows="\n".join(rows), advice="\n".join(advice), about=about, own=own)
+    return _PAGE.format(
+        rows="\n".join(rows), advisor=_section(advisor.Limits()), baseline=_section(baseline.Limits()), own=own
+    )
+
+
+def _section(defaults: advisor.Limits | baseline.Limits) -> str:
+    """Return what a section without rules is about, and its keys with their defaults."""
+    rows = [f"| `{f.name}` | {_shown(getattr(defaults, f.name))} |" for f in dataclasses.fields(defaults)]
+    about = " ".join((type(defaults).__doc__ or "").split())
+    return "\n".join([about, "", "| key | default |", "|---|--:|", *rows])
 
 
 def _rule_rows(rule: rules.Rule) -> list[str]:
@@ -152,11 +158,11 @@ the query.
 
 ## `[advisor]`
 
-{about}
+{advisor}
 
-| key | default |
-|---|--:|
-{advice}
+## `[baseline]`
+
+[Only what is new](../how-to/baseline.md) tells how it is used. {baseline}
 
 ## `[tables."NAME"]`
 

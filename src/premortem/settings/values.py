@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
-from premortem import advisor, rules
+from premortem import advisor, baseline, rules
 from premortem.model import Query, RelationName, Severity, Unreadable
 from premortem.settings.names import known_rules
 from premortem.settings.places import matches, names, relative
@@ -86,7 +86,7 @@ class Settings:
     """The settings of a run.
 
     `severities` are those that the user chose, `off` the rules switched off, `limits` the rules' thresholds, `tables`
-    the rows that a table without statistics is taken to have.
+    the rows that a table without statistics is taken to have, `baseline` when a plan is worse than the accepted one.
 
     Three are the run's own: `here` is the folder that paths are seen from, `today` the day that ends allowances
     (whoever names none has none that ends), `speed` how fast production is where a budget in milliseconds asks.
@@ -97,6 +97,7 @@ class Settings:
     limits: rules.Limits = field(default_factory=rules.Limits)
     advisor: advisor.Limits = field(default_factory=advisor.Limits)
     tables: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    baseline: baseline.Limits = field(default_factory=baseline.Limits)
     budgets: tuple[Budget, ...] = ()
     owners: tuple[Ownership, ...] = ()
     paths: tuple[PathSettings, ...] = ()
