@@ -52,6 +52,7 @@ def bare(node: Node, *, verbose: bool, measured: bool = False) -> Node:
                 total_ms=None,
                 shared_hit_blocks=None,
                 shared_read_blocks=None,
+                shared_dirtied_blocks=None,
                 temp_read_blocks=None,
                 temp_written_blocks=None,
             ),

@@ -132,7 +132,7 @@ def test_json_is_read_however_it_was_copied(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "hello", "select 1", "{}", "[]", '{"Plan": 3}', '{"a": "Node Type"}', '"Node Type"', "[" * 100_000 + '"Node Type"',
-     "<explain xmlns=...>", "(cost=", "- Plan:\n    Node Type: Result"],
+     "<explain xmlns=...>", "(cost=", "- Plan:\n    Nodes: 3", "- Plan:\n    Node Type: &a [*a"],
 )  # fmt: skip
 def test_what_is_no_plan_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(InputError) as refused:

@@ -3,7 +3,8 @@
 Words: *shown cost* is the planner's, with its discount for stopping early; *worst cost* is without; *rows read* is what
 a node looks at, as against the rows that it returns.
 
-    parse(text)        -> Plan      parse_json or parse_text, whichever the text is
+    read(text)         -> Pasted …  every plan of a text: pasted, logged, in any of EXPLAIN's forms
+    parse(text)        -> Plan      the first of them
     worst_cost(plan)   -> float     LIMIT, EXISTS and semi-joins at their full cost
     rows_read(node)    -> float     measured, or from the profile and the planner's own cost formula
     shape(plan)        -> str       what the plan does, without what it costs
@@ -15,13 +16,14 @@ Total: an unknown node or property is kept, never dropped.  InputError is raised
 from premortem.plans.costs import Prices
 from premortem.plans.json_form import parse_json
 from premortem.plans.lines import PlanLine, label, lines
+from premortem.plans.pasted import Pasted, parse, read
 from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
-from premortem.plans.sniff import parse
 from premortem.plans.text_form import parse_text
 from premortem.plans.worst import keeps, largest_share, stops_at_first_match, worst_cost
 
 __all__ = [
+    "Pasted",
     "PlanLine",
     "Prices",
     "keeps",
@@ -32,6 +34,7 @@ __all__ = [
     "parse",
     "parse_json",
     "parse_text",
+    "read",
     "rows_read",
     "shape",
     "stops_at_first_match",

@@ -1,40 +1,89 @@
-"""Takes off what stands around a plan where people copy it from: psql's frame, logs, quotes, fences.
+"""Takes off what stands around a plan where people copy it from: psql's frame, logs, quotes, fences, pagers.
 
+`cleaned` works on each line of a text alone, whatever it belongs to; `unframed` on the lines of one plan together.
 Indentation is what makes the tree, so only what is the same on every line is taken off.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-_RULER = re.compile(r"\s*[-+|=\u2500-\u257f]{3,}\s*\Z")
-_FOOTER = re.compile(r"\s*(?:\(\d+ rows?\)|\d+ rows?|Time: .*)\s*\Z")
-_HEADER = re.compile(r'[\s|"│]*QUERY PLAN[\s|"│]*\Z')
-_FENCE = re.compile(r"\s*(?:```|~~~)\w*\s*\Z")
+Says: TypeAlias = Callable[[str], bool]
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][AB0]|[=>])|.\x08")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\x00]")
+_BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+_NEWLINE = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
+_WRAPPED = re.compile(r"\.\n\.(?=\S)")
+_STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{2,5}\b|Z|[+-]\d\d:?\d\d))?"
+#: What syslog, journald, docker and Kubernetes put before every line; each ends with the one blank that is theirs.
+_LOG_PREFIX = re.compile(
+    r"(?:"
+    r"(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|" + _STAMP + r") [\w.-]+ [\w./-]+\[\d+\]: (?:\[\d+-\d+\] )?"
+    r"|" + _STAMP + r" (?:stdout|stderr) [FP] "
+    r"|[a-z0-9][\w.]*(?:[-_][\w.]+)+\s+\| "
+    r"|" + _STAMP + r"(?: ?:[^\s:]*:[^\s:]*:\[\d+\]:| \[[^\]]*\]| \S+@\S+| \d+)+[: ](?!\w+: )"
+    r"|QUERY PLAN +[|│] ?"
+    r")"
+)
+_TAB = re.compile(r"#011")
+_RULER = re.compile(r"\s*(?:[-+|=─-╿]{3,}|[-─]\[ RECORD \d+ \][-+─┬┼]*|\|\s*:?-+:?\s*\|)\s*\Z")
+_FOOTER = re.compile(
+    r"\s*(?:\(\d+ (?:rows?|filas?|lignes?|Zeilen?|строк\w*)\)|\d+ rows?(?: in set.*)?|Time: .*|"
+    r"\(END\)|~|:|lines \d+-\d+.*)\s*\Z"
+)
+_HEADER = re.compile(r'[\s|"│]*QUERY PLAN[\s|"│+]*\Z', re.IGNORECASE)
+_FENCE = re.compile(r"\s*(?:(?:```|~~~)\w*|\{(?:code|noformat|quote)(?::[^}]*)?\}|\[/?code\]|<\/?(?:pre|code)>)\s*\Z")
 _BAR = re.compile(r"^\s*[|│]|\s*[|│]\s*$")
 _NEWLINE_MARK = re.compile(r"\s*[+↵]\s*\Z")
-Says: TypeAlias = Callable[[str], bool]
-_ARROW = re.compile(r"(\s*)(?:->|→|⟶|=>)\s+")
+_QUOTATION = re.compile(r"^\s*(?:> ?)+(?!=)")
+_ARROW = re.compile(r"(\s*)(?:->|[-–—−]>|→|⟶|➔|=>)\s+")
+_ELLIPSIS = re.compile(r"(?<==)([\d.]+)…(?=[\d.])")
 
 
-def unframed(text: str) -> list[str]:
-    """Return the lines of a pasted plan without what a terminal, a log or a web page put around them."""
-    lines = [line.expandtabs(8).rstrip() for line in text.replace("\ufeff", "").replace("\xa0", " ").splitlines()]
-    kept = [line for line in lines if line and not _is_frame(line)]
-    for take_off in (_without_quotation, _without_bars, _without_quotes):
+def cleaned(text: str) -> list[str]:
+    """Return the lines of a text without what terminals, web pages and log collectors add to each.
+
+    >>> cleaned("\\x1b[1mLimit\\x1b[0m  (cost=0.00..1.00)\\r\\n\\u00a0 -&gt; Seq Scan")
+    ['Limit  (cost=0.00..1.00)', '  -> Seq Scan']
+    """
+    plain = _BLANKS.sub(" ", _INVISIBLE.sub("", _ESCAPE.sub("", text)))
+    if ("-&gt;" in plain or "&quot;" in plain or "&lt;" in plain) and "<explain" not in plain:
+        plain = html.unescape(plain)
+    lines = _NEWLINE.split(_WRAPPED.sub("", _NEWLINE.sub("\n", plain)))
+    return [_ELLIPSIS.sub(r"\1..", _line(line)) for line in lines]
+
+
+def _line(line: str) -> str:
+    match = _LOG_PREFIX.match(line)
+    bare = line[match.end() :] if match else line
+    return _TAB.sub("\t", bare).expandtabs(8).rstrip()
+
+
+def is_frame(line: str) -> bool:
+    """Whether a line belongs to what is around a plan: a header, a ruler, the count of rows, a fence."""
+    return any(pattern.match(line) for pattern in (_RULER, _FOOTER, _HEADER, _FENCE))
+
+
+def is_end(line: str) -> bool:
+    """Whether a line says that a plan is over."""
+    return bool(_FOOTER.match(line) or _FENCE.match(line) or _HEADER.match(line)) and line.strip() not in ("~", ":")
+
+
+def unframed(lines: Sequence[str]) -> list[str]:
+    """Return the lines of one pasted plan without frames, quotation marks and bars, its arrows as PostgreSQL's."""
+    kept = [line for line in lines if line and not is_frame(line)]
+    for take_off in (_without_quotation, _without_bars, _without_quotes, _straightened):
         kept = take_off(kept)
     return [_ARROW.sub(r"\1->  ", line, count=1) if _ARROW.match(line) else line for line in kept if line.strip()]
 
 
-def _is_frame(line: str) -> bool:
-    return any(pattern.match(line) for pattern in (_RULER, _FOOTER, _HEADER, _FENCE))
-
-
 def _without_quotation(lines: list[str]) -> list[str]:
     """Take off the `> ` of e-mail and Markdown."""
-    return [re.sub(r"^\s*> ?", "", line) for line in lines] if _all(lines, lambda line: line[:1] == ">") else lines
+    return [_QUOTATION.sub("", line) for line in lines] if _all(lines, lambda line: line.lstrip()[:1] == ">") else lines
 
 
 def _without_bars(lines: list[str]) -> list[str]:
@@ -47,10 +96,29 @@ def _without_bars(lines: list[str]) -> list[str]:
 
 
 def _without_quotes(lines: list[str]) -> list[str]:
-    """Take off the quotes of spreadsheet and pgAdmin copies."""
-    if not _all(lines, lambda line: len(line.strip()) > 1 and line.strip()[0] == line.strip()[-1] == '"'):
+    """Take off the quotes of spreadsheet and pgAdmin copies, which stand on each line or around all of them."""
+    if _all(lines, _is_quoted):
+        return [line.strip().rstrip(",;")[1:-1].replace('""', '"') for line in lines]
+    whole = len(lines) > 1 and lines[0].lstrip()[:1] == '"' and lines[-1].rstrip()[-1:] == '"'
+    if not whole or lines[0].count('"') % 2 == 0:
         return lines
-    return [line.strip()[1:-1].replace('""', '"') for line in lines]
+    first, last = lines[0].replace('"', " ", 1), lines[-1].rstrip()[:-1]
+    return [line.replace('""', '"') for line in (first[1:] if first[:1] == " " else first, *lines[1:-1], last)]
+
+
+def _is_quoted(line: str) -> bool:
+    bare = line.strip().rstrip(",;")
+    return len(bare) > 1 and bare[0] == bare[-1] == '"'
+
+
+def _straightened(lines: list[str]) -> list[str]:
+    """Undo a word processor's quotation marks, where no straight ones say that the others are meant."""
+    text = "\n".join(lines)
+    if "'" not in text:
+        text = re.sub("[‘’]", "'", text)
+    if '"' not in text:
+        text = re.sub("[“”„]", '"', text)
+    return text.split("\n") if text else lines
 
 
 def _all(lines: list[str], says: Says) -> bool:

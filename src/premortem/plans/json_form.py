@@ -9,15 +9,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
 from premortem.errors import InputError
 from premortem.model import Json, Plan, Trigger
-from premortem.plans.nodes import node, number, objects, text
+from premortem.plans.frames import cleaned, unframed
+from premortem.plans.hints import HINT
+from premortem.plans.nodes import node, number, objects, text, whole
 
-HINT = "paste the output of EXPLAIN (FORMAT JSON) or of plain EXPLAIN, with its indentation"
+_ATTEMPTS = 200
+_DEEP = 6
+_LOOK = re.compile(r'["\u201c]Node Type(?:\\?"|""|\u201d)')
+#: Where a value that is a plan can begin; `[42]` of a log prefix is none.
+_VALUE = re.compile(r'\{\s*"|\[\s*(?:[\[{]|\Z)')
 _FRAME = re.compile(r"^\s*\|?|\s*[+|↵]*\s*$")
 
 
@@ -29,8 +35,7 @@ def parse_json(source: str | Sequence[object] | Mapping[str, object]) -> Plan:
     >>> parse_json('[{"Plan": {"Node Type": "Result", "Total Cost": 0.01}}]').root.kind
     'Result'
     """
-    value = _decoded(source) if isinstance(source, str) else cast(Json, source)
-    explained = _explained(value)
+    explained = next(explained_of(source))[1] if isinstance(source, str) else _explained(cast(Json, source))
     root = explained.get("Plan", explained)
     if not isinstance(root, dict) or "Node Type" not in root:
         raise InputError("this JSON is no EXPLAIN plan: it has no Node Type", hint=HINT)
@@ -42,7 +47,7 @@ def parse_json(source: str | Sequence[object] | Mapping[str, object]) -> Plan:
 
 def plan(explained: Mapping[str, Json], root: Mapping[str, Json]) -> Plan:
     """Return the plan of a root node and of what EXPLAIN says beside it."""
-    settings = explained.get("Settings")
+    settings, planning = explained.get("Settings"), explained.get("Planning")
     return Plan(
         root=node(root),
         settings=MappingProxyType({k: str(v) for k, v in settings.items()} if isinstance(settings, dict) else {}),
@@ -50,7 +55,14 @@ def plan(explained: Mapping[str, Json], root: Mapping[str, Json]) -> Plan:
         execution_ms=number(explained, "Execution Time"),
         triggers=tuple(_trigger(t) for t in objects(explained, "Triggers")),
         jit=bool(explained.get("JIT")),
+        jit_ms=_jit_ms(explained.get("JIT")),
+        planning_read_blocks=whole(planning, "Shared Read Blocks") if isinstance(planning, dict) else None,
     )
+
+
+def _jit_ms(jit: Json) -> float | None:
+    timing = jit.get("Timing") if isinstance(jit, dict) else None
+    return number(timing, "Total") if isinstance(timing, dict) else None
 
 
 def _trigger(properties: Mapping[str, Json]) -> Trigger:
@@ -65,33 +77,80 @@ def _trigger(properties: Mapping[str, Json]) -> Trigger:
 
 
 def _explained(value: Json) -> Mapping[str, Json]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = value[0] if value else None
-    if not isinstance(value, Mapping):
+    found = next(explained_in(value), None)
+    if found is None:
         raise InputError("this JSON is no EXPLAIN plan", hint=HINT)
-    return value
+    return found
 
 
-def _decoded(source: str) -> Json:
-    for attempt in (source, _unframed(source)):
+def explained_in(value: Json, depth: int = 0) -> Iterator[Mapping[str, Json]]:
+    """Yield what a value holds of EXPLAIN's output: lists of it, rows of a client (`{"QUERY PLAN": …}`), bare nodes."""
+    if isinstance(value, dict):
+        if isinstance(value.get("Plan"), dict) or "Node Type" in value:
+            yield value
+        elif depth < _DEEP:
+            yield from (found for part in value.values() for found in explained_in(part, depth + 1))
+    elif isinstance(value, list) and depth < _DEEP:
+        yield from (found for part in value for found in explained_in(part, depth + 1))
+    elif isinstance(value, str) and '"Node Type"' in value and depth < _DEEP:
+        yield from (found for _, found in explained_of(value))
+
+
+def looks_like(text: str) -> bool:
+    """Whether a text holds a plan in JSON form, its quotes doubled or escaped by whatever it came through perhaps."""
+    return bool(_LOOK.search(text))
+
+
+def explained_of(text: str) -> Iterator[tuple[int, Mapping[str, Json]]]:
+    """Yield what each JSON plan of a text explains, with the number of the line where it starts.
+
+    Raises InputError where a plan is damaged or cut off.
+    """
+    for attempt in _attempts(text):
+        found = list(_scan(attempt))
+        if found:
+            yield from found
+            return
+    raise InputError(f"the JSON of this plan is damaged or cut off{_where(text)}", hint=HINT)
+
+
+def _attempts(text: str) -> Iterator[str]:
+    """Yield the text as it is, and as it may have been before something was done to it."""
+    yield text
+    lines = "\n".join(unframed(cleaned(text)))
+    yield lines
+    yield "\n".join(_FRAME.sub("", line) for line in text.splitlines())
+    if '""Node Type""' in text:
+        yield text.replace('""', '"')
+    if '\\"Node Type' in text:
+        yield text.replace("\\n", "\n").replace('\\"', '"')
+    yield lines.replace("\n", "")
+
+
+def _scan(text: str) -> Iterator[tuple[int, Mapping[str, Json]]]:
+    decoder = json.JSONDecoder(parse_constant=lambda name: math.inf if name == "Infinity" else None, strict=False)
+    at = tried = 0
+    while (match := _VALUE.search(text, at)) and tried < _ATTEMPTS:
+        start = match.start()
         try:
-            return _first_value(attempt)
+            value, at = decoder.raw_decode(text, start)
         except ValueError:
+            at, tried = start + 1, tried + 1
             continue
         except RecursionError:
             raise InputError("this JSON is nested too deeply to be read", hint=HINT) from None
-    raise InputError("this is no JSON that can be read as a plan", hint=HINT)
+        yield from ((text.count("\n", 0, start) + 1, found) for found in explained_in(cast(Json, value)))
 
 
-def _first_value(source: str) -> Json:
-    """Return the first JSON array or object of a text, whatever stands before and after it."""
-    start = min((at for at in (source.find("["), source.find("{")) if at >= 0), default=-1)
-    if start < 0:
-        raise ValueError
-    decoder = json.JSONDecoder(parse_constant=lambda name: math.inf if name == "Infinity" else None)
-    value, _ = decoder.raw_decode(source[start:])
-    return cast(Json, value)
-
-
-def _unframed(source: str) -> str:
-    return "\n".join(_FRAME.sub("", line) for line in source.splitlines())
+def _where(text: str) -> str:
+    """Say where the longest readable piece of the JSON ends."""
+    match = _VALUE.search(text)
+    if match is None:
+        return ""
+    try:
+        json.JSONDecoder(strict=False).raw_decode(text, match.start())
+    except json.JSONDecodeError as error:
+        return f": {error.msg} at line {error.lineno}"
+    except (ValueError, RecursionError):
+        return ""
+    return ""

@@ -131,6 +131,7 @@ def _actual(properties: Mapping[str, Json]) -> Actual | None:
     rows, loops = number(properties, "Actual Rows"), number(properties, "Actual Loops")
     if rows is None or loops is None:
         return None
+    workers = objects(properties, "Workers")
     return Actual(
         startup_ms=number(properties, "Actual Startup Time"),
         total_ms=number(properties, "Actual Total Time"),
@@ -142,6 +143,71 @@ def _actual(properties: Mapping[str, Json]) -> Actual | None:
         heap_fetches=number(properties, "Heap Fetches"),
         shared_hit_blocks=whole(properties, "Shared Hit Blocks"),
         shared_read_blocks=whole(properties, "Shared Read Blocks"),
+        shared_dirtied_blocks=whole(properties, "Shared Dirtied Blocks"),
         temp_read_blocks=whole(properties, "Temp Read Blocks"),
         temp_written_blocks=whole(properties, "Temp Written Blocks"),
+        read_ms=_either(number(properties, "Shared I/O Read Time"), number(properties, "I/O Read Time")),
+        sort_method=text(properties, "Sort Method"),
+        disk_kb=_most(_disk_kb(properties), [_disk_kb(w) for w in workers]),
+        memory_kb=_most(_memory_kb(properties), [_memory_kb(w) for w in workers]),
+        batches=_batches(properties, "Hash Batches", "HashAgg Batches"),
+        original_batches=whole(properties, "Original Hash Batches"),
+        exact_pages=_sum(properties, workers, "Exact Heap Blocks"),
+        lossy_pages=_sum(properties, workers, "Lossy Heap Blocks"),
+        cache_hits=_sum(properties, workers, "Cache Hits"),
+        cache_misses=_sum(properties, workers, "Cache Misses"),
+        cache_evictions=_sum(properties, workers, "Cache Evictions"),
+        workers_launched=whole(properties, "Workers Launched"),
+        index_searches=number(properties, "Index Searches"),
+        wal_records=number(properties, "WAL Records"),
+        wal_full_pages=number(properties, "WAL FPI"),
+        wal_bytes=number(properties, "WAL Bytes"),
     )
+
+
+def _either(first: float | None, second: float | None) -> float | None:
+    return first if first is not None else second
+
+
+def _disk_kb(properties: Mapping[str, Json]) -> float | None:
+    """Return what a node, or a worker's share of it, put on disk; of an incremental sort its largest group."""
+    if text(properties, "Sort Space Type") == "Disk":
+        return number(properties, "Sort Space Used")
+    if text(properties, "Storage") == "Disk":
+        return number(properties, "Maximum Storage")
+    groups = [_group_kb(properties, name, "Disk") for name in _SORT_GROUPS]
+    used = number(properties, "Disk Usage") or None  # the text form does not print a zero
+    return _either(used, max((g for g in groups if g is not None), default=None))
+
+
+def _memory_kb(properties: Mapping[str, Json]) -> float | None:
+    if text(properties, "Sort Space Type") == "Memory":
+        return number(properties, "Sort Space Used")
+    groups = [_group_kb(properties, name, "Memory") for name in _SORT_GROUPS]
+    return _either(number(properties, "Peak Memory Usage"), max((g for g in groups if g is not None), default=None))
+
+
+_SORT_GROUPS = ("Full-sort Groups", "Pre-sorted Groups")
+
+
+def _group_kb(properties: Mapping[str, Json], name: str, kind: str) -> float | None:
+    group = properties.get(name)
+    space = group.get(f"Sort Space {kind}", group.get("Sort Space")) if isinstance(group, dict) else None
+    return number(space, "Peak Sort Space Used") if isinstance(space, dict) else None
+
+
+def _most(own: float | None, others: Sequence[float | None]) -> float | None:
+    """Return the sum of the leader's figure and its workers', None where nobody has one."""
+    known = [v for v in (own, *others) if v is not None]
+    return sum(known) if known else None
+
+
+def _batches(properties: Mapping[str, Json], *names: str) -> int | None:
+    found = [n for n in (whole(properties, name) for name in names) if n is not None]
+    return max(found, default=None)
+
+
+def _sum(properties: Mapping[str, Json], workers: Sequence[Mapping[str, Json]], name: str) -> int | None:
+    """Return a count over all processes; the leader's own stands apart from its workers'."""
+    found = [n for n in (whole(part, name) for part in (properties, *workers)) if n is not None]
+    return sum(found) if found else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from premortem.model import Json
+from premortem.plans import measured
 
 APART = ("InitPlan", "SubPlan")
 #: Properties of an aggregate that come once per grouping set.
@@ -20,8 +21,6 @@ _COST = re.compile(
 _ACTUAL = re.compile(
     r"\(actual(?: time=(?P<startup>[\d.]+?)\.\.(?P<total>[\d.]+))? rows=(?P<rows>[\d.e+]+) loops=(?P<loops>[\d.]+)\)"
 )
-_BLOCKS = re.compile(r"(shared|local|temp) ((?:\w+=\d+ ?)+)")
-_COUNT = re.compile(r"(\w+)=(\d+)")
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join", "Recursive Union", "SetOp"})
 _MEMBERS = frozenset({"Append", "Merge Append", "MergeAppend", "BitmapAnd", "BitmapOr"})
 _BLOCK_NAMES = tuple(
@@ -96,11 +95,13 @@ def _walk(properties: dict[str, Json]) -> list[dict[str, Json]]:
 
 
 def _type(node: dict[str, Json]) -> None:
-    if "Buffers" in node:
-        node.update(_blocks(str(node["Buffers"])))
     for name, value in list(node.items()):
         if isinstance(value, str):
             node[name] = _typed(name, value)
+            node.update(measured.taken_apart(name, value))
+    lines = node.get("Workers")
+    if isinstance(lines, list):
+        node["Workers"] = measured.workers([line for line in lines if isinstance(line, str)])
     sets = node.get("Grouping Sets")
     if isinstance(sets, list):
         node["Grouping Sets"] = [_grouping_set(s) for s in sets if isinstance(s, dict)]
@@ -116,14 +117,6 @@ def _typed(name: str, value: str) -> Json:
     if name in _FLAGS:
         return value == "true"
     return float(value) if _NUMERIC.match(name) and _NUMBER.match(value) else value
-
-
-def _blocks(text: str) -> dict[str, Json]:
-    return {
-        f"{kind.title()} {name.title()} Blocks": int(count)
-        for kind, counts in _BLOCKS.findall(text)
-        for name, count in _COUNT.findall(counts)
-    }
 
 
 def _fill(node: dict[str, Json], *, timed: bool, counted: bool) -> None:

@@ -1,0 +1,99 @@
+"""Reads whatever holds plans: one or many, in any of EXPLAIN's forms, with the statements that they are plans of.
+
+```
+read
+├── messages        jsonlog and csvlog: the messages that hold plans
+├── json_form       "Node Type"            every value of the text that is a plan, wherever it stands
+├── xml_form        <explain>
+├── yaml_form       Plan: Node Type:
+└── text_form       everything else
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from premortem.errors import InputError
+from premortem.model import Json, Node, Plan
+from premortem.plans import json_form, messages, statements, xml_form, yaml_form
+from premortem.plans.frames import cleaned, unframed
+from premortem.plans.hints import HINT
+from premortem.plans.regions import Region, regions
+from premortem.plans.text_form import explained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pasted:
+    """One plan of a text.
+
+    `line` is where it starts, from 1; `statement` the text of its statement where that is there too; `json` its root
+    in the JSON form's vocabulary.  `sound` is False where the indentation was lost and the tree put together anew.
+    """
+
+    plan: Plan
+    line: int
+    statement: str | None = None
+    sound: bool = True
+
+    @property
+    def json(self) -> Json:
+        """The root node in the JSON form's vocabulary."""
+        return _json(self.plan.root)
+
+
+def read(text: str) -> tuple[Pasted, ...]:
+    """Return all the plans that a text holds.
+
+    Raises InputError where it holds none, or one that cannot be read.
+    """
+    try:
+        found = tuple(_read(messages.unpacked(text)))
+    except RecursionError:
+        raise InputError("this plan is nested too deeply to be read", hint=HINT) from None
+    if not found:
+        raise InputError("this text holds no EXPLAIN plan", hint=HINT)
+    return found
+
+
+def parse(text: str) -> Plan:
+    """Return the first plan of a text, in whatever form.
+
+    Raises InputError where the text holds none.
+    """
+    return read(text)[0].plan
+
+
+def _read(text: str) -> Iterator[Pasted]:
+    if json_form.looks_like(text):
+        yield from (_of_object(v, line, text) for line, v in json_form.explained_of(text))
+    elif "<explain" in text or "</explain" in text:
+        plain = "\n".join(unframed(cleaned(text)))
+        yield from (_of_object(v, plain.count("\n", 0, at) + 1, plain) for at, v in xml_form.objects(plain))
+    elif yaml_form.looks_like(plain := "\n".join(unframed(cleaned(text)))):
+        yield from (_of_object(v, line, plain) for line, v in _of_yaml(plain.split("\n")))
+    else:
+        yield from map(_of_region, regions(cleaned(text)))
+
+
+def _of_yaml(lines: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Json]]]:
+    for at, value in yaml_form.values(lines):
+        yield from ((at + 1, found) for found in json_form.explained_in(value))
+
+
+def _of_object(explained: Mapping[str, Json], line: int, text: str) -> Pasted:
+    said = explained.get("Query Text")
+    above = text.split("\n")[: max(line - 1, 0)]
+    statement = said if isinstance(said, str) else statements.above(above)
+    return Pasted(plan=json_form.parse_json(explained), line=max(line, 1), statement=statement)
+
+
+def _of_region(region: Region) -> Pasted:
+    found = explained(region)
+    return Pasted(plan=found.plan, line=region.line, statement=statements.above(region.before), sound=found.sound)
+
+
+def _json(node: Node) -> Json:
+    below: dict[str, Json] = {"Plans": [_json(child) for child in node.children]} if node.children else {}
+    return {**node.raw, **below}
