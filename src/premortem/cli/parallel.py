@@ -53,6 +53,7 @@ class World:
 
     profile: Profile
     identity: str | None
+    branch: Profile | None = None
     migrations: Sequence[twin.Migration] = ()
     assumptions: Mapping[str, twin.Assumption]
 
@@ -60,6 +61,7 @@ class World:
         """Open a twin of it."""
         return twin.open(
             self.profile,
+            branch=self.branch,
             migrations=self.migrations,
             assumptions=self.assumptions,
             identity=self.identity,

@@ -16,10 +16,10 @@ Words: a *standing* profile is the one that a twin stands for, production's plus
 The room refuses to answer where the planner's pages and rows are not the injected ones.
 """
 
+from premortem.migrations import Migration
+from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
-from premortem.twin.build import Assumption
-from premortem.twin.migrations import Migration
-from premortem.twin.migrations import read as read_migrations
+from premortem.twin.newcomers import Assumption
 from premortem.twin.opening import open
 from premortem.twin.twin import Twin
 

@@ -2,6 +2,7 @@
 
 ```
 build
+├── grafted            production with the schema that the branch's tests built, where there is one
 ├── create_schema      phase by phase, in production's OID order, while every file is empty
 ├── migrate            the change's own statements
 ├── statistics.inject  pg_statistic, as ANALYZE left it in production
@@ -19,14 +20,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from premortem import catalog, pg
-from premortem.advisor import index_size
 from premortem.errors import ConnectionRefused, PremortemError, ServerError, StatementError, TwinError
+from premortem.migrations import Migration, Observed
+from premortem.migrations import apply as migrate
 from premortem.model import (
-    Column,
     Gap,
     Index,
-    IndexCandidate,
-    IndexKey,
     Profile,
     RelationKind,
     RelationName,
@@ -37,7 +36,8 @@ from premortem.model import (
     quoted,
 )
 from premortem.twin import ddl, extended, files, standins, statistics
-from premortem.twin.migrations import Migration, migrate
+from premortem.twin.carrying import carried_over, grafted
+from premortem.twin.newcomers import Assumption, Origins, assume, estimated_level, new_columns, with_keys
 from premortem.twin.statistics import Located, Size
 
 #: Plans are made as this role where row-level security is on; it is a member of every role that a policy names.
@@ -47,25 +47,16 @@ Progress = Callable[[str], None]
 
 HIDE = pg.named_sql("premortem.twin", "sql/whatif.sql")["hide"]
 
-#: Production's tables by the names that they have after the migrations.
-Origins = Mapping[RelationName, Table]
-
 #: Left as the twin's own whatever production says: they do not change a plan, and could keep the twin from answering.
 _NOT_COPIED = frozenset({"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout"})
 
-#: A new table for which nobody said anything is taken to grow to this many rows.
-ASSUMED_ROWS = 1_000_000
-_PAGE = 8192
-_PAGE_HEADER = 24
-_TUPLE_HEADER = 24 + 4
-_WIDTH_UNKNOWN = 32
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assumption:
-    """What the user says of a table that production has no statistics of."""
+class Built:
+    """What a twin stands for: production with the change's migrations, and what each of their statements did."""
 
-    rows: float
+    profile: Profile
+    observed: tuple[Observed, ...] = ()
 
 
 def server_settings() -> dict[str, str | int | bool]:
@@ -90,29 +81,34 @@ def build(
     database: str,
     profile: Profile,
     *,
+    branch: Profile | None = None,
     migrations: Sequence[Migration] = (),
     assumptions: Mapping[str, Assumption] | None = None,
     progress: Progress = lambda _: None,
-) -> Profile:
-    """Fill an empty database and return the profile of what the twin stands for: production's plus the change's.
+) -> Built:
+    """Fill an empty database and return what the twin stands for: production plus the change.
 
     Raises TwinError where the twin would not give production's numbers, StatementError where a migration fails.
     """
+    start, guessed = grafted(profile, branch) if branch is not None else (profile, ())
+    is_changed = branch is not None or bool(migrations)
     with pg.writer(server, purpose="twin", database=database) as db:
         progress("creating the schema")
-        gaps = [*create_schema(db, profile)]
+        gaps = [*guessed, *create_schema(db, start)]
         located = statistics.locate(db)
-        db.execute(f"SET search_path = {', '.join(quoted(s) for s in profile.search_path) or literal('')}")
-        gaps += migrate(db, migrations)
+        migrated = migrate(db, migrations, profile.search_path)
+        gaps += migrated.gaps
         db.execute("RESET search_path")
         progress("writing the statistics")
-        gaps += statistics.inject(db, profile, located)
-        gaps += extended.inject(db, profile)
+        gaps += statistics.inject(db, start, located)
+        gaps += extended.inject(db, start)
         after = statistics.locate(db)
         origins = _origins(profile, located, after)
-        standing = _standing(server, database, profile, origins) if migrations else profile
+        standing = _standing(server, database, start, _origins(start, located, after)) if migrations else start
+        standing, keys = with_keys(standing, origins) if is_changed else (standing, ())
+        gaps += statistics.insert_staged(db, statistics.staged(keys, after)) if keys else ()
         standing, assumed = assume(standing, origins, assumptions or {})
-        gaps += [*assumed, *(_new_columns(standing, origins) if migrations else ())]
+        gaps += [*assumed, *(new_columns(standing, origins) if is_changed else ())]
         progress("writing the sizes")
         sizes = tuple(_sizes(standing, after, origins))
         statistics.stage_sizes(db, sizes)
@@ -127,7 +123,7 @@ def build(
             + (f" and {len(differing) - 3} more" if len(differing) > 3 else ""),
             hint="pull the profile again; if that does not help, this is a bug in premortem",
         )
-    return replace(standing, gaps=(*profile.gaps, *gaps))
+    return Built(profile=replace(standing, gaps=(*profile.gaps, *gaps)), observed=migrated.observed)
 
 
 def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
@@ -230,11 +226,11 @@ def _create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
     return gaps
 
 
-def _origins(production: Profile, before: Located, after: Located) -> Origins:
-    """What production calls the tables that exist after the migrations: a renamed table keeps its OID."""
+def _origins(known: Profile, before: Located, after: Located) -> Origins:
+    """Return tables by the names that they have after the migrations: a renamed table keeps its OID."""
     name_of = {oid: name for name, oid in after.relations.items()}
-    tables = {t.relation: t for t in production.tables}
-    return {name_of[oid]: tables[name] for name, oid in before.relations.items() if oid in name_of and name in tables}
+    moved = ((name_of[oid], known.table(name)) for name, oid in before.relations.items() if oid in name_of)
+    return {name: table for name, table in moved if table is not None}
 
 
 def _standing(server: pg.Server, database: str, profile: Profile, origins: Origins) -> Profile:
@@ -243,118 +239,10 @@ def _standing(server: pg.Server, database: str, profile: Profile, origins: Origi
         here = catalog.pull(reader, values=Values.ALL)  # the twin's values are pseudonyms already, where they are
     return replace(
         profile,
-        tables=tuple(_carried_over(t, origins.get(t.relation)) for t in here.tables),
+        tables=tuple(carried_over(t, origins.get(t.relation)) for t in here.tables),
         objects=here.objects,
         extensions=here.extensions,
     )
-
-
-def _carried_over(here: Table, before: Table | None) -> Table:
-    """A table as the migrations left it, with what only production knows of it."""
-    if before is None:
-        return here
-    known = {i.name: i for i in before.indexes}
-    return replace(
-        here,
-        columns=tuple(_carried_column(c, before.column(c.name)) for c in here.columns),
-        pages=before.pages,
-        relation_pages=before.relation_pages,
-        tuples=before.tuples,
-        all_visible=before.all_visible,
-        toast_bytes=before.toast_bytes,
-        activity=before.activity,
-        indexes=tuple(_carried_index(i, known.get(i.name), before) for i in here.indexes),
-    )
-
-
-def _carried_column(here: Column, before: Column | None) -> Column:
-    return here if before is None or not here.statistics else replace(here, statistics=before.statistics)
-
-
-def _carried_index(here: Index, before: Index | None, table: Table) -> Index:
-    """An index of the change is still to be sized, but over no rows it is as large as it is here."""
-    if before is None or before.definition != here.definition:
-        return replace(here, pages=0) if table.pages else here
-    return before
-
-
-def _new_columns(standing: Profile, origins: Origins) -> Iterator[Gap]:
-    for table in standing.tables:
-        before = origins.get(table.relation)
-        if before is None or before.tuples <= 0 or table.kind is RelationKind.VIEW:
-            continue
-        names = [c.name for c in table.columns if not c.statistics and before.column(c.name) is None]
-        if names:
-            yield Gap(
-                subject=f"statistics of {', '.join(f'{table.full_name}.{n}' for n in names)}",
-                says="The change adds the column, so production has no statistics of it.",
-                effect="PostgreSQL's default estimates are used; at first every row holds NULL or the default.",
-            )
-
-
-def assume(standing: Profile, origins: Origins, said: Mapping[str, Assumption]) -> tuple[Profile, list[Gap]]:
-    """Give tables without figures the user's assumption, or ours, and indexes without a file their estimated size."""
-    gaps: list[Gap] = []
-    tables = []
-    for table in standing.tables:
-        wanted = said.get(table.full_name) or said.get(table.relation.sql) or said.get(table.name)
-        known = table.relation in origins
-        if table.kind.has_storage and (wanted is not None or not known or table.tuples < 0):
-            table, gap = _assumed(table, wanted, known=known)
-            gaps += [gap] if gap else []
-        tables.append(replace(table, indexes=tuple(_sized(i, table) for i in table.indexes)))
-    return replace(standing, tables=tuple(tables)), gaps
-
-
-def _assumed(table: Table, wanted: Assumption | None, *, known: bool) -> tuple[Table, Gap | None]:
-    if known and wanted is None:
-        return table, Gap(
-            subject=f"statistics of {table.full_name}",
-            says="The table was never analyzed in production.",
-            effect="PostgreSQL plans it from its size and default assumptions, and so does the twin.",
-            cure=f"ANALYZE {table.relation.sql};",
-        )
-    rows = wanted.rows if wanted is not None else ASSUMED_ROWS
-    said = "as the settings say" if wanted is not None else "as nobody said otherwise"
-    pages = max(1, round(rows * _row_width(table) / (_PAGE - _PAGE_HEADER)))
-    gap = Gap(
-        subject=f"table {table.full_name}",
-        says=f"Production has no statistics of it; it is taken to have {rows:,.0f} rows, {said}.",
-        effect="Row estimates on it are PostgreSQL's defaults.",
-        cure="" if wanted is not None else f'premortem.toml: [tables."{table.full_name}"] rows = …',
-    )
-    return replace(table, pages=pages, relation_pages=pages, tuples=rows, all_visible=pages), gap
-
-
-def _row_width(table: Table) -> float:
-    widths = (s.average_width if (s := c.own_statistics) else _WIDTH_UNKNOWN for c in table.columns)
-    return _TUPLE_HEADER + sum(widths)
-
-
-def _sized(index: Index, table: Table) -> Index:
-    """An index that production does not have gets its estimated size."""
-    if index.pages or not table.kind.has_storage or not table.pages:
-        return index
-    size = index_size(as_candidate(index, table), table)
-    return replace(index, pages=size.pages, relation_pages=size.pages, tuples=size.tuples, level=size.level)
-
-
-def as_candidate(index: Index, table: Table) -> IndexCandidate:
-    """Return an existing index in the words of one that could be created."""
-    keys = tuple(
-        IndexKey(
-            column=k.column,
-            expression=k.expression,
-            opclass=None if k.opclass_is_default else k.opclass,
-            descending=k.descending,
-            nulls_first=k.nulls_first,
-        )
-        for k in index.keys
-    )
-    return IndexCandidate(
-        table=table.relation, keys=keys, method=index.method, include=index.include, predicate=index.predicate,
-        unique=index.unique,
-    )  # fmt: skip
 
 
 def _sizes(standing: Profile, here: Located, origins: Origins) -> Iterator[Size]:
@@ -385,21 +273,6 @@ def _index_size(oid: int, index: Index, table: Table) -> Size:
         relation=oid, pages=index.pages, relation_pages=index.relation_pages, tuples=index.tuples, level=level or 0,
         heap_pages=table.pages, metapage=index.metapage,
     )  # fmt: skip
-
-
-def estimated_level(index: Index, table: Table) -> int:
-    """Return a B-tree's height above its leaves from its pages: how often its inner fan-out divides them.
-
-    An inner tuple holds the (untruncated) key: 8 bytes of header, the aligned key widths, 4 bytes of line pointer;
-    inner pages are filled to 70 % (`BTREE_NONLEAF_FILLFACTOR`).
-    """
-    keys = [table.column(k.column) if k.column else None for k in index.keys]
-    widths = [(s.average_width if c and (s := c.own_statistics) else _WIDTH_UNKNOWN) for c in keys]
-    fan_out = max(2.0, 0.7 * (_PAGE - 40) / (8 + -(-sum(widths) // 8) * 8 + 4))
-    pages, level = max(index.pages - 1, 1), 0
-    while pages > 1:
-        pages, level = -(-pages // int(fan_out)), level + 1
-    return level
 
 
 def write_files(server: pg.Server, here: Sequence[statistics.RelationFile], sizes: Iterable[Size]) -> None:

@@ -15,26 +15,32 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from premortem import __version__, catalog, pg
 from premortem.catalog.file import dump
 from premortem.errors import InputError, ProfileError
+from premortem.migrations import Migration, Observed
+from premortem.migrations.observed import dump as dump_observed
+from premortem.migrations.observed import load as load_observed
 from premortem.model import Profile, Workload
-from premortem.twin.build import Assumption
-from premortem.twin.migrations import Migration
+from premortem.twin.carrying import unmeasured
+from premortem.twin.newcomers import Assumption
 
 #: Entries beyond this many are removed, the longest unused first.
 KEPT = 8
-_DATA, _PROFILE = "data", "standing.profile"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATA, _PROFILE, _OBSERVED = "data", "standing.profile", "observed.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A built twin: the cluster to copy, and the profile of what it stands for."""
+    """A built twin: the cluster to copy, the profile of what it stands for, and what the migrations did to it."""
 
     data_directory: Path
     profile: Profile
+    observed: tuple[Observed, ...] = ()
 
 
 def digest(profile: Profile) -> str:
@@ -44,6 +50,7 @@ def digest(profile: Profile) -> str:
 
 def key(
     identity: str,
+    branch: Profile | None,
     migrations: Sequence[Migration],
     assumptions: Mapping[str, Assumption],
     installation: pg.Installation,
@@ -51,10 +58,24 @@ def key(
 ) -> str:
     """Return a name for the twin of these inputs on that server, the same for the same inputs."""
     digest = hashlib.sha256()
-    made_from = (__version__, str(installation), str(place), identity, repr(sorted(assumptions.items())))
+    schema = _schema_digest(branch) if branch is not None else ""
+    made_from = (__version__, str(installation), str(place), identity, schema, repr(sorted(assumptions.items())))
     for part in (*made_from, *(part for m in migrations for part in (m.path, m.text))):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()[:32]
+
+
+def _schema_digest(branch: Profile) -> str:
+    """Return a digest of a schema; when it was captured, and the few rows that were in it, say nothing."""
+    schema = Profile(
+        taken_at=_EPOCH,
+        server=replace(branch.server, database="", role=""),
+        values=branch.values,
+        extensions=branch.extensions,
+        objects=branch.objects,
+        tables=tuple(unmeasured(t) for t in branch.tables),
+    )
+    return digest(schema)
 
 
 def find(name: str, production: Profile) -> Entry | None:
@@ -64,11 +85,12 @@ def find(name: str, production: Profile) -> Entry | None:
         return None
     try:
         profile = catalog.read(folder / _PROFILE)
-    except (ProfileError, InputError):
+        observed = load_observed((folder / _OBSERVED).read_text("utf-8"))
+    except (ProfileError, InputError, OSError, ValueError, KeyError):
         return None
     os.utime(folder)
     standing = profile if profile.tables else replace(production, gaps=profile.gaps)
-    return Entry(data_directory=folder / _DATA, profile=standing)
+    return Entry(data_directory=folder / _DATA, profile=standing, observed=observed)
 
 
 @contextlib.contextmanager
@@ -90,7 +112,7 @@ def data_directory(folder: Path) -> Path:
     return folder / _DATA
 
 
-def keep(folder: Path, name: str, standing: Profile, production: Profile) -> Entry:
+def keep(folder: Path, name: str, standing: Profile, production: Profile, observed: Sequence[Observed] = ()) -> Entry:
     """Make a built folder the entry of that name.
 
     A standing profile that differs from production's in its gaps only is kept without the rest: reading a thousand
@@ -100,11 +122,12 @@ def keep(folder: Path, name: str, standing: Profile, production: Profile) -> Ent
     kept = replace(standing, tables=(), objects=(), workload=Workload()) if same else standing
     # Not catalog.write, which waits for the disk: a cache entry that a power cut spoils is told by its checksum.
     (folder / _PROFILE).write_bytes(dump(kept))
+    (folder / _OBSERVED).write_text(dump_observed(observed), "utf-8")
     entry = _root() / name
     shutil.rmtree(entry, ignore_errors=True)
     folder.rename(entry)
     _forget_old(entry)
-    return Entry(data_directory=entry / _DATA, profile=standing)
+    return Entry(data_directory=entry / _DATA, profile=standing, observed=tuple(observed))
 
 
 def _root() -> Path:

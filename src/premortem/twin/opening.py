@@ -11,10 +11,11 @@ from pathlib import Path
 
 from premortem import pg, plans
 from premortem.errors import TwinError
+from premortem.migrations import Migration
 from premortem.model import Gap, Profile, RelationKind
 from premortem.twin import build, cache
-from premortem.twin.build import Assumption, Progress
-from premortem.twin.migrations import Migration
+from premortem.twin.build import Progress
+from premortem.twin.newcomers import Assumption
 from premortem.twin.twin import Twin
 from premortem.twin.whatif import WhatIf, queries
 
@@ -28,6 +29,7 @@ _LONGEST = timedelta(minutes=2)
 def open(
     profile: Profile,
     *,
+    branch: Profile | None = None,
     migrations: Sequence[Migration] = (),
     assumptions: Mapping[str, Assumption] | None = None,
     installation: pg.Installation | None = None,
@@ -36,15 +38,16 @@ def open(
 ) -> Iterator[Twin]:
     """Yield a running twin of that production, built or from the cache; it is gone when the block ends.
 
-    `identity` stands for the profile in the cache's key, such as a digest of its file; without one the profile is
-    digested, which takes longer the larger it is.
+    `branch` is the profile of a database that the change's tests built: its schema is grafted onto production's, and
+    then the migrations run.  `identity` stands for the profile in the cache's key, such as a digest of its file;
+    without one the profile is digested, which takes longer the larger it is.
 
     Raises TwinError where the twin would not give production's numbers, InstallationError where no server is found.
     """
     chosen = installation or pg.installation(profile.server.major)
     place, locale_gaps = _locale(profile, chosen)
-    name = cache.key(identity or cache.digest(profile), migrations, assumptions or {}, chosen, place)
-    entry = _built(name, profile, migrations, assumptions or {}, chosen, place, progress)
+    name = cache.key(identity or cache.digest(profile), branch, migrations, assumptions or {}, chosen, place)
+    entry = _built(name, profile, branch, migrations, assumptions or {}, chosen, place, progress)
     progress("starting the twin")
     exact = chosen.major == profile.server.major
     gaps = (*entry.profile.gaps, *locale_gaps, *(() if exact else (_other_major(profile, chosen),)))
@@ -56,12 +59,13 @@ def open(
         _check_planner(db, standing)
         db.execute(queries["scratch"])
         what_if = WhatIf(db=db, server=server, profile=standing)
-        yield Twin(server=server, profile=standing, is_exact=exact, _db=db, _what_if=what_if)
+        yield Twin(server=server, profile=standing, is_exact=exact, observed=entry.observed, _db=db, _what_if=what_if)
 
 
 def _built(
     name: str,
     profile: Profile,
+    branch: Profile | None,
     migrations: Sequence[Migration],
     assumptions: Mapping[str, Assumption],
     installation: pg.Installation,
@@ -76,24 +80,34 @@ def _built(
         if found is not None:  # another run built it while this one waited
             return found
         progress("building the twin")
-        standing = _build(cache.data_directory(folder), profile, migrations, assumptions, installation, place, progress)
-        return cache.keep(folder, name, standing, profile)
+        data = cache.data_directory(folder)
+        built = _build(data, profile, branch, migrations, assumptions, installation, place, progress)
+        return cache.keep(folder, name, built.profile, profile, built.observed)
 
 
 def _build(
     data: Path,
     profile: Profile,
+    branch: Profile | None,
     migrations: Sequence[Migration],
     assumptions: Mapping[str, Assumption],
     installation: pg.Installation,
     place: pg.Locale,
     progress: Progress,
-) -> Profile:
+) -> build.Built:
     settings = build.server_settings()
     with pg.start(
         installation, data_directory=data, keep=True, settings=settings, locale=place, compact=True
     ) as server:
-        return build.build(server, DATABASE, profile, migrations=migrations, assumptions=assumptions, progress=progress)
+        return build.build(
+            server,
+            DATABASE,
+            profile,
+            branch=branch,
+            migrations=migrations,
+            assumptions=assumptions,
+            progress=progress,
+        )
 
 
 def _locale(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:

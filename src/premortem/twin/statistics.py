@@ -7,11 +7,11 @@ functions for it, but one way for 12 to 18 is one thing to get right, and thousa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem import pg
 from premortem.errors import ServerError, StatementError
-from premortem.model import ColumnStatistics, Gap, Profile, RelationName, Table
+from premortem.model import Column, ColumnStatistics, Gap, Profile, RelationName, Table
 
 queries = pg.named_sql("premortem.twin", "sql/statistics.sql")
 
@@ -109,6 +109,13 @@ def _staged_columns(table: Table, located: Located) -> Iterator[Staged]:
             for statistics in column.statistics:
                 subject = f"{table.full_name}.{column.name}"
                 yield Staged(subject=subject, relation=place[0], attribute=place[1], statistics=statistics)
+
+
+def staged(columns: Iterable[tuple[Table, Column]], located: Located) -> tuple[Staged, ...]:
+    """Return the statistics of single columns, ready for `insert_staged`."""
+    return tuple(
+        item for table, column in columns for item in _staged_columns(replace(table, columns=(column,)), located)
+    )
 
 
 def _staged_expressions(table: Table, located: Located) -> Iterator[Staged]:

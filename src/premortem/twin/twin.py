@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from premortem import pg, plans
 from premortem.advisor import Replan
 from premortem.errors import StatementError
+from premortem.migrations import Observed
 from premortem.model import (
     GENERIC,
     Gap,
@@ -35,11 +36,15 @@ _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
 
 @dataclass(slots=True)
 class Twin:
-    """A running twin.  `profile` is what it stands for: production with the change's migrations."""
+    """A running twin.  `profile` is what it stands for, production with the change's migrations.
+
+    `observed` is what each statement of the migrations did to it.
+    """
 
     server: pg.Server
     profile: Profile
     is_exact: bool
+    observed: tuple[Observed, ...]
     _db: pg.Session
     _what_if: WhatIf
     _prepared: dict[tuple[str, tuple[str, ...] | None], str] = field(default_factory=dict)
