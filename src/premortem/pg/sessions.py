@@ -132,6 +132,20 @@ class Session:
         with self._nested(force_rollback=True):
             yield
 
+    @contextlib.contextmanager
+    def noticed(self) -> Iterator[list[str]]:
+        """Gather what the server says beside its answers: notices, and more where `client_min_messages` asks for it."""
+        said: list[str] = []
+
+        def note(diagnostic: psycopg.errors.Diagnostic) -> None:
+            said.append(diagnostic.message_primary or "")
+
+        self._connection.add_notice_handler(note)
+        try:
+            yield said
+        finally:
+            self._connection.remove_notice_handler(note)
+
     def can(self, name: str) -> Can:
         """Whether the session may do what a capability names, or what was found, needed, and the cure; asked once."""
         if name not in self._capabilities:
