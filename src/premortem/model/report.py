@@ -69,15 +69,20 @@ class QueryReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Where a report's facts come from, for its last line."""
+    """Where a report's facts come from, for its last line.
+
+    `plans_from` names the file whose plans were judged as they stand there, empty where premortem planned; then there
+    may be no profile, and everything about it and about the twin is empty.
+    """
 
     profile_name: str
-    profile_taken_at: datetime
+    profile_taken_at: datetime | None
     production_version: str
     twin_version: str
     twin_is_exact: bool
     premortem_version: str
     values: Values = Values.ALL
+    plans_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

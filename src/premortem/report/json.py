@@ -252,8 +252,9 @@ def _gaps(gaps: Iterable[Gap]) -> list[Json]:
 def _facts(facts: Facts) -> dict[str, Json]:
     return {
         "profile": facts.profile_name,
-        "profile_taken_at": facts.profile_taken_at.isoformat(),
+        "profile_taken_at": facts.profile_taken_at.isoformat() if facts.profile_taken_at else None,
         "production_version": facts.production_version,
+        "plans_from": facts.plans_from,
         "twin_version": facts.twin_version,
         "twin_is_exact": facts.twin_is_exact,
         "premortem_version": facts.premortem_version,

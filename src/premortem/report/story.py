@@ -293,7 +293,15 @@ def source(report: Report) -> str:
     """Return where the report's facts come from, in one sentence."""
     facts = report.facts
     exact = "" if facts.twin_is_exact else ", another major: costs may differ"
-    return (
+    given = f"Plans as they stand in {words.one_line(facts.plans_from)}. " if facts.plans_from else ""
+    if facts.profile_taken_at is None:
+        return f"{given}No profile; premortem {facts.premortem_version}."
+    if not facts.twin_version:
+        return (
+            f"{given}Profile {words.one_line(facts.profile_name)} of {_day(facts.profile_taken_at)}"
+            f" (PostgreSQL {words.one_line(facts.production_version)}); premortem {facts.premortem_version}."
+        )
+    return given + (
         f"Profile {words.one_line(facts.profile_name)} of {_day(facts.profile_taken_at)}"
         f" (PostgreSQL {words.one_line(facts.production_version)}), planned by PostgreSQL"
         f" {words.one_line(facts.twin_version)} with zero rows{exact}; premortem {facts.premortem_version}."
