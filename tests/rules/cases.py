@@ -16,6 +16,7 @@ from premortem.catalog import codec
 from premortem.model import (
     Connections,
     Finding,
+    ObjectKind,
     ParameterSet,
     Plan,
     Planned,
@@ -182,7 +183,7 @@ def profile_of(dsn: str) -> Profile:
         gaps=(),
         server=server,
         extensions=(),
-        objects=(),
+        objects=tuple(o for o in pulled.objects if o.kind is ObjectKind.FUNCTION),
         role_settings=(),
         settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name in _PLANNING),
         tables=tuple(_steady(t) for t in pulled.tables),

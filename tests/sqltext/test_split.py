@@ -290,6 +290,21 @@ def test_locks_and_lists() -> None:
     assert (facts.is_distinct, facts.longest_list) == (True, 3)
 
 
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("x not in (select y from b)", True),
+        ("not (x in (select y from b))", True),
+        ("x <> all (select y from b)", True),
+        ("x in (select y from b)", False),
+        ("not exists (select y from b)", False),
+        ("x not in (1, 2)", False),
+    ],
+)
+def test_not_in_is_seen(where: str, found: bool) -> None:
+    assert sqltext.statement_facts(f"select * from a where {where}").has_not_in is found
+
+
 def test_what_cannot_be_parsed_raises_with_the_place() -> None:
     with pytest.raises(StatementError) as caught:
         sqltext.statement_facts("select 'é', from t")

@@ -26,13 +26,22 @@ from premortem.rules import (
     early_stop_gamble,
     expression_hides_index,
     foreign_key_without_index,
+    function_called_per_row,
     index_scan_discards_rows,
     inner_side_scanned_per_row,
+    join_without_condition,
     leading_wildcard,
+    limit_applied_late,
+    materialized_cte_hides_filter,
+    not_in_subquery,
     or_across_columns,
+    partition_key_updated,
     partition_pruning_lost,
+    row_trigger_on_bulk_write,
     seq_scan_discards_rows,
     sort_without_index,
+    unbounded_result,
+    write_to_whole_table,
 )
 from premortem.rules.of_migrations import MIGRATION_LIMITS, MIGRATION_RULES
 from premortem.rules.rule import Kind, Limits, Rule, checked
@@ -53,6 +62,15 @@ _MODULES = (
     foreign_key_without_index,
     deep_offset,
     partition_pruning_lost,
+    unbounded_result,
+    join_without_condition,
+    not_in_subquery,
+    limit_applied_late,
+    row_trigger_on_bulk_write,
+    function_called_per_row,
+    partition_key_updated,
+    materialized_cte_hides_filter,
+    write_to_whole_table,
 )
 
 #: Rules that judge the schema; the first of them judges queries too.

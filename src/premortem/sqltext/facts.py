@@ -52,6 +52,7 @@ def statement_facts(sql: str) -> StatementFacts:
         deletes=tuple(dict.fromkeys(t for p in parts for t in _deletes(p))),
         locks=tuple(_lock(c.locking_clause) for c in statement.locking_clause) if is_select else (),
         is_distinct=is_select and bool(statement.distinct_clause),
+        has_not_in=any(map(_is_not_in, parts)),
         longest_list=max((_list_length(p) for p in parts), default=0),
     )
 
@@ -128,3 +129,13 @@ def _list_length(part: Node) -> int:
     if isinstance(part, pb.A_Expr) and part.kind == pb.A_Expr_Kind.AEXPR_IN:
         return len(part.rexpr.list.items)
     return len(part.elements) if isinstance(part, pb.A_ArrayExpr) else 0
+
+
+def _is_not_in(part: Node) -> bool:
+    """Whether it is `NOT x IN (SELECT …)`, which is what `x NOT IN (SELECT …)` parses to, or `<> ALL (SELECT …)`."""
+    if isinstance(part, pb.SubLink):
+        return bool(part.sub_link_type == pb.SubLinkType.ALL_SUBLINK and tree.name_of(part.oper_name) == ("<>",))
+    if not isinstance(part, pb.BoolExpr) or part.boolop != pb.BoolExprType.NOT_EXPR:
+        return False
+    inside = part.args[0]
+    return inside.HasField("sub_link") and inside.sub_link.sub_link_type == pb.SubLinkType.ANY_SUBLINK

@@ -33,7 +33,7 @@ class StatementFacts:
     INSERT, UPDATE, DELETE and MERGE, in CTEs too.  `aliases` say which table an alias means, in the order of the text.
     `updates` are the columns set, table by table: by UPDATE, by MERGE and by ON CONFLICT, wherever they stand;
     `deletes` the tables that rows are deleted from.  `locks` and `is_distinct` speak of the outermost query.
-    `longest_list` is the length of the longest IN list, VALUES list left out.
+    `longest_list` is the length of the longest IN list or ARRAY[…]; `has_not_in` says that a NOT IN asks a subquery.
     """
 
     kind: StatementKind
@@ -45,6 +45,7 @@ class StatementFacts:
     locks: tuple[RowLock, ...] = ()
     is_distinct: bool = False
     longest_list: int = 0
+    has_not_in: bool = False
 
     def updated(self, name: str, schema: str | None = None) -> frozenset[str]:
         """Return the columns of that table that the statement sets.
