@@ -12,7 +12,12 @@ PremortemError            exit 3, could not tell
 │   └── UnsupportedServer
 ├── InstallationError     no usable PostgreSQL programs on this machine, or they would not start
 ├── ProfileError          a profile that is truncated, edited, foreign or newer than we are
+├── ForgeError            GitHub's or GitLab's API said no, or did not answer
+│   ├── ForgeRefused      the token may not do what was asked
+│   └── Unanswered        nobody knows whether a request was carried out
 ├── TwinError             a twin that does not reproduce production's numbers, so must not be asked
+├── CaptureError          a capture that is truncated, edited, foreign or newer than we are, or could not be made
+│   └── CommandError      the suite's command could not be run; carries the shell's exit status for that
 └── StatementError        a query that cannot be parsed or planned; carries the server's own message
 ```
 """
@@ -83,8 +88,36 @@ class ProfileError(PremortemError):
     """The profile cannot be used."""
 
 
+class ForgeError(PremortemError):
+    """The code host's API did not do what was asked of it."""
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class ForgeRefused(ForgeError):
+    """The token may not do that."""
+
+
+class Unanswered(ForgeError):
+    """The code host's API did not answer, so it may or may not have done what was asked of it."""
+
+
 class TwinError(PremortemError):
     """The twin does not reproduce production's numbers."""
+
+
+class CaptureError(PremortemError):
+    """The capture cannot be used."""
+
+
+class CommandError(CaptureError):
+    """The command cannot be run."""
+
+    def __init__(self, message: str | None = None, *, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class StatementError(PremortemError):
