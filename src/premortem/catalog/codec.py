@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -67,6 +67,8 @@ def encoder(kind: Any) -> Encode:
         return _number if kind is float else _same
     if kind is datetime:
         return datetime.isoformat
+    if kind is date:
+        return date.isoformat
     if kind is timedelta:
         return timedelta.total_seconds
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -189,6 +191,13 @@ def _moment(data: Any) -> datetime:
     return found
 
 
+def _day(data: Any) -> date:
+    try:
+        return date.fromisoformat(_text(data))
+    except ValueError:
+        raise Misfit("a day in ISO 8601", data) from None
+
+
 def _duration(data: Any) -> timedelta:
     try:
         return timedelta(seconds=_float(data))
@@ -197,7 +206,8 @@ def _duration(data: Any) -> timedelta:
 
 
 _SCALARS: Mapping[Any, Callable[[Any], Any]] = {
-    str: _text, int: _integer, float: _float, bool: _boolean, datetime: _moment, timedelta: _duration,
+    str: _text, int: _integer, float: _float, bool: _boolean, date: _day, datetime: _moment,
+    timedelta: _duration,
 }  # fmt: skip
 
 

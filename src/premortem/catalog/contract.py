@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast, get_args
 
@@ -17,6 +17,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     int: {"type": "integer"},
     bool: {"type": "boolean"},
     float: {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]},
+    date: {"type": "string", "format": "date"},
     datetime: {"type": "string", "format": "date-time"},
     timedelta: {"type": "number", "description": "seconds"},
 }
