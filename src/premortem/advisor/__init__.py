@@ -11,8 +11,9 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
     names(candidates, profile) -> names             what the indexes will be called
+    untried(planned, table, profile) -> candidate   what the conditions suggest where nobody can plan with it
 
-It proposes nothing that it did not see planned, and touches no server itself.
+But for `untried` it proposes nothing that it did not see planned, and it touches no server itself.
 """
 
 from premortem.advisor.case import Limits
@@ -21,5 +22,6 @@ from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
 from premortem.advisor.proof import Replan
 from premortem.advisor.size import IndexSize, index_size
+from premortem.advisor.untried import untried
 
-__all__ = ["Choice", "IndexSize", "Limits", "Replan", "choose", "extensions", "index_size", "names"]
+__all__ = ["Choice", "IndexSize", "Limits", "Replan", "choose", "extensions", "index_size", "names", "untried"]

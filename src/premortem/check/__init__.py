@@ -7,15 +7,18 @@ run(query, …)
 ├── absorb(…)                       what the triggers' queries showed becomes the statement's own findings
 └── policy.apply(report)            severities, budgets, allow comments, owners → what counts, and the verdict
 run_all(queries, …)                 the same statement is judged once, wherever it stands
+judge_plan(planned, query, …)       a plan that came ready-made, with or without a profile
 report(reports, facts, …)           one value for the renderers
 ```
 Here nothing touches the world: whoever plans is handed in.  A query that cannot be parsed or planned is "could not
 tell", and that is not a pass.
 """
 
+from premortem.check.pasted import judge_plan
+from premortem.check.pasted import parameters as pasted_values
 from premortem.check.planner import Planner
 from premortem.check.policy import of_schema
 from premortem.check.runner import report, run, run_all
 from premortem.check.speed import timed
 
-__all__ = ["Planner", "of_schema", "report", "run", "run_all", "timed"]
+__all__ = ["Planner", "judge_plan", "of_schema", "pasted_values", "report", "run", "run_all", "timed"]

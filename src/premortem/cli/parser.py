@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from premortem import __version__
 
-FORMATS = ("terminal", "markdown", "json", "sarif", "junit", "github", "gitlab", "text")
+FORMATS = ("terminal", "markdown", "html", "json", "sarif", "junit", "github", "gitlab", "text")
 VALUES = ("low-cardinality", "all", "none")
 
 _EPILOG = """\
@@ -42,6 +42,7 @@ def build() -> argparse.ArgumentParser:
     _profile(commands)
     _explain(commands)
     _check(commands)
+    _comment(commands)
     _rules(commands)
     _doctor(commands)
     return parser
@@ -122,9 +123,14 @@ def _explain(commands: _Commands) -> None:
     parser.add_argument(
         "query",
         nargs="?",
-        default="-",
         metavar="QUERY",
-        help="a query, a file that holds one, or - for standard input (default: -)",
+        help="a query, a file that holds one, or - for standard input (default: -); with --plan, the plan's statement",
+    )
+    parser.add_argument(
+        "--plan",
+        metavar="FILE",
+        help="judge the plans in a file, or in - for standard input, as they stand there: EXPLAIN's text, JSON, XML or"
+        " YAML, pasted or logged; needs no profile",
     )
     parser.add_argument(
         "--set",
@@ -135,7 +141,7 @@ def _explain(commands: _Commands) -> None:
         help="judge it with this value too; NAME is the placeholder's name or number; may be repeated",
     )
     parser.set_defaults(jobs=1)
-    _judging(parser)
+    _judging(parser, profile_required=False)
 
 
 def _check(commands: _Commands) -> None:
@@ -157,8 +163,10 @@ def _check(commands: _Commands) -> None:
     _judging(parser)
 
 
-def _judging(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
+    parser.add_argument(
+        "-p", "--profile", type=Path, required=profile_required, metavar="FILE", help="production's profile"
+    )
     parser.add_argument(
         "-m",
         "--migrations",
@@ -187,6 +195,34 @@ def _judging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
+_COMMENT_ABOUT = """\
+Posts the Markdown report as one comment of the pull or merge request, and updates that comment from then on. Where to
+is read from the job's variables. Tokens: GITHUB_TOKEN, or PREMORTEM_GITLAB_TOKEN with the api scope.
+"""
+
+
+def _comment(commands: _Commands) -> None:
+    about = "post the Markdown report to the pull or merge request, and keep it up to date"
+    parser = _command(commands, "comment", "comment", about, _COMMENT_ABOUT)
+    parser.add_argument("report", metavar="REPORT", help="the report that check wrote as Markdown, or -")
+    parser.add_argument("--to", choices=("github", "gitlab"), help="default: whose job this is")
+    parser.add_argument(
+        "--pr", type=_number, dest="number", metavar="N", help="the pull or merge request (default: that of the job)"
+    )
+    parser.add_argument(
+        "--id",
+        metavar="NAME",
+        help="tells apart several comments of one request (default: the workflow's and job's name)",
+    )
+    parser.add_argument(
+        "--verdict",
+        type=_exit_code,
+        metavar="CODE",
+        help="end with this exit code, that of check, whether or not the comment could be posted",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be posted where, and send nothing")
+
+
 def _rules(commands: _Commands) -> None:
     parser = _command(commands, "rules", "rules", "list the rules, or say what one of them sees")
     parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule to explain")
@@ -199,6 +235,18 @@ def _doctor(commands: _Commands) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def _exit_code(text: str) -> int:
+    if not text.isdecimal() or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is no exit code")
     return int(text)
 
 

@@ -111,7 +111,8 @@ class ParameterSet:
 
     `name` is `hot`, `typical`, `rare`, `absent`, `wide`, `narrow`, `mixed` and `crossed` (common values that are rare
     together, or common in one column and rare in the others), `off` (optional filters are NULL), `captured` (seen in a
-    test), `generic` (no values: the generic plan) or `literal` (the text has no placeholders).  `values[i]` is the text
+    test), `generic` (no values: the generic plan), `literal` (the text has no placeholders) or `pasted` (the plan came
+    ready-made).  `values[i]` is the text
     form of `$i+1`, None for SQL NULL.  `basis` says in one phrase where the values come from: "most common values of
     order_items.product_sku".
     """

@@ -7,6 +7,7 @@ a node looks at, as against the rows that it returns.
     parse(text)        -> Plan      the first of them
     worst_cost(plan)   -> float     LIMIT, EXISTS and semi-joins at their full cost
     rows_read(node)    -> float     measured, or from the profile and the planner's own cost formula
+    own_times(plan)    -> path: ms  where a measured plan spent its time
     shape(plan)        -> str       what the plan does, without what it costs
     lines(plan)        -> PlanLine  the tree, for renderers
 
@@ -20,6 +21,7 @@ from premortem.plans.pasted import Pasted, parse, read
 from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
 from premortem.plans.text_form import parse_text
+from premortem.plans.times import own_times, processes, total_ms
 from premortem.plans.worst import keeps, largest_share, stops_at_first_match, worst_cost
 
 __all__ = [
@@ -31,12 +33,15 @@ __all__ = [
     "label",
     "largest_share",
     "lines",
+    "own_times",
     "parse",
     "parse_json",
     "parse_text",
+    "processes",
     "read",
     "rows_read",
     "shape",
     "stops_at_first_match",
+    "total_ms",
     "worst_cost",
 ]

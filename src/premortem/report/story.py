@@ -228,8 +228,8 @@ def sureness(judged: QueryReport, finding: Finding) -> str:
 
 def title(parameters: ParameterSet) -> str:
     """Return what a parameter set is called above its plan, with where its values come from."""
-    if parameters.name == "literal":
-        return "plan"
+    if parameters.name in ("literal", "pasted"):
+        return "plan" if parameters.name == "literal" else words.one_line(parameters.basis)
     if parameters.is_generic:
         return "generic plan, which a prepared statement may get"
     basis = f" ({words.one_line(parameters.basis)})" if parameters.basis else ""
@@ -242,13 +242,14 @@ def values_of(name: str) -> str:
     >>> values_of("hot"), values_of("generic"), values_of("literal")
     ('the hot values', 'the generic plan', 'the values in the text')
     """
-    return {"generic": "the generic plan", "literal": "the values in the text"}.get(name, f"the {name} values")
+    said = {"generic": "the generic plan", "literal": "the values in the text", "pasted": "the values it was made with"}
+    return said.get(name, f"the {name} values")
 
 
 def hurts_with(judged: QueryReport, finding: Finding) -> str:
     """Return which parameter set shows the finding and where its values come from, empty for a query without any."""
     found = next((p for p in judged.planned if p.parameters.name == finding.parameters), None)
-    if found is None or found.parameters.name == "literal":
+    if found is None or found.parameters.name in ("literal", "pasted"):
         return ""
     if found.parameters.is_generic:
         return "Hurts with the generic plan, which a prepared statement may get."

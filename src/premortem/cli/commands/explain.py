@@ -9,11 +9,17 @@ from pathlib import Path
 from premortem import sources
 from premortem.cli import given
 from premortem.cli.judging import Queries, judged
+from premortem.errors import UsageError
 from premortem.model import Profile, Query, Site
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge a query and return the verdict's exit code."""
+    """Judge a query, or the plans that somebody pasted, and return the verdict's exit code."""
+    if arguments.plan is not None:
+        return _pasted(arguments)
+    if arguments.profile is None:
+        raise UsageError("explain needs a profile: -p FILE", hint="only --plan does without one")
+    arguments.query = arguments.query or "-"
     values = given.parse(arguments.given)
 
     def read(profile: Profile) -> Queries:
@@ -23,6 +29,17 @@ def run(arguments: argparse.Namespace) -> int:
         return given.chooser(values, [q for q in queries if isinstance(q, Query)])
 
     return judged(arguments, read, details=True, chooser=chooser)
+
+
+def _pasted(arguments: argparse.Namespace) -> int:
+    from premortem.cli import pasting
+
+    if arguments.given:
+        raise UsageError("--set has no meaning for a plan that was made already", hint="leave out --set or --plan")
+    typed = arguments.query
+    if typed is not None and (typed == "-" or _is_file(typed)):
+        arguments.query = Path(typed).read_text("utf-8", "replace") if typed != "-" else None
+    return pasting.judged(arguments)
 
 
 def _read(typed: str, profile: Profile) -> Queries:
