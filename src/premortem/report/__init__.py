@@ -5,6 +5,7 @@ render(report, format, look)
 └── FORMATS[format](report, look=look)
     ├── terminal   for a person at a terminal (Rich)
     ├── markdown   for a pull-request comment
+    ├── html       one file with every plan, for a browser
     ├── json       for programs
     ├── sarif      for code scanning
     ├── junit      for whatever shows test results
@@ -52,6 +53,7 @@ FORMATS: Mapping[str, Renderer] = MappingProxyType(
     {
         "terminal": _on_use("terminal"),
         "markdown": _on_use("markdown"),
+        "html": _on_use("html"),
         "json": _on_use("json"),
         "sarif": _on_use("sarif"),
         "junit": _on_use("junit"),

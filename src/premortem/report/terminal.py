@@ -151,7 +151,7 @@ def _past(judged: QueryReport) -> Iterator[RenderableType]:
 def _outline(lines: Sequence[str]) -> Iterator[RenderableType]:
     if lines:
         yield _inset(Text("the accepted plan:"))
-        yield from (_inset(_note(line), 4) for line in lines[:_PLAN_LINES])
+        yield from (_inset(Text(words.plain(line), style="dim"), 4) for line in lines[:_PLAN_LINES])
         yield Text()
 
 
