@@ -13,7 +13,7 @@ of today is *the same*, *edited* or *new*; what is accepted and nobody asks any 
 Nothing here reads a file or plans a query; whether a plan is worse is decided in `check`.
 """
 
-from premortem.baseline.facts import World, changed
+from premortem.baseline.facts import RULES, SCHEMA, SERVER, STATISTICS, World, changed
 from premortem.baseline.facts import settings as planner_settings
 from premortem.baseline.identity import key, outline
 from premortem.baseline.limits import Limits
@@ -23,6 +23,10 @@ from premortem.baseline.matching import Match, Matches, match
 
 __all__ = [
     "DEFAULT_FILE",
+    "RULES",
+    "SCHEMA",
+    "SERVER",
+    "STATISTICS",
     "Limits",
     "Lock",
     "Lost",

@@ -28,6 +28,7 @@ class Source(StrEnum):
     ASSUMED = "assumed"
     COMPUTED = "computed"
     SETTINGS = "settings"
+    LOCK = "lock"
 
 
 class Proof(StrEnum):

@@ -1,0 +1,316 @@
+"""What is new about a judged query, and which of its findings count for that.
+
+no match                 NEW         judged in full
+another text             EDITED      judged in full; the old text is planned too, and an index left unused is told
+the same text
+    planned worse        REGRESSED   with what grew, is gone, or was set
+    new findings         REGRESSED   if anything that matters changed
+    else                 UNCHANGED   a near-tie that fell the other way is no finding
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from premortem import baseline, sqltext
+from premortem.baseline import Match, World
+from premortem.check import acceptance, allows, causes, policy
+from premortem.check.budgets import OVER_BUDGET
+from premortem.check.figures import Figures, figures
+from premortem.check.judgement import plan_all
+from premortem.check.patience import Patience
+from premortem.check.planner import Planner
+from premortem.check.sifting import Known, Sifted
+from premortem.errors import ServerTimeout, StatementError
+from premortem.model import (
+    Accepted,
+    Change,
+    Difference,
+    Evidence,
+    Finding,
+    Planned,
+    Profile,
+    Query,
+    QueryReport,
+    Severity,
+    Source,
+    StatementKind,
+    Suppressed,
+)
+from premortem.settings import Settings
+
+PLAN_GOT_WORSE = "plan-got-worse"
+#: Findings about comments and budgets: people wrote the limit that they are about, so no near-tie makes them.
+_EXACT = frozenset({OVER_BUDGET, allows.UNUSED_ALLOW, allows.ALLOW_WITHOUT_REASON, allows.UNREADABLE_ALLOW})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """Everything that a judged query is compared with, and who plans.
+
+    `production` plans on production's schema without the change's migrations, None where the change has none.
+    """
+
+    known: Known
+    sifted: Sifted
+    world: World
+    planner: Planner
+    settings: Settings
+    production: Callable[[], tuple[Planner, Profile]] | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """What today's plans are made for."""
+        return self.world.profile
+
+
+def compared(report: QueryReport, comparing: Comparing) -> QueryReport:
+    """Return a judged query's report with what is new about it; only findings that count for that are left to count."""
+    query = report.query
+    if query is None or query.kind is StatementKind.UTILITY:
+        return report
+    match = comparing.sifted.match(query)
+    held = comparing.known.accepted.get(comparing.sifted.name(query))
+    if held is None and match is not None and match.is_same:
+        held = match.was
+    new, again, accepted = acceptance.applied(report.findings, held, comparing.settings.today)
+    if report.error is not None or not report.planned:
+        return replace(report, difference=_unplanned(match))
+    if match is None:
+        difference = Difference(change=Change.NEW, says="nothing like it was accepted before")
+        return _counting(report, (*new, *again), accepted, difference)
+    if match.is_same and match.was.shape:
+        return _same(report, match.was, comparing, (new, again, accepted))
+    return _edited(report, query, match, comparing, (*new, *again), accepted)
+
+
+def _unplanned(match: Match | None) -> Difference:
+    if match is None:
+        return Difference(change=Change.NEW)
+    if not match.is_same:
+        return Difference(change=Change.EDITED, was=match.was)
+    says = "it could be planned when it was accepted, and cannot be any more"
+    return Difference(change=Change.REGRESSED, says=says, was=match.was)
+
+
+def _counting(
+    report: QueryReport, findings: Sequence[Finding], suppressed: Sequence[Suppressed], difference: Difference
+) -> QueryReport:
+    wanted = {sql for f in findings if f.remedy for sql in f.remedy.sql}
+    return replace(
+        report,
+        verdict=policy.verdict(findings),
+        findings=tuple(findings),
+        suppressed=(*report.suppressed, *suppressed),
+        advice=tuple(a for a in report.advice if wanted.issuperset(a.sql)),
+        difference=difference,
+    )
+
+
+def _same(
+    report: QueryReport,
+    was: Accepted,
+    comparing: Comparing,
+    found: tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[Suppressed, ...]],
+) -> QueryReport:
+    """Return the report of a query that nobody edited."""
+    new, again, accepted = found
+    assert report.query is not None
+    limits, profile = comparing.settings.baseline, comparing.profile
+    now = figures(report.planned, profile)
+    grown = causes.growths(was, profile, limits.grown)
+    changed = baseline.changed(was.facts, comparing.world.facts(report.query))
+    is_worse = worse(now.cost, was.cost, comparing.settings)
+    is_moved = is_worse or bool(grown) or not was.facts or bool(changed & {baseline.SCHEMA, baseline.RULES})
+    noise = tuple(f for f in new if not is_moved and f.rule not in _EXACT and f.severity is not Severity.INFO)
+    counted = tuple(f for f in new if f not in noise)
+    suppressed = (*accepted, *(Suppressed(finding=f, reason=_near_tie(now, was)) for f in noise))
+    if not is_worse and all(f.severity is Severity.INFO for f in (*counted, *again)):
+        return _counting(report, (*counted, *again), suppressed, Difference(change=Change.UNCHANGED, was=was))
+    before = _on_production(report, comparing) if is_worse else ()
+    why = causes.causes(was, report.planned, profile, changed=changed, settings=comparing.known.settings, grown=grown)
+    says = _regressed(why, changed, is_worse, now, was, again)
+    difference = Difference(
+        change=Change.REGRESSED,
+        says=says,
+        was=was,
+        before=before,
+        evidence=(*_then_and_now(was.cost, was.rows_read, now, Source.LOCK), *causes.evidence(grown)),
+    )
+    told = _of_worse(report, difference, _severity(before, now, was, comparing)) if is_worse else ()
+    return _with_own(report, (*counted, *again), told, suppressed, difference, comparing)
+
+
+def worse(now: float, was: float, settings: Settings) -> bool:
+    """Return whether a cost is really higher than another: near-ties are not, nor is what is cheap all the same."""
+    limits = settings.baseline
+    return now >= limits.min_cost and now >= limits.worse * was
+
+
+def _near_tie(now: Figures, was: Accepted) -> str:
+    return f"nothing that matters changed since it was accepted: its plan costs {now.cost:,.0f}, then {was.cost:,.0f}"
+
+
+def _regressed(
+    why: Sequence[str],
+    changed: frozenset[str],
+    is_worse: bool,
+    now: Figures,
+    was: Accepted,
+    again: Sequence[Finding],
+) -> str:
+    parts = list(why)
+    if is_worse:
+        parts.append(f"its plan {_times(now.cost, was.cost)} than when it was accepted")
+    elif baseline.RULES in changed:
+        parts.append("the rules or their settings changed since it was accepted")
+    elif again:
+        parts = ["the time for which it was accepted is over"]
+    return _listed(parts or ["it shows what it did not show when it was accepted"])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
+
+
+def _times(now: float, was: float) -> str:
+    """Return how a cost compares, as `costs 12 times more (3,550, then 290)`."""
+    figures = f"({now:,.0f}, then {was:,.0f})"
+    if was <= 0:
+        return f"costs more {figures}"
+    factor = now / was
+    if 1 / 1.05 < factor < 1.05:
+        return f"costs no more {figures}"
+    shown = factor if factor > 1 else 1 / factor
+    times = f"{shown:,.0f} times" if shown >= 9.5 else f"{shown:.1f} times"
+    return f"costs {times} {'more' if factor > 1 else 'less'} {figures}"
+
+
+def _then_and_now(cost: float, rows: float, now: Figures, source: Source) -> tuple[Evidence, ...]:
+    return (
+        Evidence(name="cost then", value=cost, source=source),
+        Evidence.plan("cost now", now.cost),
+        Evidence(name="rows read then", value=rows, unit="rows", source=source),
+        Evidence.plan("rows read now", now.rows_read, "rows"),
+    )
+
+
+def _on_production(report: QueryReport, comparing: Comparing) -> tuple[Planned, ...]:
+    """Return the plans that production's schema gives without the change's migrations, for the same parameter sets."""
+    if comparing.production is None or report.query is None:
+        return ()
+    planner, _ = comparing.production()
+    try:
+        return tuple(planner.explain(report.query, p.parameters) for p in report.planned)
+    except (StatementError, ServerTimeout):
+        return ()
+
+
+def _severity(before: Sequence[Planned], now: Figures, was: Accepted, comparing: Comparing) -> Severity:
+    """Return how bad it is that an unedited query got worse.
+
+    What the change's own migrations do is the change's to mend; what only grew, and is planned as ever, is information.
+    """
+    if before and comparing.production is not None:
+        cost = figures(before, comparing.production()[1]).cost
+        if worse(now.cost, cost, comparing.settings):
+            much = now.cost >= comparing.settings.baseline.much_worse * cost
+            return Severity.ERROR if much else Severity.WARNING
+    return Severity.INFO if baseline.outline(now.worst.plan) == was.shape else Severity.WARNING
+
+
+def _edited(
+    report: QueryReport,
+    query: Query,
+    match: Match,
+    comparing: Comparing,
+    findings: Sequence[Finding],
+    accepted: Sequence[Suppressed],
+) -> QueryReport:
+    """Return the report of a query whose text changed: both texts are planned on today's twin."""
+    before = _planned_again(match.was, comparing)
+    now = figures(report.planned, comparing.profile)
+    if not before:
+        says = "its text changed; the text before cannot be planned any more"
+        return _counting(report, findings, accepted, Difference(change=Change.EDITED, says=says, was=match.was))
+    then = figures(before, comparing.profile)
+    lost = baseline.lost(before, report.planned, comparing.profile)
+    parts = [*(one.says for one in lost), f"the new text {_times(now.cost, then.cost)}"]
+    difference = Difference(
+        change=Change.EDITED,
+        says=_listed(parts),
+        was=match.was,
+        before=before,
+        evidence=_then_and_now(then.cost, then.rows_read, now, Source.PLAN),
+    )
+    if not worse(now.cost, then.cost, comparing.settings):
+        return _counting(report, findings, accepted, difference)
+    much = lost and now.cost >= comparing.settings.baseline.much_worse * then.cost
+    told = _of_worse(report, difference, Severity.ERROR if much else Severity.WARNING)
+    return _with_own(report, findings, told, accepted, difference, comparing)
+
+
+def _planned_again(was: Accepted, comparing: Comparing) -> tuple[Planned, ...]:
+    query = as_query(was)
+    if query is None:
+        return ()
+    try:
+        return plan_all(query, comparing.planner, comparing.profile, Patience())[0]
+    except (StatementError, ServerTimeout):
+        return ()
+
+
+def as_query(was: Accepted) -> Query | None:
+    """Return an accepted query as one that can be planned, None where its text cannot be read."""
+    numbers = [int(c[1:]) for c in sqltext.constants(was.text) if c[:1] == "$" and c[1:].isdigit()]
+    try:
+        kind = sqltext.statement_facts(was.text).kind
+    except StatementError:
+        return None
+    return Query(
+        text=was.text,
+        original=was.text,
+        fingerprint=was.fingerprint,
+        site=was.site,
+        kind=kind,
+        parameter_count=max(numbers, default=0),
+        search_path=was.search_path,
+    )
+
+
+def _of_worse(report: QueryReport, difference: Difference, severity: Severity) -> tuple[Finding, ...]:
+    table = next((n.relation for p in report.planned for n in p.plan.scans()), None)
+    return (
+        Finding(
+            rule=PLAN_GOT_WORSE,
+            severity=severity,
+            says=difference.says,
+            key=f"{PLAN_GOT_WORSE}:{table.sql if table else ''}",
+            table=table,
+            evidence=difference.evidence,
+        ),
+    )
+
+
+def _with_own(
+    report: QueryReport,
+    findings: Sequence[Finding],
+    own: Sequence[Finding],
+    suppressed: Sequence[Suppressed],
+    difference: Difference,
+    comparing: Comparing,
+) -> QueryReport:
+    """Return the report with our own finding, as far as settings and comments let it count.
+
+    Where a rule says already what is wrong, ours would only say it again.
+    """
+    if any(f.severity is Severity.ERROR for f in findings):
+        return _counting(report, findings, suppressed, difference)
+    here = comparing.settings.at(report.site.source)
+    graded, off = policy.split(own, here)
+    said = [a for a in report.query.allows if a.rule == PLAN_GOT_WORSE] if report.query else []
+    left, allowed = allows.apply(graded, said, here.rule_names, today=here.today)
+    unused = f"{allows.UNUSED_ALLOW}:{PLAN_GOT_WORSE}"
+    rest = tuple(f for f in findings if not (own and f.key == unused))
+    return _counting(report, (*rest, *left), (*suppressed, *off, *allowed), difference)
