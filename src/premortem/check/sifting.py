@@ -90,10 +90,22 @@ def sift(queries: Iterable[Item], known: Known, world: World, today: date, place
         queries=judged,
         names=names,
         matches={**of_lock.found, **of_files.found},
-        gone={n: a for n, a in of_lock.gone.items() if n not in filed},
+        gone=_gone(of_lock.gone, every, filed, known, place),
         unchanged=_count(every) - _count(judged),
         skipped=frozenset(settled),
     )
+
+
+def _gone(
+    unclaimed: Mapping[str, Accepted],
+    every: Iterable[Item],
+    filed: Mapping[str, Query],
+    known: Known,
+    place: Callable[[Site], Site],
+) -> dict[str, Accepted]:
+    """Return the accepted queries that nobody asks any more; what stands in files that nobody touched was not read."""
+    untouched = {place(q.site).source for q in every if _is_touched(q, known) is False}
+    return {n: a for n, a in unclaimed.items() if n not in filed and a.site.source not in untouched}
 
 
 def _is_touched(item: Item, known: Known) -> bool | None:
