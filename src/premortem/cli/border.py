@@ -38,7 +38,7 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
             sys.stdout.flush()
             return code
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return 128 + signal.SIGINT
     except Ended as ended:
         return 128 + ended.number
@@ -74,7 +74,7 @@ def _signals() -> Iterator[None]:
 
 def _told(error: PremortemError, debug: bool) -> int:
     _trace(debug)
-    _say(error.message, error.hint)
+    say(error.message, error.hint)
     return error.exit_code
 
 
@@ -83,7 +83,7 @@ def _refused(error: OSError, debug: bool) -> int:
     what = os.strerror(error.errno) if error.errno else str(error)
     where = f"{error.filename}: " if error.filename else ""
     full = "make room, or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
-    _say(f"{where}{what}", full)
+    say(f"{where}{what}", full)
     silence(sys.stdout)
     return COULD_NOT_TELL
 
@@ -91,7 +91,7 @@ def _refused(error: OSError, debug: bool) -> int:
 def _bug(error: Exception, debug: bool) -> int:
     _trace(debug)
     said = f"{type(error).__name__}: {error}".strip().rstrip(":")
-    _say(f"{said}; this is a bug in premortem", None if debug else "run it again with --debug and report what it says")
+    say(f"{said}; this is a bug in premortem", None if debug else "run it again with --debug and report what it says")
     return COULD_NOT_TELL
 
 
@@ -100,7 +100,8 @@ def _trace(debug: bool) -> None:
         traceback.print_exc()
 
 
-def _say(message: str, hint: str | None = None) -> None:
+def say(message: str, hint: str | None = None) -> None:
+    """Tell an error on standard error, where it is still open."""
     from premortem.report import words
 
     with contextlib.suppress(OSError, ValueError):
