@@ -8,14 +8,19 @@ postgast), and that only when a verb is first used.
     condition(text)     -> Condition                plan conditions, total
     sort_key(text)      -> SortKey                  plan sort keys, total
 
+    reduced(text)       -> Reduced                  a server's text without comments and values, without the parser
+    observed(reduced)   -> Observed                 which of its values may become parameters
+    written(observed)   -> Parameterized            the text with `$n`
+    tags(comments)      -> key, value …             SQLCommenter, Marginalia, Query Log Tags
+
 It refuses to guess: psql variables, templates and mixed placeholder styles come back as `Unreadable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
-from premortem.model import Query, Unreadable
+from premortem.model import Allow, Query, Unreadable
 from premortem.sqltext.conditions import (
     And,
     ColumnName,
@@ -37,7 +42,9 @@ from premortem.sqltext.conditions import (
     relabels,
 )
 from premortem.sqltext.definitions import Action, Definition
+from premortem.sqltext.freedom import Freedom, Observed, Parameterized, Slot
 from premortem.sqltext.shapes import Assignment, ParameterPlaces, RowLock, StatementFacts, TableName
+from premortem.sqltext.skeleton import Place, Reduced, Value, reduced
 
 __all__ = [
     "Action",
@@ -48,19 +55,29 @@ __all__ = [
     "ComparisonKind",
     "Condition",
     "Definition",
+    "Freedom",
     "Not",
+    "Observed",
     "Opaque",
     "Operand",
     "OperandKind",
     "Or",
     "ParameterPlaces",
+    "Parameterized",
     "Pattern",
     "PatternKind",
+    "Place",
+    "Reduced",
     "RowLock",
+    "Slot",
     "SortKey",
     "StatementFacts",
     "TableName",
+    "Value",
+    "allowed",
+    "array",
     "base_type",
+    "call_site",
     "canonical",
     "comparisons",
     "condition",
@@ -69,14 +86,25 @@ __all__ = [
     "definition",
     "disjuncts",
     "fingerprint",
+    "inner",
+    "lasting_tags",
+    "looks_like_code",
+    "observed",
     "one_line",
     "operand",
     "parameter_places",
+    "prepared",
+    "reduced",
     "relabels",
+    "separated",
     "sort_key",
     "split",
     "statement_facts",
     "tables",
+    "tags",
+    "unit_of_work",
+    "value",
+    "written",
 ]
 
 
@@ -169,3 +197,94 @@ def constants(text: str) -> tuple[str, ...]:
     from premortem.sqltext import spelling
 
     return spelling.constants(text)
+
+
+def observed(found: Reduced) -> Observed:
+    """Return which values of a server's statement may become parameters; or raise StatementError."""
+    from premortem.sqltext import observing
+
+    return observing.observed(found)
+
+
+def written(of: Observed, chosen: Sequence[bool], values: Sequence[Sequence[str]]) -> Parameterized:
+    """Return the text in which the chosen places are parameters; the others hold the given constants."""
+    from premortem.sqltext import observing
+
+    return observing.written(of, chosen, values)
+
+
+def separated(sql: str) -> tuple[str, ...]:
+    """Return the statements of a text, each with its comments."""
+    from premortem.sqltext import observing
+
+    return observing.separated(sql)
+
+
+def inner(sql: str) -> str | None:
+    """Return the query inside a statement (DECLARE, COPY, EXPLAIN, CREATE TABLE AS), None where it has none."""
+    from premortem.sqltext import observing
+
+    return observing.inner(sql)
+
+
+def prepared(sql: str) -> tuple[str, tuple[Value, ...]] | None:
+    """Return the query and the values of `PREPARE name AS query; EXECUTE name (values)`, None for other texts."""
+    from premortem.sqltext import observing
+
+    return observing.prepared(sql)
+
+
+def allowed(sql: str) -> tuple[Allow, ...]:
+    """Return the `premortem: allow RULE (reason)` comments of a statement."""
+    from premortem.sqltext import observing
+
+    return observing.allowed(sql)
+
+
+def value(constant: str) -> str | None:
+    """Return what a constant says, None for NULL."""
+    from premortem.sqltext import observing
+
+    return observing.value(constant)
+
+
+def array(values: Sequence[str | None]) -> str:
+    """Return an array literal."""
+    from premortem.sqltext import observing
+
+    return observing.array(values)
+
+
+def looks_like_code(constant: str) -> bool:
+    """Whether a constant reads like a word of a program and not like somebody's value."""
+    from premortem.sqltext import observing
+
+    return observing.looks_like_code(constant)
+
+
+def tags(comments: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the key-value pairs of a statement's comments (SQLCommenter, Marginalia, Query Log Tags)."""
+    from premortem.sqltext import comment_tags
+
+    return comment_tags.tags(comments)
+
+
+def lasting_tags(found: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the tags without those that are another value each time."""
+    from premortem.sqltext import comment_tags
+
+    return comment_tags.lasting(found)
+
+
+def unit_of_work(found: Iterable[tuple[str, str]]) -> str | None:
+    """Return the trace or request that tags name, None where they name none."""
+    from premortem.sqltext import comment_tags
+
+    return comment_tags.unit(found)
+
+
+def call_site(found: Iterable[tuple[str, str]]) -> tuple[str, int | None] | None:
+    """Return the file and line that tags name, None where they name none."""
+    from premortem.sqltext import comment_tags
+
+    return comment_tags.call_site(found)
