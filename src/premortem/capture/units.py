@@ -1,12 +1,25 @@
-"""Which test a statement belongs to, so that N queries of one test can be told from one query of N tests."""
+"""Which test a statement belongs to, so that N queries of one test can be told from one query of N tests.
+
+A suite's processes tell when their tests run (see `plugin`); the server's log tells when a statement ran and for which
+connection.  A connection belongs to a process by the name that libpq gave it, by its port, or because its database is
+used by that process alone; where there is one process only, nothing needs to be told apart.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+import time
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from premortem.capture.executed import Executed
 from premortem.model import Site
+
+_NAMED = re.compile(r"pytest (\d+)\Z")
+_REFRESH = 0.2  # seconds between two looks into the files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +52,99 @@ class WithoutTests:
         if executed.transaction is None:
             return Unit(within="session", name=executed.session)
         return Unit(within="transaction", name=f"{executed.session} {executed.transaction}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Process:
+    """What one process of a suite told: from when on it ran what, in milliseconds; None is no test."""
+
+    read: int = 0
+    rest: bytes = b""
+    moments: list[int] = field(default_factory=list)
+    units: list[Unit | None] = field(default_factory=list)
+
+    @property
+    def runs_tests(self) -> bool:
+        return any(self.units)
+
+    def at(self, moment: int) -> Unit | None:
+        place = bisect_right(self.moments, moment) - 1
+        return self.units[place] if place >= 0 else None
+
+
+class Tests:
+    """The units of a suite whose processes write into a folder while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._processes: dict[int, _Process] = {}
+        self._ports: dict[str, int] = {}
+        self._databases: dict[str, set[int]] = {}
+        self._read_at = float("-inf")
+        self._without = WithoutTests()
+
+    def of(self, executed: Executed) -> Unit:
+        """Return the test that ran the statement, its transaction where no test is known."""
+        if time.monotonic() - self._read_at > _REFRESH:
+            self._read()
+        process = self._process(executed)
+        if process is None or executed.at is None:
+            return self._without.of(executed)
+        return process.at(int(executed.at.timestamp() * 1000)) or self._without.of(executed)
+
+    def _process(self, executed: Executed) -> _Process | None:
+        named = _NAMED.match(executed.application or "")
+        if named is not None:
+            pid = int(named[1])
+            self._databases.setdefault(executed.database or "", set()).add(pid)
+            return self._processes.get(pid)
+        running = [process for process in self._processes.values() if process.runs_tests]
+        if len(running) == 1:
+            return running[0]
+        if not running:
+            return None
+        return self._claimed(executed)
+
+    def _claimed(self, executed: Executed) -> _Process | None:
+        """The process that has the connection's port, or that alone uses its database."""
+        port = (executed.client or "").rpartition(":")[2]
+        if port in self._ports:
+            return self._processes.get(self._ports[port])
+        users = self._databases.get(executed.database or "", set())
+        return self._processes.get(next(iter(users))) if len(users) == 1 else None
+
+    def _read(self) -> None:
+        self._read_at = time.monotonic()
+        for path in self._folder.glob("tests-*"):
+            pid = int(path.name.partition("-")[2])
+            self._read_one(path, pid, self._processes.setdefault(pid, _Process()))
+
+    def _read_one(self, path: Path, pid: int, process: _Process) -> None:
+        if path.stat().st_size == process.read:
+            return
+        with path.open("rb") as file:
+            file.seek(process.read)
+            more = file.read()
+        process.read += len(more)
+        whole, _, process.rest = (process.rest + more).rpartition(b"\n")
+        for line in whole.splitlines():
+            self._note(json.loads(line), pid, process)
+
+    def _note(self, told: list[object], pid: int, process: _Process) -> None:
+        match told:
+            case [_, "port", port]:
+                self._ports[str(port)] = pid
+            case [float() | int() as moment, str() as phase, str() as name, *place]:
+                process.moments.append(int(moment * 1000))
+                process.units.append(None if phase == "end" else _test(name, phase, place))
+
+
+def _test(name: str, phase: str, place: list[object]) -> Unit:
+    match place:
+        case [str() as path, int() as line]:
+            site = Site(source=path, line=line)
+        case [str() as path, *_]:
+            site = Site(source=path)
+        case _:
+            site = Site(source=name.partition("::")[0])
+    return Unit(within="test", name=name, phase=phase, site=site)

@@ -1,0 +1,136 @@
+"""Runs a suite on a server of our own and collects what it did there.
+
+```
+run
+├── server.recording     a server that logs every statement
+├── watching.Watcher     a thread that sees the schemas
+├── _Reader              a thread that reads the log while it grows
+└── suite.run            the command, unchanged
+```
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+from premortem.capture import counted, following, logs, plugging, suite, target, watching
+from premortem.capture.captured import Capture, Schema
+from premortem.capture.executed import Executed
+from premortem.capture.server import Recorder, Wanted, recording
+from premortem.capture.units import Tests, Units, WithoutTests
+from premortem.errors import CommandError
+from premortem.model import Query, Unreadable
+
+_BEHIND = 1.0  # seconds: a test tells of its connections when it ends
+
+
+def run(
+    command: Sequence[str],
+    *,
+    wanted: Wanted | None = None,
+    templates: Sequence[str] = (),
+    timeout: float | None = None,
+    plugin: bool = True,
+    inherited: Mapping[str, str] = os.environ,
+) -> Capture:
+    """Run a suite's command on a new server and return what it did there.
+
+    `templates` are `NAME=TEXT` variables for it, with `{dsn}` and its parts filled in; `timeout` is in seconds.
+    Raises CommandError where it could not be run or somebody interrupted it, InstallationError without a PostgreSQL.
+    """
+    began = datetime.now(UTC)
+    with recording(wanted or Wanted()) as recorder, _plugin(wanted=plugin) as folder:
+        given = target.environment(recorder.target, inherited, templates)
+        if folder is not None:
+            given |= plugging.environment(folder, given)
+        with _watched(recorder) as watcher, _read(recorder, folder) as reader:
+            ending = suite.run(command, given, timeout=timeout)
+            if ending.asked is not None:
+                raise CommandError("interrupted, and nothing was captured", status=128 + ending.asked)
+            recorder.flush()
+        found = reader.found
+        return Capture(
+            taken_at=began,
+            command=tuple(command),
+            exit_status=ending.status,
+            timed_out=ending.timed_out,
+            server_version=recorder.server.installation.version,
+            executed=reader.executed,
+            statements=tuple(one for one in found.queries if isinstance(one, Query)),
+            unreadable=tuple(one for one in found.queries if isinstance(one, Unreadable)),
+            left_out=found.left_out,
+            schemas=tuple(Schema(databases=names, profile=profile) for names, profile in watcher.schemas),
+        )
+
+
+def _plugin(*, wanted: bool) -> AbstractContextManager[Path | None]:
+    return plugging.plugged() if wanted else nullcontext()
+
+
+@contextmanager
+def _watched(recorder: Recorder) -> Iterator[watching.Watcher]:
+    watcher = watching.Watcher(recorder.server, recorder.log, recorder.form, begins=recorder.begins)
+    watcher.start()
+    try:
+        yield watcher
+    finally:
+        watcher.stop()
+
+
+class _Reader:
+    """A thread that turns a growing log into queries."""
+
+    def __init__(self, recorder: Recorder, units: Units) -> None:
+        self._recorder = recorder
+        self._units = units
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="premortem-reader", daemon=True)
+        self._failed: BaseException | None = None
+        self._found: logs.Gathered | None = None
+        self.executed = 0
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read to the log's end."""
+        self._stop.set()
+        self._thread.join()
+
+    @property
+    def found(self) -> logs.Gathered:
+        """What it found, once it has stopped."""
+        if self._failed is not None or self._found is None:
+            raise self._failed or RuntimeError("the log was not read to its end")
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            recorder = self._recorder
+            lines = following.lines(recorder.log, self._stop, begins=recorder.begins, behind=_BEHIND)
+            executed = chain(logs.read(lines, form=recorder.form), counted.nested(recorder.server))
+            self._found = logs.gather(self._counted(executed), self._units, source="capture")
+        except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for us
+            self._failed = error
+
+    def _counted(self, executed: Iterable[Executed]) -> Iterator[Executed]:
+        for one in executed:
+            self.executed += one.calls
+            yield one
+
+
+@contextmanager
+def _read(recorder: Recorder, folder: Path | None) -> Iterator[_Reader]:
+    reader = _Reader(recorder, Tests(folder) if folder is not None else WithoutTests())
+    reader.start()
+    try:
+        yield reader
+    finally:
+        reader.stop()

@@ -1,0 +1,70 @@
+"""`premortem capture`: run a suite, or read a log, and keep what it asked the database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from premortem import capture
+from premortem.cli import output
+from premortem.errors import CommandError, PremortemError, UsageError
+from premortem.report import words
+
+#: What `env`, `timeout` and `docker run` exit with when it is they who failed and not the command.
+OURS_FAILED = 125
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Capture, write the file, and return the suite's own exit code."""
+    output.check(str(arguments.output))
+    if not arguments.suite:
+        raise UsageError("nothing to capture", hint="premortem capture -- COMMAND, for example: -- pytest")
+    try:
+        taken = _of_suite(arguments)
+        capture.write(taken, arguments.output)
+    except CommandError as error:
+        _say(error)
+        return error.status
+    except UsageError:
+        raise
+    except PremortemError as error:
+        _say(error)
+        return OURS_FAILED
+    if not arguments.quiet:
+        print(summary(taken, arguments.output), file=sys.stderr)
+    return taken.exit_status or 0
+
+
+def _of_suite(arguments: argparse.Namespace) -> capture.Capture:
+    wanted = capture.Wanted(
+        major=arguments.pg, user=arguments.user, password=arguments.password, database=arguments.database
+    )
+    return capture.run(
+        arguments.suite,
+        wanted=wanted,
+        templates=arguments.given,
+        timeout=arguments.timeout,
+        plugin=arguments.pytest_plugin,
+    )
+
+
+def _say(error: PremortemError) -> None:
+    print(f"premortem: {words.plain(error.message)}", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {words.plain(error.hint)}", file=sys.stderr)
+
+
+def summary(taken: capture.Capture, path: Path) -> str:
+    """Return what a capture holds, in a few lines."""
+    tables = [len(schema.profile.tables) for schema in taken.schemas]
+    lines = [
+        f"premortem: {len(taken.statements):,} distinct statements of {taken.executed:,} executed; "
+        f"{len(tables)} schemas ({', '.join(f'{n:,} tables' for n in tables) or 'none'}); written to {path}",
+        *(f"  left out: {count:,} {reason}" for reason, count in taken.left_out),
+    ]
+    if taken.unreadable:
+        lines.append(f"  could not be read: {len(taken.unreadable):,} statements")
+    if taken.failed:
+        lines.append(f"  the command failed ({taken.exit_status}): what it would have run later is missing")
+    return "\n".join(lines)
