@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,6 +43,8 @@ def build() -> argparse.ArgumentParser:
     _profile(commands)
     _explain(commands)
     _check(commands)
+    _adopt(commands)
+    _capture(commands)
     _comment(commands)
     _rules(commands)
     _doctor(commands)
@@ -146,11 +149,44 @@ def _explain(commands: _Commands) -> None:
 
 def _check(commands: _Commands) -> None:
     parser = _command(commands, "check", "check", "judge the queries of files and folders; the gate for CI", _CHECK)
+    _paths(parser)
+    _lock(parser)
+    parser.add_argument("--no-lock", action="store_true", help="judge everything in full, whatever was accepted")
+    parser.add_argument(
+        "--update-lock",
+        action="store_true",
+        help="record the queries that pass in the lock, and forget those that are gone; what fails stays out of it",
+    )
+    _judging(parser)
+
+
+_ADOPT_ABOUT = """Writes the lock: every query with the plan that it has today, and all of today's findings as accepted. From then on
+check judges what is new, edited or got worse.
+"""
+
+
+def _adopt(commands: _Commands) -> None:
+    about = "accept what is there already, so that check judges what is new"
+    parser = _command(commands, "adopt", "adopt", about, _ADOPT_ABOUT)
+    _paths(parser)
+    _lock(parser)
+    parser.add_argument(
+        "--until",
+        type=_day,
+        metavar="DATE",
+        help="accept the findings until this day, such as 2027-03-31; then they fail",
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="why they are accepted (default: adopted and today's date)")
+    _judging(parser)
+    parser.set_defaults(no_lock=False)
+
+
+def _paths(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="*",
         metavar="PATH",
-        help="a .sql file, a folder of them, or - for standard input",
+        help="a .sql file, a folder of them, a .capture file, or - for standard input",
     )
     parser.add_argument("--workload", action="store_true", help="judge the profile's own workload too")
     parser.add_argument(
@@ -160,7 +196,65 @@ def _check(commands: _Commands) -> None:
         metavar="N",
         help="judge in so many processes (default: as many as there are cores, where there are many queries)",
     )
-    _judging(parser)
+    parser.add_argument(
+        "--changed-since",
+        metavar="REF",
+        help="judge what the branch adds or edits since it left REF, such as origin/main, by the files and the lock there",
+    )
+
+
+def _lock(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="the accepted queries (default: premortem.lock here, where there is one)",
+    )
+
+
+_CAPTURE = """\
+Runs a command, such as a test suite, on a PostgreSQL server of its own, and writes every distinct statement that
+reached the server to a file, with sample values, and the schemas that the suite's migrations built.
+The command finds the server by DATABASE_URL, by libpq's PG* variables, and by what --set sets.
+
+The exit code is the command's own; 124: it took longer than --timeout; 125: premortem itself failed;
+126 and 127: the command cannot be run, or is not there.
+"""
+
+
+def _capture(commands: _Commands) -> None:
+    parser = _command(commands, "capture", "capture", "run a test suite and keep what it asks the database", _CAPTURE)
+    parser.usage = "premortem capture [options] -- COMMAND [ARGUMENT ...]"
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", default=Path("premortem.capture"), help="default: %(default)s"
+    )
+    _server_for_suite(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was captured")
+
+
+def _server_for_suite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pg", type=int, metavar="MAJOR", help="PostgreSQL's major version (default: the embedded one)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="given",
+        metavar="NAME=TEXT",
+        help="a variable for the command; {dsn}, {user}, {password}, {host}, {port} and {database} in TEXT are"
+        " filled in; may be repeated",
+    )
+    parser.add_argument("--user", default="app", metavar="NAME", help="the command's role (default: %(default)s)")
+    parser.add_argument("--password", metavar="TEXT", help="its password (default: a random one)")
+    parser.add_argument("--database", default="app", metavar="NAME", help="its database (default: %(default)s)")
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="end a command that takes longer")
+    parser.add_argument(
+        "--no-pytest-plugin",
+        action="store_false",
+        dest="pytest_plugin",
+        help="do not have pytest tell which test runs when",
+    )
 
 
 def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
@@ -242,6 +336,13 @@ def _number(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2027-03-31") from None
 
 
 def _exit_code(text: str) -> int:

@@ -140,6 +140,11 @@ class Server:
         return self._port
 
     @property
+    def superuser(self) -> str:
+        """The name of its superuser, which is whom `dsn` connects as."""
+        return SUPERUSER
+
+    @property
     def owner(self) -> tuple[int, int] | None:
         """The user and group that must own files put into the data directory, or None when they are ours anyway."""
         return (self._who.uid, self._who.gid) if self._who else None
