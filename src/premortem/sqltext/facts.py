@@ -138,4 +138,4 @@ def _is_not_in(part: Node) -> bool:
     if not isinstance(part, pb.BoolExpr) or part.boolop != pb.BoolExprType.NOT_EXPR:
         return False
     inside = part.args[0]
-    return inside.HasField("sub_link") and inside.sub_link.sub_link_type == pb.SubLinkType.ANY_SUBLINK
+    return bool(inside.HasField("sub_link") and inside.sub_link.sub_link_type == pb.SubLinkType.ANY_SUBLINK)
