@@ -17,11 +17,11 @@ Here nothing touches the world: whoever plans is handed in.  A query that cannot
 tell", and that is not a pass.
 """
 
-from premortem.check.pasted import judge_plan
-from premortem.check.pasted import parameters as pasted_values
 from premortem.check.accepting import Reason, stale, updated
 from premortem.check.ground import ground
 from premortem.check.novelty import Comparing, as_query, compared
+from premortem.check.pasted import judge_plan
+from premortem.check.pasted import parameters as pasted_values
 from premortem.check.planner import Planner
 from premortem.check.policy import of_schema
 from premortem.check.runner import report, run, run_all

@@ -10,6 +10,7 @@ from premortem.check.judgement import Judgement, judge
 from premortem.check.planner import Planner
 from premortem.errors import PremortemError, ServerTimeout, StatementError
 from premortem.model import (
+    Accepted,
     Facts,
     Finding,
     Gap,
@@ -142,9 +143,14 @@ def report(
     *,
     findings: Sequence[Finding] = (),
     gaps: Sequence[Gap] = (),
+    unchanged: int = 0,
+    gone: Sequence[Accepted] = (),
     seconds: float | None = None,
 ) -> Report:
-    """Return the one value that renderers take; `findings` are those about the schema and not about a query."""
+    """Return the one value that renderers take; `findings` are those about no single query.
+
+    `unchanged` counts the queries that did not have to be judged, `gone` are accepted ones that nobody asks any more.
+    """
     verdicts = (policy.verdict(findings), *(r.verdict for r in reports))
     return Report(
         verdict=Verdict.worst(verdicts),
@@ -152,5 +158,7 @@ def report(
         facts=facts,
         findings=tuple(findings),
         gaps=tuple(dict.fromkeys(gaps)),
+        unchanged=unchanged,
+        gone=tuple(gone),
         seconds=seconds,
     )

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
-from premortem import __version__, catalog, check, parameters, rules, sources, twin
+from premortem import __version__, baseline, catalog, check, parameters, rules, sources, twin
+from premortem.baseline import Lock
 from premortem.cli import delivery, parallel
 from premortem.cli.given import Choose
+from premortem.cli.inputs import Inputs, Queries
+from premortem.cli.locking import LockFile, forgetter
+from premortem.cli.locking import known as known_of
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, SettingsError
-from premortem.model import Facts, Finding, Profile, Query, QueryReport, Report, Unreadable
+from premortem.model import Accepted, Facts, Finding, Gap, Profile, Query, QueryReport, Report, Unreadable
 from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
 
-Queries: TypeAlias = tuple[Query | Unreadable, ...]
 Reports: TypeAlias = tuple[QueryReport, ...]
 
 
@@ -36,46 +42,151 @@ def judged(
     chooser: Callable[[Queries], Choose] = _from_statistics,
 ) -> int:
     """Judge the queries that `read` returns, write the report, and return the verdict's exit code."""
-    started = time.monotonic()
     wanted = delivery.wanted(arguments)
+
+    def gather(profile: Profile) -> Inputs:
+        return Inputs(queries=read(profile))
+
+    outcome = run(arguments, gather, chooser=chooser)
+    delivery.write(outcome.report, wanted, details=details)
+    return outcome.report.verdict.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run found, and the lock as it would be with it, where one is to be written."""
+
+    report: Report
+    lock: Lock | None = None
+
+
+def run(
+    arguments: argparse.Namespace,
+    gather: Callable[[Profile], Inputs],
+    *,
+    file: LockFile | None = None,
+    reason: check.Reason | None = None,
+    chooser: Callable[[Queries], Choose] = _from_statistics,
+) -> Outcome:
+    """Judge what `gather` returns and compare it with a lock; with a reason, return the lock with what is accepted."""
+    started = time.monotonic()
     settings = settings_of(arguments.settings)
     profile, identity = profile_of(arguments.profile)
-    queries = read(profile)
-    if not queries:
+    inputs = gather(profile)
+    if not inputs.queries:
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
-    with shown("starting", quiet=arguments.quiet) as told:
-        report = _report(arguments, profile, identity, queries, settings, chooser(queries), told, started)
-    delivery.write(report, wanted, details=details)
-    return report.verdict.exit_code
-
-
-def _report(
-    arguments: argparse.Namespace,
-    profile: Profile,
-    identity: str,
-    queries: Queries,
-    settings: Settings,
-    choose: Choose,
-    told: Told,
-    started: float,
-) -> Report:
     world = parallel.World(
         profile=profile,
         identity=identity,
+        branch=inputs.branch,
         migrations=twin.read_migrations(arguments.migrations),
         assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
     )
-    with world.open(told) as opened:
-        planner = parallel.planner_of(opened, choose)
-        settings, untimed = check.timed(settings, planner, lambda: sources.workload(profile))
-        reports = _all(arguments, queries, planner, opened.profile, world, settings, told)
-        return check.report(
+    with shown("starting", quiet=arguments.quiet) as told, contextlib.ExitStack() as stack:
+        opened = stack.enter_context(world.open(told))
+        judging = _Judging(
+            arguments=arguments,
+            inputs=inputs,
+            world=world,
+            opened=opened,
+            planner=parallel.planner_of(opened, chooser(inputs.queries)),
+            settings=settings,
+            told=told,
+        )
+        reports, lock, against = judging.all(file, reason, _production(world, stack, told))
+        report = check.report(
             reports,
             _facts(arguments.profile, profile, opened),
-            findings=check.of_schema(_of_schema(profile, opened.profile, settings), settings),
-            gaps=(*profile.gaps, *opened.gaps, *untimed),
+            findings=check.of_schema((*_of_schema(profile, opened.profile, settings), *against.findings), settings),
+            gaps=(*profile.gaps, *opened.gaps, *against.gaps),
+            unchanged=against.unchanged,
+            gone=against.gone,
             seconds=time.monotonic() - started,
         )
+        return Outcome(report=report, lock=lock)
+
+
+def _production(
+    world: parallel.World, stack: contextlib.ExitStack, told: Told
+) -> Callable[[], tuple[check.Planner, Profile]] | None:
+    """Return what opens a twin of production without what the branch does to its schema, once; None for no change."""
+    if not world.migrations and world.branch is None:
+        return None
+
+    @functools.cache
+    def opened() -> tuple[check.Planner, Profile]:
+        plain = stack.enter_context(replace(world, migrations=(), branch=None).open(told))
+        return parallel.planner_of(plain), plain.profile
+
+    return opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Against:
+    """What the comparison with the lock adds to a report."""
+
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    unchanged: int = 0
+    gone: tuple[Accepted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judging:
+    """One run with its twin open."""
+
+    arguments: argparse.Namespace
+    inputs: Inputs
+    world: parallel.World
+    opened: twin.Twin
+    planner: check.Planner
+    settings: Settings
+    told: Told
+
+    def all(
+        self,
+        file: LockFile | None,
+        reason: check.Reason | None,
+        production: Callable[[], tuple[check.Planner, Profile]] | None,
+    ) -> tuple[Reports, Lock | None, _Against]:
+        """Return the reports of what had to be judged, the lock to write, and what else the comparison showed."""
+        if file is None and self.inputs.changes is None:
+            reports, gaps = self._judged(self.inputs.queries)
+            return reports, None, _Against(gaps=gaps)
+        place = (file or LockFile(path=Path(baseline.DEFAULT_FILE))).place
+        adopts = reason is not None and reason.accepts_all
+        known = known_of(file, self.inputs, skips=not adopts)
+        facts = baseline.World(
+            profile=self.opened.profile,
+            version=__version__,
+            rules=check.ground(self.settings),
+            planner=self.opened.server_version,
+        )
+        sifted = check.sift(self.inputs.queries, known, facts, self.settings.today, place)
+        reports, gaps = self._judged(sifted.queries)
+        comparing = check.Comparing(
+            known=known, sifted=sifted, world=facts, planner=self.planner, settings=self.settings, production=production
+        )
+        if not adopts:
+            self.told("comparing with what was accepted")
+            reports = tuple(check.compared(r, comparing) for r in reports)
+        lock = None
+        if file is not None and reason is not None:
+            forgets = forgetter(self.arguments, file, self.inputs)
+            lock = check.updated(file.lock, reports, comparing, reason, place, forgets)
+        against = _Against(
+            findings=check.stale(reports, comparing, file.site) if file is not None and not adopts else (),
+            gaps=gaps,
+            unchanged=sifted.unchanged,
+            gone=tuple(sifted.gone[name] for name in sorted(sifted.gone)),
+        )
+        return reports, lock, against
+
+    def _judged(self, queries: Queries) -> tuple[Reports, tuple[Gap, ...]]:
+        profile = self.world.profile
+        settings, untimed = check.timed(self.settings, self.planner, lambda: sources.workload(profile))
+        reports = _all(self.arguments, queries, self.planner, self.opened.profile, self.world, settings, self.told)
+        return tuple(reports), untimed
 
 
 def _all(

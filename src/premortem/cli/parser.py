@@ -151,6 +151,11 @@ def _check(commands: _Commands) -> None:
     parser = _command(commands, "check", "check", "judge the queries of files and folders; the gate for CI", _CHECK)
     _paths(parser)
     _lock(parser)
+    parser.add_argument(
+        "--changed-since",
+        metavar="REF",
+        help="judge what the branch adds or edits since it left REF, such as origin/main, by the files and lock there",
+    )
     parser.add_argument("--no-lock", action="store_true", help="judge everything in full, whatever was accepted")
     parser.add_argument(
         "--update-lock",
@@ -160,7 +165,8 @@ def _check(commands: _Commands) -> None:
     _judging(parser)
 
 
-_ADOPT_ABOUT = """Writes the lock: every query with the plan that it has today, and all of today's findings as accepted. From then on
+_ADOPT_ABOUT = """\
+Writes the lock: every query with the plan that it has today, and all of today's findings as accepted. From then on
 check judges what is new, edited or got worse.
 """
 
@@ -177,8 +183,8 @@ def _adopt(commands: _Commands) -> None:
         help="accept the findings until this day, such as 2027-03-31; then they fail",
     )
     parser.add_argument("--reason", metavar="TEXT", help="why they are accepted (default: adopted and today's date)")
-    _judging(parser)
-    parser.set_defaults(no_lock=False)
+    _twin(parser)
+    parser.set_defaults(no_lock=False, changed_since=None)
 
 
 def _paths(parser: argparse.ArgumentParser) -> None:
@@ -195,11 +201,6 @@ def _paths(parser: argparse.ArgumentParser) -> None:
         type=_count,
         metavar="N",
         help="judge in so many processes (default: as many as there are cores, where there are many queries)",
-    )
-    parser.add_argument(
-        "--changed-since",
-        metavar="REF",
-        help="judge what the branch adds or edits since it left REF, such as origin/main, by the files and the lock there",
     )
 
 
@@ -258,6 +259,11 @@ def _server_for_suite(parser: argparse.ArgumentParser) -> None:
 
 
 def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
+    _twin(parser, profile_required=profile_required)
+    _reports(parser)
+
+
+def _twin(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
     parser.add_argument(
         "-p", "--profile", type=Path, required=profile_required, metavar="FILE", help="production's profile"
     )
@@ -270,6 +276,17 @@ def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) 
         metavar="PATH",
         help="a .sql file, or a folder of them in the order of their names, that the change brings; may be repeated",
     )
+    parser.add_argument(
+        "-s",
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="the settings (default: premortem.toml here, where there is one)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def _reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there (default: -)")
     parser.add_argument(
@@ -279,14 +296,6 @@ def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) 
         metavar="FORMAT=FILE",
         help="write the report in this format to this file as well; may be repeated",
     )
-    parser.add_argument(
-        "-s",
-        "--settings",
-        type=Path,
-        metavar="FILE",
-        help="the settings (default: premortem.toml here, where there is one)",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
 _COMMENT_ABOUT = """\

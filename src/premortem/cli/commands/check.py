@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
+from functools import partial
 
-from premortem import sources
-from premortem.cli.judging import Queries, judged
-from premortem.errors import ProfileError, UsageError
-from premortem.model import Profile
+from premortem import check
+from premortem.cli import delivery, judging, locking
+from premortem.cli.inputs import gather
+from premortem.errors import UsageError
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge the queries of the paths and return the verdict's exit code."""
-    if not arguments.paths and not arguments.workload:
-        raise UsageError("nothing to check", hint="name a .sql file or folder, - for standard input, or --workload")
-
-    def read(profile: Profile) -> Queries:
-        found = sources.read(arguments.paths, stdin=sys.stdin, profile=profile) if arguments.paths else ()
-        return (*found, *(_workload(profile) if arguments.workload else ()))
-
-    return judged(arguments, read, details=False)
-
-
-def _workload(profile: Profile) -> Queries:
-    """Return the profile's workload.
-
-    Raises ProfileError where it has none: nothing was checked then, and that is no pass.
-    """
-    found = sources.workload(profile)
-    if not found:
-        cures = (g.cure for g in profile.gaps if "workload" in g.subject.lower() and g.cure)
-        raise ProfileError("the profile holds no workload", hint=next(cures, "pull it where pg_stat_statements is on"))
-    return found
+    if arguments.update_lock and arguments.no_lock:
+        raise UsageError("--update-lock and --no-lock contradict each other")
+    wanted = delivery.wanted(arguments)
+    file = locking.lock_file(arguments, writes=arguments.update_lock)
+    reason = check.Reason(says=f"recorded {date.today()}") if arguments.update_lock else None
+    outcome = judging.run(arguments, partial(gather, arguments), file=file, reason=reason)
+    delivery.write(outcome.report, wanted, details=False)
+    if file is not None and outcome.lock is not None:
+        said = locking.write(file, outcome.lock)
+        if not arguments.quiet:
+            print(said, file=sys.stderr)
+    return outcome.report.verdict.exit_code

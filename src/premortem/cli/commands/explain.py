@@ -8,7 +8,8 @@ from pathlib import Path
 
 from premortem import sources
 from premortem.cli import given
-from premortem.cli.judging import Queries, judged
+from premortem.cli.inputs import Queries
+from premortem.cli.judging import judged
 from premortem.errors import UsageError
 from premortem.model import Profile, Query, Site
 

@@ -1,0 +1,58 @@
+"""`premortem adopt`: accepts what an old code base has, so that the gate judges what is new."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import partial
+
+from premortem import check
+from premortem.cli import judging, locking, output
+from premortem.cli.inputs import gather
+from premortem.errors import UsageError
+from premortem.model import QueryReport, Severity, Verdict
+from premortem.report import words
+
+#: So many of the queries that could not be told are named; the rest are counted.
+_NAMED = 10
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the lock with today's findings accepted; 3 where a query could not be judged, which the lock then lacks."""
+    today = date.today()
+    if arguments.until is not None and arguments.until <= today:
+        raise UsageError(f"--until {arguments.until} is over already", hint="name a day to come")
+    file = locking.lock_file(arguments, writes=True)
+    assert file is not None
+    reason = check.Reason(says=arguments.reason or f"adopted {today}", until=arguments.until, accepts_all=True)
+    outcome = judging.run(arguments, partial(gather, arguments), file=file, reason=reason)
+    assert outcome.lock is not None
+    said = locking.write(file, outcome.lock)
+    reports = outcome.report.queries
+    output.write("\n".join([said, *_accepted(reports, reason), *_untold(reports)]) + "\n")
+    return Verdict.UNKNOWN.exit_code if any(r.verdict is Verdict.UNKNOWN for r in reports) else 0
+
+
+def _accepted(reports: Sequence[QueryReport], reason: check.Reason) -> Iterator[str]:
+    """Yield what was accepted: how many findings, of how many queries, until when."""
+    findings = [f for r in reports for f in r.findings if f.severity is not Severity.INFO]
+    if not findings:
+        yield "  nothing had to be accepted"
+        return
+    errors = sum(f.severity is Severity.ERROR for f in findings)
+    queries = sum(any(f.severity is not Severity.INFO for f in r.findings) for r in reports)
+    of = f"in {words.plural(queries, 'query', 'queries')}, {words.plural(errors, 'of them an error', 'of them errors')}"
+    until = f", until {reason.until}" if reason.until else ""
+    yield f"  {words.plural(len(findings), 'finding')} accepted {of}{until}"
+
+
+def _untold(reports: Sequence[QueryReport]) -> Iterator[str]:
+    unknown = [r for r in reports if r.verdict is Verdict.UNKNOWN]
+    if not unknown:
+        return
+    yield f"  could not tell for {words.plural(len(unknown), 'query', 'queries')}, which the lock does not hold:"
+    for report in unknown[:_NAMED]:
+        yield f"    {words.one_line(str(report.site))}: {words.one_line(report.error or '')}"
+    if len(unknown) > _NAMED:
+        yield f"    and {words.number(len(unknown) - _NAMED)} more; premortem check names them"

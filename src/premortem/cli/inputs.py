@@ -1,0 +1,71 @@
+"""What there is to judge: everything that a command line names, gathered in one place before anything is planned."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from premortem import sources
+from premortem.errors import ProfileError, UsageError
+from premortem.model import Profile, Query, Unreadable
+
+Queries: TypeAlias = tuple[Query | Unreadable, ...]
+
+_CAPTURE = ".capture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What there is to judge.
+
+    `branch` is the schema that the branch's own migrations built where a test suite was captured, `changes` what git
+    says that the branch touches, `files` the plain files that were read.
+    """
+
+    queries: Queries
+    branch: Profile | None = None
+    changes: sources.Changes | None = None
+    files: frozenset[str] = frozenset()
+
+
+def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
+    """Return what the arguments of `check` and `adopt` name: files, standard input, captures, the workload.
+
+    Raises UsageError where they name nothing.
+    """
+    if not arguments.paths and not arguments.workload:
+        raise UsageError("nothing to check", hint="name a .sql file or folder, - for standard input, or --workload")
+    changes = sources.changed_since(arguments.changed_since) if arguments.changed_since else None
+    plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
+    filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()
+    captured, branch = _captured([Path(p) for p in arguments.paths if p.endswith(_CAPTURE)])
+    workload = _workload(profile) if arguments.workload else ()
+    return Inputs(
+        queries=(*filed, *captured, *workload),
+        branch=branch,
+        changes=changes,
+        files=frozenset(q.site.source for q in filed),
+    )
+
+
+def _captured(paths: Sequence[Path]) -> tuple[Queries, Profile | None]:
+    """Return the queries of capture files, and the schema of the last that has one."""
+    if paths:
+        raise UsageError(f"{paths[0]}: this premortem reads no captures yet")
+    return (), None
+
+
+def _workload(profile: Profile) -> Queries:
+    """Return the profile's workload.
+
+    Raises ProfileError where it has none: nothing was checked then, and that is no pass.
+    """
+    found = sources.workload(profile)
+    if not found:
+        cures = (g.cure for g in profile.gaps if "workload" in g.subject.lower() and g.cure)
+        raise ProfileError("the profile holds no workload", hint=next(cures, "pull it where pg_stat_statements is on"))
+    return found
