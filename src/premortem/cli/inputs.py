@@ -37,8 +37,9 @@ def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
 
     Raises UsageError where they name nothing.
     """
-    if not arguments.paths and not arguments.workload:
-        raise UsageError("nothing to check", hint="name a .sql file or folder, - for standard input, or --workload")
+    if not arguments.paths and not arguments.workload and not arguments.migrations:
+        hint = "name a .sql file or folder, - for standard input, --workload or --migrations"
+        raise UsageError("nothing to check", hint=hint)
     changes = sources.changed_since(arguments.changed_since) if arguments.changed_since else None
     plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
     filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from premortem import __version__, baseline, catalog, check, parameters, rules, sources, twin
 from premortem.baseline import Lock
-from premortem.cli import delivery, parallel
+from premortem.cli import delivery, migrating, parallel
 from premortem.cli.given import Choose
 from premortem.cli.inputs import Inputs, Queries
 from premortem.cli.locking import LockFile, forgetter
@@ -73,7 +73,7 @@ def run(
     settings = settings_of(arguments.settings)
     profile, identity = profile_of(arguments.profile)
     inputs = gather(profile)
-    if not inputs.queries:
+    if not inputs.queries and not arguments.migrations:
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
     world = parallel.World(
         profile=profile,
@@ -103,7 +103,8 @@ def run(
             gone=against.gone,
             seconds=time.monotonic() - started,
         )
-        return Outcome(report=report, lock=lock)
+        of_change = migrating.judged(world.migrations, profile, opened, judging.planner, reports, settings)
+        return Outcome(report=migrating.with_migrations(report, of_change), lock=lock)
 
 
 def _production(

@@ -1,0 +1,101 @@
+"""The safe way to do what a statement does: what to type instead, where it can be written down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from premortem.migrations.seen import Seen
+from premortem.model import Remedy, Table, quoted
+from premortem.sqltext import Action
+
+_INDEX = re.compile(r"\bINDEX\b(?!\s+CONCURRENTLY)", re.I)
+_REINDEX = re.compile(r"\bREINDEX\s+(?:\((?P<options>[^)]*)\)\s*)?(?P<kind>INDEX|TABLE|SCHEMA)\b", re.I)
+_TIMEOUT = "SET lock_timeout = '2s';"
+
+
+def instead(seen: Seen, table: Table, major: int, says: str) -> Remedy:
+    """Return the statements to type instead of a step's own, or only the advice where they cannot be written down."""
+    actions = seen.step.said.actions
+    made: tuple[str, ...] = ()
+    if len(actions) == 1 and actions[0].form in _WAYS:
+        made = _WAYS[actions[0].form](seen, actions[0], table, major)
+    elif seen.step.said.verb in ("CREATE INDEX", "CREATE UNIQUE INDEX", "DROP INDEX"):
+        made = (_statement(_INDEX.sub("INDEX CONCURRENTLY", seen.step.code, count=1)),)
+    elif seen.step.said.verb in ("REINDEX INDEX", "REINDEX TABLE", "REINDEX SCHEMA"):
+        made = (_statement(_REINDEX.sub(lambda m: f"REINDEX {m['kind']} CONCURRENTLY", seen.step.code, count=1)),)
+    elif seen.step.said.verb == "REFRESH MATERIALIZED VIEW":
+        made = (_statement(re.sub(r"\bVIEW\b", "VIEW CONCURRENTLY", seen.step.code, count=1, flags=re.I)),)
+    return Remedy(sql=made, says=says)
+
+
+def with_timeout(says: str) -> Remedy:
+    """Return the setting that keeps a lock from waiting long."""
+    return Remedy(sql=(_TIMEOUT,), undo=("RESET lock_timeout;",), says=says)
+
+
+def _statement(sql: str) -> str:
+    return f"{sql.strip().rstrip(';')};"
+
+
+def _not_valid(seen: Seen, action: Action, table: Table, major: int) -> tuple[str, ...]:
+    """Add the constraint without looking, then look without blocking; an unnamed one gets PostgreSQL's own name."""
+    name = action.name or _default_name(action, table)
+    if name is None or action.not_valid:
+        return ()
+    add = _statement(f"{seen.step.code.strip().rstrip(';')} NOT VALID")
+    return _TIMEOUT, add, f"ALTER TABLE {table.relation.sql} VALIDATE CONSTRAINT {quoted(name)};"
+
+
+def _default_name(action: Action, table: Table) -> str | None:
+    if action.form != "ADD FOREIGN KEY" or not action.columns:
+        return None
+    name = f"{table.name}_{'_'.join(action.columns)}_fkey"
+    taken = any(c.name == name for c in table.constraints)
+    return None if taken or len(name.encode()) > 63 else name
+
+
+def _set_not_null(seen: Seen, action: Action, table: Table, major: int) -> tuple[str, ...]:
+    column, name = quoted(action.column or ""), quoted(f"{table.name}_{action.column}_not_null"[:63])
+    alter = f"ALTER TABLE {table.relation.sql}"
+    if major >= 18:
+        return (
+            _TIMEOUT,
+            f"{alter} ADD CONSTRAINT {name} NOT NULL {column} NOT VALID;",
+            f"{alter} VALIDATE CONSTRAINT {name};",
+        )
+    return (
+        _TIMEOUT,
+        f"{alter} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID;",
+        f"{alter} VALIDATE CONSTRAINT {name};",
+        f"{alter} ALTER COLUMN {column} SET NOT NULL;",
+        f"{alter} DROP CONSTRAINT {name};",
+    )
+
+
+def _unique(seen: Seen, action: Action, table: Table, major: int) -> tuple[str, ...]:
+    if action.using_index or not action.columns:
+        return ()
+    suffix = "pkey" if action.form == "ADD PRIMARY KEY" else f"{'_'.join(action.columns)}_key"
+    name = quoted(action.name or f"{table.name}_{suffix}"[:63])
+    columns = ", ".join(quoted(c) for c in action.columns)
+    kind = action.form.removeprefix("ADD ")
+    return (
+        f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table.relation.sql} ({columns});",
+        _TIMEOUT,
+        f"ALTER TABLE {table.relation.sql} ADD CONSTRAINT {name} {kind} USING INDEX {name};",
+    )
+
+
+def _detach(seen: Seen, action: Action, table: Table, major: int) -> tuple[str, ...]:
+    return (_statement(f"{seen.step.code.strip().rstrip(';')} CONCURRENTLY"),) if major >= 14 else ()
+
+
+_WAYS: dict[str, Callable[[Seen, Action, Table, int], tuple[str, ...]]] = {
+    "ADD FOREIGN KEY": _not_valid,
+    "ADD CHECK": _not_valid,
+    "SET NOT NULL": _set_not_null,
+    "ADD UNIQUE": _unique,
+    "ADD PRIMARY KEY": _unique,
+    "DETACH PARTITION": _detach,
+}
