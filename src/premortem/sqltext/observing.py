@@ -180,7 +180,9 @@ class _Writer:
             self._put(self.position + array.start(), end, f"${number}{cast}")
 
     def _put(self, start: int, end: int, text: str) -> None:
-        self.parts += (self.of.reduced.text[self.position : start], text)
+        before = self.of.reduced.text[self.position : start]
+        glued = text.startswith("$") and (before[-1:].isalnum() or before[-1:] == "_")  # interval'1 day'
+        self.parts += (before, " " if glued else "", text)
         self.position = end
 
     def _new(self, index: int) -> int:
@@ -219,6 +221,8 @@ def value(constant: str) -> str | None:
     if first == "$":
         tag = constant[: constant.index("$", 1) + 1]
         return constant[len(tag) : -len(tag)]
+    if constant[:3].upper() == "U&'":
+        return _UNICODE.sub(_code_point, constant[3:-1].replace("''", "'"))
     if first in "bBxXnN" and constant[1:2] == "'":
         return constant[1:-1].replace("'", "", 1) if first in "xX" else constant[2:-1]
     lowered = constant.lower()
@@ -226,6 +230,7 @@ def value(constant: str) -> str | None:
 
 
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
+_UNICODE = re.compile(r"\\(?:\\|([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6}))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -235,6 +240,11 @@ def _unescaped(found: re.Match[str]) -> str:
         return _LETTERS.get(letter, letter)
     number = int(octal, 8) if octal else int(byte or short or long, 16)
     return chr(number) if number < 0x110000 else "\ufffd"
+
+
+def _code_point(found: re.Match[str]) -> str:
+    digits = found[1] or found[2]
+    return chr(int(digits, 16)) if digits and int(digits, 16) < 0x110000 else "\\"
 
 
 def array(values: Sequence[str | None]) -> str:

@@ -46,6 +46,10 @@ _ROWS = re.compile(
 )
 
 
+#: Rows of a VALUES that is joined with: its plan depends on their number, though not on the last of them.
+_ROWS_KEPT = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A constant as it is written, or the number of a parameter."""
@@ -212,13 +216,24 @@ def _one_row(pattern: str) -> tuple[str, dict[int, int], int]:
     most, parts, position, kept = 1, [], 0, 0
     for found in _ROWS.finditer(pattern):
         keep = pattern[position : found.start("more")]
+        if pattern[: found.start()].endswith("("):  # FROM (VALUES …): how many there are decides about joins
+            keep = pattern[position : _some_rows(found)]
         parts.append(keep)
         kept += _count(keep)
-        left_out = _count(found["more"])
+        left_out = _count(pattern[position + len(keep) : found.end()])
         skipped[kept] = skipped.get(kept, 0) + left_out
-        most = max(most, 1 + left_out // max(1, _count(found["row"])))
+        most = max(most, 1 + _count(found["more"]) // max(1, _count(found["row"])))
         position = found.end()
     return "".join((*parts, pattern[position:])), skipped, most
+
+
+def _some_rows(found: re.Match[str]) -> int:
+    """Return where the twentieth row ends."""
+    row, length = found["row"], 0
+    for _ in range(_ROWS_KEPT - 1):
+        at = found["more"].find(row, length)
+        length = at + len(row) if at >= 0 else length
+    return found.start("more") + length
 
 
 def _count(text: str) -> int:

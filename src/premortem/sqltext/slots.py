@@ -81,7 +81,7 @@ _LIMITS = frozenset(("limit_count", "limit_offset"))
 
 def slots(statement: Node) -> dict[int, Slot]:
     """Return the constants of a parsed statement by their byte offset."""
-    return {slot.offset: slot for slot in _below(statement, _Where())}
+    return {slot.offset: slot for slot in _of(statement, _Where())}
 
 
 def _below(node: Node, where: _Where) -> Iterator[Slot]:
@@ -332,6 +332,13 @@ def _array(node: Node, where: _Where) -> Iterator[Slot]:
         yield from _below(item, replace(where, role=roles.get(where.role, "member")))
 
 
+def _row_expression(node: Node, where: _Where) -> Iterator[Slot]:
+    """A row is compared or assigned member by member."""
+    role = where.role if where.role in ("equal", "compared", "written") else "fixed"
+    for item in node.args:
+        yield from _below(item, replace(where, role=role))
+
+
 def _sub_link(node: Node, where: _Where) -> Iterator[Slot]:
     yield from _below(node.testexpr, replace(where, role="fixed"))
     yield from _below(node.subselect, _Where())
@@ -342,13 +349,10 @@ def _frozen(node: Node, where: _Where) -> Iterator[Slot]:
 
 
 def _sorted(node: Node, where: _Where) -> Iterator[Slot]:
-    """ORDER BY: a bare constant is a column's position; distances to a point are values where nothing is grouped."""
-    inside = (
-        replace(where, role="fixed")
-        if where.is_grouped or not node.node.HasField("a_expr")
-        else _Where(role="condition")
-    )
-    yield from _below(node.node, replace(inside, is_condition=inside.role == "condition"))
+    """ORDER BY: a bare constant is a column's position; where nothing is grouped, others are values to be near to."""
+    is_free = not where.is_grouped and not node.node.HasField("a_const")
+    inside = _Where(role="condition", is_condition=True) if is_free else replace(where, role="fixed")
+    yield from _below(node.node, inside)
 
 
 _READERS = {
@@ -372,6 +376,8 @@ _READERS = {
     "CaseWhen": _inner_code,
     "MinMaxExpr": _inner_code,
     "A_ArrayExpr": _array,
+    "RowExpr": _row_expression,
+    "MultiAssignRef": lambda node, where: _below(node.source, where),
     "SubLink": _sub_link,
     "SortBy": _sorted,
     "TypeName": _frozen,

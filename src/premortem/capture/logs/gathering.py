@@ -28,7 +28,7 @@ _ENDS = ("begin", "commit", "rollback", "end", "abort", "start transaction", "di
 #: Texts and forms that are remembered, so that what runs often is read once.
 _MOST_TEXTS, _LONGEST_TEXT = 20_000, 4_096
 _MOST_FORMS = 100_000
-#: Statements with one fingerprint that differ in what may be no parameter: beyond, they are counted and not kept.
+#: Statements with one fingerprint that differ in what may be no parameter: with more of them, one stands for all.
 _MOST_VARIANTS = 20
 _MOST_UNREADABLE = 200
 
@@ -72,6 +72,8 @@ class _Gatherer:
     forms: dict[str, Form | str] = field(default_factory=dict)
     statements: dict[tuple[str, tuple[str, ...]], Statement] = field(default_factory=dict)
     variants: Counter[str] = field(default_factory=Counter)
+    first_variants: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    crowded: set[str] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     repeating: Repeating = field(default_factory=Repeating)
@@ -169,7 +171,7 @@ class _Gatherer:
         arguments: tuple[Value, ...] | None,
     ) -> _Read:
         if form is None:
-            return _Read(None, reason=leaving.VARIANTS)
+            return _Read(None, reason=_UNREADABLE)
         ends = form.observed.kind not in _READS
         return _Read(form, tuple(p.values for p in reduced.places), tags, arguments, ends=ends)
 
@@ -190,7 +192,12 @@ class _Gatherer:
         statement = self.statements.get(key)
         if statement is None:
             if self.variants[observed.fingerprint] >= _MOST_VARIANTS:
-                return leaving.VARIANTS
+                self.crowded.add(observed.fingerprint)
+                key = self.first_variants[observed.fingerprint]
+                form = Form(observed=observed, original=text, statement=self.statements[key])
+                self.statements[key].forms.append(form)
+                return form
+            self.first_variants.setdefault(observed.fingerprint, key)
             self.variants[observed.fingerprint] += 1
             statement = self.statements[key] = Statement(key=key)
         form = Form(observed=observed, original=text, statement=statement)
@@ -199,9 +206,9 @@ class _Gatherer:
 
     def _variant(self, form: Form, reduced: sqltext.Reduced) -> Form | None:
         """Return the form of the same key whose fixed constants are the text's own."""
-        variant = form.variant_of(reduced)
-        if variant == form.observed.variant:
+        if form.observed.fingerprint in self.crowded or form.variant_of(reduced) == form.observed.variant:
             return form
+        variant = form.variant_of(reduced)
         key = f"{reduced.key}\x05{variant!r}"
         known = self.forms.get(key)
         if known is None:
@@ -225,10 +232,23 @@ class _Gatherer:
     # --- the outcome ---
 
     def done(self) -> Gathered:
-        found = [s.query(self.repeating.most.get(s.key)) for s in self.statements.values() if s.executions]
+        found = [s.query(self.repeating.most.get(s.key)) for s in self._whole() if s.executions]
         queries = sorted(found, key=lambda q: (q.text, q.fingerprint))
         left_out = tuple(sorted(self.left_out.items(), key=lambda item: (-item[1], item[0])))
         return Gathered(queries=(*queries, *self.unreadable.values()), left_out=left_out)
+
+    def _whole(self) -> Iterator[Statement]:
+        """Yield the statements; of one with more variants than anybody wrote, the one that ran most stands for all."""
+        crowds: dict[str, list[Statement]] = {}
+        for statement in self.statements.values():
+            if statement.key[0] in self.crowded:
+                crowds.setdefault(statement.key[0], []).append(statement)
+            else:
+                yield statement
+        for crowd in crowds.values():
+            chosen = max(crowd, key=lambda s: s.executions)
+            chosen.executions = sum(s.executions for s in crowd)
+            yield chosen
 
 
 _UNREADABLE = "texts that cannot be read"

@@ -15,7 +15,6 @@ BOOKKEEPING = "bookkeeping of a migration tool"
 TABLELESS = "statements that read no table"
 CHECKS = "PostgreSQL's own foreign key checks"
 HIDDEN = "texts that pg_stat_statements does not show to this role"
-VARIANTS = "further variants of a statement that differs in more than values"
 
 #: Where migration tools write down what they have done, in lower case.
 _BOOKS = frozenset(
