@@ -34,6 +34,8 @@ _PLANNING = re.compile(
     r"timezone|datestyle|intervalstyle|default_text_search_config|array_nulls|transform_null_equals|"
     r"standard_conforming_strings|hypopg|plan_hint|pg_hint_plan"
 )
+#: Where a setting comes from that nobody made: the built-in default, or the session that pulled the profile.
+_NOBODY = frozenset({"default", "client", "session", "environment variable"})
 _LENGTH = 10
 STATISTICS, SCHEMA, SERVER, RULES = "statistics", "schema", "server", "rules"
 
@@ -74,7 +76,8 @@ class World:
         return _short(
             (
                 _machine(profile.server), self.planner, profile.values, profile.search_path, profile.tablespaces,
-                settings(profile), [s for s in profile.role_settings if _PLANNING.match(s.name)],
+                sorted((s.name, s.value) for s in profile.settings if _PLANNING.match(s.name.lower())),
+                [s for s in profile.role_settings if _PLANNING.match(s.name)],
                 sorted((e.name, e.version, e.schema) for e in profile.extensions),
                 sorted((o.kind, o.schema, o.name, o.definition) for o in kinds), called,
             )
@@ -175,8 +178,9 @@ def _machine(server: ServerFacts) -> object:
 
 
 def settings(profile: Profile) -> tuple[tuple[str, str], ...]:
-    """Return production's settings that a plan depends on, in the order of their names."""
-    return tuple(sorted((s.name, s.value) for s in profile.settings if _PLANNING.match(s.name.lower())))
+    """Return production's settings that a plan depends on and that somebody set, in the order of their names."""
+    chosen = (s for s in profile.settings if s.source not in _NOBODY and _PLANNING.match(s.name.lower()))
+    return tuple(sorted((s.name, s.value) for s in chosen))
 
 
 def changed(before: str, after: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ constant, and the index that made the query quick is of no use to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem import sqltext
 from premortem.model import Index, Node, Planned, Profile, RelationName, Table
@@ -19,17 +19,22 @@ _NO_RANGE = frozenset({ComparisonKind.NOT_EQUAL, ComparisonKind.IS_NULL, Compari
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An index that the old plans used and the new ones do not; `because` is empty where nobody can tell."""
+    """An index that the old plans used and the new ones do not, or do for `some` parameter sets only.
+
+    `because` is empty where nobody can tell.
+    """
 
     index: RelationName
     table: RelationName
     because: str = ""
+    some: bool = False
 
     @property
     def says(self) -> str:
-        """What happened, as the end of a sentence."""
+        """What happened, as a part of a sentence."""
         reason = f", because {self.because}" if self.because else ""
-        return f"no longer uses {self.index}{reason}"
+        how = "uses {} for some values only" if self.some else "no longer uses {}"
+        return f"it {how.format(self.index)}{reason}"
 
 
 def used(planned: Iterable[Planned], profile: Profile) -> frozenset[RelationName]:
@@ -60,10 +65,21 @@ def _definition(index: RelationName, profile: Profile) -> tuple[Table, Index] | 
     return (table, found) if table is not None and found is not None else None
 
 
-def lost(before: Sequence[Planned], after: Sequence[Planned], profile: Profile) -> tuple[Lost, ...]:
-    """Return the indexes that the old plans used, and no new one does although it still reads their table."""
-    gone = used(before, profile) - used(after, profile)
-    return tuple(one for index in sorted(gone) if (one := _lost(index, before, after, profile)) is not None)
+def lost(
+    before: Sequence[Planned], after: Sequence[Planned], profile: Profile, worst: Planned | None = None
+) -> tuple[Lost, ...]:
+    """Return the indexes that the old plans used, and no new one does although it still reads their table.
+
+    An index that every old plan used, and the `worst` of the new ones does not, is lost for some values if its
+    predicate tells why: a parameter in place of the constant.
+    """
+    old, new = used(before, profile), used(after, profile)
+    found = [one for index in sorted(old - new) if (one := _lost(index, before, after, profile)) is not None]
+    if worst is not None:
+        always = frozenset.intersection(*(used([p], profile) for p in before)) if before else frozenset()
+        partly = (_lost(i, before, after, profile) for i in sorted(always & new - used([worst], profile)))
+        found += [replace(one, some=True) for one in partly if one is not None and one.because]
+    return tuple(found)
 
 
 def _lost(name: RelationName, before: Sequence[Planned], after: Sequence[Planned], profile: Profile) -> Lost | None:

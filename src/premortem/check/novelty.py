@@ -235,7 +235,8 @@ def _edited(
         says = "its text changed; the text before cannot be planned any more"
         return _counting(report, findings, accepted, Difference(change=Change.EDITED, says=says, was=match.was))
     then = figures(before, comparing.profile)
-    lost = baseline.lost(before, report.planned, comparing.profile)
+    got_worse = worse(now.cost, then.cost, comparing.settings)
+    lost = baseline.lost(before, report.planned, comparing.profile, now.worst if got_worse else None)
     parts = [*(one.says for one in lost), f"the new text {_times(now.cost, then.cost)}"]
     difference = Difference(
         change=Change.EDITED,
@@ -244,7 +245,7 @@ def _edited(
         before=before,
         evidence=_then_and_now(then.cost, then.rows_read, now, Source.PLAN),
     )
-    if not worse(now.cost, then.cost, comparing.settings):
+    if not got_worse:
         return _counting(report, findings, accepted, difference)
     much = lost and now.cost >= comparing.settings.baseline.much_worse * then.cost
     told = _of_worse(report, difference, Severity.ERROR if much else Severity.WARNING)
