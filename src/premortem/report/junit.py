@@ -73,7 +73,7 @@ def _case(suite: Element, case: Case) -> None:
     file = {"file": _text(case.path)} if case.path else {}
     element = SubElement(suite, "testcase", {"classname": case.suite, "name": case.name, **file, "time": "0"})
     if case.outcome:
-        kind = {} if case.outcome == "skipped" else {"type": case.kind}
+        kind = {} if case.outcome == "skipped" else {"type": _text(case.kind)}
         SubElement(element, case.outcome, {"message": _text(case.message), **kind}).text = _text(case.body) or None
     if case.output:
         SubElement(element, "system-out").text = _text(case.output)

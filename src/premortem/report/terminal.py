@@ -159,7 +159,7 @@ def _finding(
     judged: QueryReport | None, finding: Finding, *, lead: bool = True, cures: bool = True
 ) -> Iterator[RenderableType]:
     """Yield a finding; only the query's `lead` shows a plan, only the first that `cures` so shows the statements."""
-    label = Text.assemble((finding.severity.value, _SEVERITIES[finding.severity]), f" {finding.rule}: ")
+    label = Text.assemble((finding.severity.value, _SEVERITIES[finding.severity]), f" {words.one_line(finding.rule)}: ")
     label.append(words.one_line(finding.says))
     yield _inset(label)
     if judged is not None and lead:
