@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from premortem.errors import InputError
 from premortem.model import Json, Node, Plan
-from premortem.plans import json_form, messages, statements, xml_form, yaml_form
+from premortem.plans import json_form, messages, statements, yaml_form
 from premortem.plans.frames import cleaned, unframed
 from premortem.plans.hints import HINT
 from premortem.plans.regions import Region, regions
@@ -69,6 +69,8 @@ def _read(text: str) -> Iterator[Pasted]:
     if json_form.looks_like(text):
         yield from (_of_object(v, line, text) for line, v in json_form.explained_of(text))
     elif "<explain" in text or "</explain" in text:
+        from premortem.plans import xml_form  # the XML parser takes longer to import than all of this room
+
         plain = "\n".join(unframed(cleaned(text)))
         yield from (_of_object(v, plain.count("\n", 0, at) + 1, plain) for at, v in xml_form.objects(plain))
     elif yaml_form.looks_like(plain := "\n".join(unframed(cleaned(text)))):

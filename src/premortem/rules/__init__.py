@@ -58,6 +58,7 @@ from premortem.rules import (
     wide_columns_for_many_rows,
     write_to_whole_table,
 )
+from premortem.rules.of_executions import EXECUTION_MODULES
 from premortem.rules.of_migrations import MIGRATION_LIMITS, MIGRATION_RULES
 from premortem.rules.rule import Kind, Limits, Rule, checked
 from premortem.rules.subject import Subject
@@ -101,6 +102,7 @@ _MODULES = (
     union_compares_rows,
     jit_for_short_query,
     update_defeats_hot,
+    *EXECUTION_MODULES,
 )
 
 #: Rules that judge the schema; the first of them judges queries too.

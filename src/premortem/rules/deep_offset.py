@@ -44,6 +44,8 @@ def _skipped(node: Node) -> float:
     if node.kind != "Limit" or not node.inputs:
         return 0.0
     below = node.inputs[0]
+    if node.actual is not None and below.actual is not None:
+        return max(below.actual.rows - node.actual.rows, 0.0)
     span = below.total_cost - below.startup_cost
     share = (node.startup_cost - below.startup_cost) / span if span > 0 else 0.0
     return below.rows * min(max(share, 0.0), 1.0)

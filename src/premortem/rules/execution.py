@@ -1,5 +1,7 @@
 """How often each node of a plan runs, and how much of it, as the planner expects and as a careful reader would.
 
+Where the plan was measured, it says so itself, and nothing has to be expected.
+
 EXPLAIN prints the rows of one execution of a node.  What a statement reads is that times the executions: the inner side
 of a nested loop runs once per outer row, a SubPlan once per row of its node, a parallel scan in shares.  Below a LIMIT
 only a part is read; that discount is granted where nothing on the way can discard rows (`plans.keeps`), and refused
@@ -13,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from premortem.model import Node, Plan, Profile, Table
 from premortem.plans import Prices, keeps, rows_read, stops_at_first_match
+from premortem.plans import processes as launched
 from premortem.plans.worst import TRUSTED, is_exists
 
 _GATHERS = frozenset({"Gather", "Gather Merge"})
@@ -36,6 +39,8 @@ class Execution:
     @property
     def rows(self) -> float:
         """How many rows it hands up during the whole statement."""
+        if self.node.actual is not None:
+            return self.node.actual.rows * self.node.actual.loops
         return self.node.rows * self.processes * self.loops * self.share
 
 
@@ -50,7 +55,7 @@ class _Walk:
     prices: Prices
 
     def below(self, here: Execution) -> Iterator[Execution]:
-        yield here
+        yield _measured(here)
         for child in here.node.children:
             yield from self.below(self._child(here, child))
 
@@ -60,7 +65,7 @@ class _Walk:
         if child.parent_relationship in ("InitPlan", "SubPlan"):
             return self._subplan(here, below)
         if node.kind in _GATHERS:
-            return replace(below, processes=here.processes * processes(node))
+            return replace(below, processes=here.processes * _processes(node))
         if node.kind in _READ_WHOLE or (node.kind == "Aggregate" and node.strategy != "Sorted"):
             return replace(below, share=1.0)
         if node.kind == "Limit":
@@ -78,7 +83,7 @@ class _Walk:
         if f"hashed {child.subplan_name}" in conditions(node):
             return replace(below, share=1.0)
         read = self._read(here) if mentions(node, child) else node.rows
-        return replace(below, loops=here.loops * max(read, 1.0), share=self._first_row_share(node, child))
+        return replace(below, loops=here.loops * max(read * here.share, 1.0), share=self._first_row_share(node, child))
 
     def _read(self, here: Execution) -> float:
         table = table_of(here.node, self.profile)
@@ -104,6 +109,19 @@ class _Walk:
         trusted = stops_at_first_match(join) and not join.join_filter and keeps(inner, self.profile) >= TRUSTED
         share = 1.0 / max(inner.rows, 1.0) if trusted else 1.0
         return replace(below, loops=here.loops * loops * here.share, share=share)
+
+
+def _measured(here: Execution) -> Execution:
+    """Return how a node was executed where that was measured: the loops are those of all processes together."""
+    actual = here.node.actual
+    if actual is None:
+        return here
+    together = min(here.processes, actual.loops) if here.processes > 1 else 1.0
+    return replace(here, loops=round(actual.loops / max(together, 1.0), 3), share=1.0)
+
+
+def _processes(gather: Node) -> float:
+    return launched(gather) if gather.actual is not None else processes(gather)
 
 
 def processes(gather: Node) -> float:

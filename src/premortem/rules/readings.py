@@ -129,12 +129,13 @@ def partition_root(table: Table, profile: Profile) -> Table:
 def _reading(parts: Sequence[Execution], profile: Profile, prices: Prices, initplans: frozenset[int]) -> Reading:
     tables = tuple(t for p in parts if (t := table_of(p.node, profile)) is not None)
     once = [_read_once(part, table, prices) for part, table in zip(parts, tables, strict=True)]
+    times = [_times(part) for part in parts]
     return Reading(
         table=profile.with_base_types(partition_root(tables[0], profile)),
         scanned=tuple({t.relation: t for t in tables}.values()),
         how=WHOLE if parts[0].node.kind in _WHOLE_SCANS else BY_INDEX,
         parts=tuple(parts),
-        read=sum(rows * _times(part) for rows, part in zip(once, parts, strict=True)),
+        read=sum(rows * often for rows, often in zip(once, times, strict=True)),
         read_once=sum(once),
         kept=sum(part.rows for part in parts),
         initplans=initplans,
@@ -143,6 +144,9 @@ def _reading(parts: Sequence[Execution], profile: Profile, prices: Prices, initp
 
 def _read_once(part: Execution, table: Table, prices: Prices) -> float:
     """Return the rows that one execution reads, by all its processes together."""
+    actual = part.node.actual
+    if actual is not None:
+        return rows_read(part.node) * actual.loops / max(part.loops, 1.0) if actual.loops else 0.0
     read = rows_read(part.node, table, loops=part.loops, prices=prices)
     exact = part.node.filter is not None or part.node.kind not in _INDEX_SCANS
     return read if exact else read * part.processes
@@ -150,6 +154,8 @@ def _read_once(part: Execution, table: Table, prices: Prices) -> float:
 
 def _times(part: Execution) -> float:
     """How often that is read: a scan that processes share counts once, one that each repeats as often as they do."""
+    if part.node.actual is not None:
+        return max(part.loops, 1.0)
     repeated = part.processes if part.loops > 1 else 1.0
     return part.loops * repeated * part.share
 

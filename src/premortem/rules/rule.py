@@ -27,13 +27,15 @@ class Rule:
     """One bad pattern.
 
     `curable_by_index` says that an index is the usual cure, so a finding for which none helps is no reason to stop.
-    `page` is the module's docstring: what the rule sees, why it hurts, what to do, and when it stays quiet.
+    `needs_analyze` says that only a plan that was executed can show it; on estimates such a rule is silent.  `page` is
+    the module's docstring: what the rule sees, why it hurts, what to do, and when it stays quiet.
     """
 
     name: str
     severity: Severity
     curable_by_index: bool = False
     kind: Kind = Kind.QUERY
+    needs_analyze: bool = False
     page: str | None = field(repr=False)
 
     @property
