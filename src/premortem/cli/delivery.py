@@ -38,14 +38,18 @@ def wanted(arguments: argparse.Namespace) -> tuple[Wanted, ...]:
         output.check(one.destination)
     places = [_place(one.destination) for one in every]
     for one, place in zip(every, places, strict=True):
-        if places.count(place) > 1:
+        if place is not None and places.count(place) > 1:
             name = "standard output" if one.destination == output.STANDARD else one.destination
             raise UsageError(f"two reports cannot both be written to {name}", hint="give each a file of its own")
     return every
 
 
-def _place(destination: str) -> str:
-    return destination if destination == output.STANDARD else os.path.realpath(destination)
+def _place(destination: str) -> str | None:
+    """Return what two destinations have in common where the one would overwrite the other; None for a device."""
+    if destination == output.STANDARD:
+        return destination
+    path = os.path.realpath(destination)
+    return path if os.path.isfile(path) or not os.path.exists(path) else None
 
 
 def _parsed(typed: str) -> Wanted:
