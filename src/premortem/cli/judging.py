@@ -79,7 +79,7 @@ def run(
         profile=profile,
         identity=identity,
         branch=inputs.branch,
-        migrations=twin.read_migrations(arguments.migrations),
+        migrations=migrating.read(arguments, inputs.changes),
         assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
     )
     with shown("starting", quiet=arguments.quiet) as told, contextlib.ExitStack() as stack:

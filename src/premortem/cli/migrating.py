@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from premortem import check, migrations, sources, twin
+from premortem.errors import UsageError
 from premortem.model import Profile, Query, QueryReport, Report, StatementKind, Verdict
 from premortem.settings import Settings
+
+
+def read(arguments: argparse.Namespace, changes: sources.Changes | None) -> tuple[migrations.Migration, ...]:
+    """Return the migrations that a command line names; with `--changed-since`, those that the branch touches.
+
+    Raises UsageError where standard input is to be the queries too.
+    """
+    paths: list[Path] = arguments.migrations
+    if Path("-") in paths and "-" in getattr(arguments, "paths", ()):
+        raise UsageError("standard input cannot be the queries and the migrations", hint="name files for one of them")
+
+    def is_touched(path: Path) -> bool:
+        return changes is None or changes.touches(path) is not False
+
+    return migrations.read(paths, stdin=sys.stdin, only=is_touched)
 
 
 def judged(

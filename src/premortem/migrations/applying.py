@@ -144,8 +144,9 @@ class _Runner:
 
     def _observation(self, step: Step, locked: Sequence[_Locked], said: Sequence[str]) -> Observed:
         now = {r.oid: r for r in locked if r.name is not None}
+        dropped = {self.known[r.oid].relation: r.oid for r in locked if r.name is None and r.oid in self.known}
+        self._take_over(dropped, now)
         created = [r for oid, r in now.items() if oid not in self.known]
-        dropped = [self.known[r.oid] for r in locked if r.name is None and r.oid in self.known]
         rewritten = [r for oid, r in now.items() if oid in self.known and r.file != self.known[oid].file]
         locks = _strongest(lock for r in locked if (lock := self._lock(r)) is not None)
         work = self._work(said, now, rewritten, step)
@@ -154,10 +155,18 @@ class _Runner:
             locks=locks,
             work=work,
             created=tuple(r.relation for r in created),
-            dropped=tuple(dict.fromkeys(r.relation for r in dropped)),
+            dropped=tuple(r for r, oid in dropped.items() if oid not in self.new),
         )
         self._remember(now, created)
         return observed
+
+    def _take_over(self, dropped: dict[RelationName, int], now: Mapping[int, _Relation]) -> None:
+        """Know an index that a statement makes again under its name, as a change of type does, for the old one."""
+        for oid, relation in now.items():
+            before = dropped.pop(relation.relation, None) if oid not in self.known else None
+            if before is not None:
+                self.known[oid] = self.known[before]
+                self.new |= {oid} if before in self.new else set()
 
     def _lock(self, locked: _Locked) -> Lock | None:
         before = self.known.get(locked.oid)

@@ -7,7 +7,7 @@ numbers stay those of the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -70,25 +70,24 @@ class Migration:
 
 
 def read(
-    paths: Sequence[Path], *, stdin: TextIO | None = None, only: Collection[Path] | None = None
+    paths: Sequence[Path], *, stdin: TextIO | None = None, only: Callable[[Path], bool] = lambda path: True
 ) -> tuple[Migration, ...]:
     """Return the migrations of files and folders in the order in which they run, without the ways back.
 
-    `-` is standard input.  `only` keeps to these files of the folders: the new ones of a change.  Raises InputError
+    `-` is standard input.  `only` says which files count, such as those that a branch touches.  Raises InputError
     where a path cannot be read, or is a folder without SQL.
     """
     return tuple(m for path in paths for m in _of(path, stdin, only))
 
 
-def _of(path: Path, stdin: TextIO | None, only: Collection[Path] | None) -> Iterator[Migration]:
+def _of(path: Path, stdin: TextIO | None, only: Callable[[Path], bool]) -> Iterator[Migration]:
     if str(path) == "-":
         if stdin is None:
             raise InputError("standard input holds no migrations here", hint="name files, or their folder")
         yield parse("<stdin>", stdin.read())
         return
-    wanted = None if only is None else {p.resolve() for p in only}
     for file in _files(path):
-        if wanted is None or file.resolve() in wanted:
+        if only(file):
             yield parse(str(file), _content(file), beside=file.parent)
 
 

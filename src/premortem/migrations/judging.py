@@ -101,7 +101,8 @@ def _found(seens: Sequence[Seen], linted: Linted, used: Uses, settings: Settings
     broken = list(uses.find_dropped_names(run, used))
     yield from (f for _, f in broken)
     wanted = frozenset(settings.severities)
-    yield from find_lints(linted.violations, seens, used.before, wanted, frozenset(n for n, _ in broken))
+    numbers = frozenset(n for n, _ in broken)
+    yield from find_lints(linted.violations, seens, used.before, used.after, wanted=wanted, used=numbers)
 
 
 def _limits(settings: Settings, rule: str, default: T) -> T:

@@ -39,6 +39,8 @@ def find_lints(
     violations: Sequence[Violation],
     seens: Sequence[Seen],
     before: Profile,
+    after: Profile,
+    *,
     wanted: Collection[str],
     used: Collection[int],
 ) -> Iterator[Finding]:
@@ -55,10 +57,25 @@ def find_lints(
         seen_at = _at(violation, by_file)
         if seen_at is None or violation.rule not in saying.RULES:
             continue
+        if violation.rule == "prefer-bigint-over-int" and not _has_narrow_key(seen_at, after):
+            continue
         place = (violation.rule, seen_at.step.number, violation.says if violation.rule in _OF_NEW_TABLES else "")
         if place not in told:
             told.add(place)
             yield from _finding(violation, seen_at, before, wanted, used)
+
+
+def _has_narrow_key(seen: Seen, after: Profile) -> bool:
+    """Whether a step adds a key of 32 bits: a column that is unique, or that references one."""
+    said = seen.step.said
+    table = find(said.relation, after)
+    if table is None:
+        return False
+    keys = {c for i in table.indexes if i.unique for c in i.columns} | {
+        c for k in table.foreign_keys for c in k.columns
+    }
+    added = {*said.columns, *(a.column for a in said.actions)}
+    return any(c.name in keys & added and c.type == "integer" for c in table.columns)
 
 
 def _at(violation: Violation, by_file: Mapping[str, Sequence[Seen]]) -> Seen | None:
@@ -159,7 +176,7 @@ def _plain(violation: Violation, seen: Seen, before: Profile) -> Finding:
     return saying.finding(
         rule.name,
         seen,
-        f"{what[0].lower() if not what[:2].isupper() else what[0]}{what[1:]}: {saying.harm(rule)}",
+        f"{what[0] if what[1].isupper() else what[0].lower()}{what[1:]}: {saying.harm(rule)}",
         table=table.relation if table is not None else None,
         about=f"{seen.step.said.name or (seen.step.said.relation.name if seen.step.said.relation else '')}:"
         f"{','.join(a.column or '' for a in seen.step.said.actions)}",

@@ -10,7 +10,7 @@ from premortem.model import Remedy, Table, quoted
 from premortem.sqltext import Action
 
 _INDEX = re.compile(r"\bINDEX\b(?!\s+CONCURRENTLY)", re.I)
-_REINDEX = re.compile(r"\bREINDEX\s+(?:\((?P<options>[^)]*)\)\s*)?(?P<kind>INDEX|TABLE|SCHEMA)\b", re.I)
+_REINDEX = re.compile(r"\bREINDEX\s+(?:\([^)]*\)\s*)?(?:INDEX|TABLE|SCHEMA)\b", re.I)
 _TIMEOUT = "SET lock_timeout = '2s';"
 
 
@@ -21,17 +21,22 @@ def instead(seen: Seen, table: Table, major: int, says: str) -> Remedy:
     if len(actions) == 1 and actions[0].form in _WAYS:
         made = _WAYS[actions[0].form](seen, actions[0], table, major)
     elif seen.step.said.verb in ("CREATE INDEX", "CREATE UNIQUE INDEX", "DROP INDEX"):
-        made = (_statement(_INDEX.sub("INDEX CONCURRENTLY", seen.step.code, count=1)),)
+        made = (_statement(_INDEX.sub(_concurrently, seen.step.code, count=1)),)
     elif seen.step.said.verb in ("REINDEX INDEX", "REINDEX TABLE", "REINDEX SCHEMA"):
-        made = (_statement(_REINDEX.sub(lambda m: f"REINDEX {m['kind']} CONCURRENTLY", seen.step.code, count=1)),)
+        made = (_statement(_REINDEX.sub(_concurrently, seen.step.code, count=1)),)
     elif seen.step.said.verb == "REFRESH MATERIALIZED VIEW":
-        made = (_statement(re.sub(r"\bVIEW\b", "VIEW CONCURRENTLY", seen.step.code, count=1, flags=re.I)),)
+        made = (_statement(re.sub(r"\bVIEW\b", _concurrently, seen.step.code, count=1, flags=re.I)),)
     return Remedy(sql=made, says=says)
 
 
 def with_timeout(says: str) -> Remedy:
     """Return the setting that keeps a lock from waiting long."""
     return Remedy(sql=(_TIMEOUT,), undo=("RESET lock_timeout;",), says=says)
+
+
+def _concurrently(found: re.Match[str]) -> str:
+    """Return what was found with CONCURRENTLY after it, in the author's case."""
+    return found.group() + (" concurrently" if found.group().islower() else " CONCURRENTLY")
 
 
 def _statement(sql: str) -> str:

@@ -38,8 +38,9 @@ from premortem.report import words
 
 #: How many of the workload's statements on one table are planned, the most frequent first.
 MOST = 200
-#: A plan is worse without an index from this factor on, and at this cost it is an error (a scan of some 80 MB).
-_WORSE, _MUCH_WORSE, _EXPENSIVE = 1.5, 10.0, 10_000.0
+#: A plan is worse without an index from the first factor on; from the second, at such a cost (a scan of some 80 MB), it
+#: is an error.
+_WORSE, _MUCH_WORSE, _EXPENSIVE = 1.5, 3.0, 10_000.0
 _CANDIDATE = "premortem_candidate_0"
 _MISSING = frozenset({"42703", "42P01"})
 _SHOWN = 3
