@@ -101,14 +101,17 @@ def _patterned(sql: str) -> tuple[str, list[Value], tuple[str, ...]]:
     parts: list[str] = []
     values: list[Value] = []
     comments: list[str] = []
-    position = 0
+    position = scanned = 0
     while True:
-        found = _TOKEN.search(sql, position)
+        found = _TOKEN.search(sql, scanned)
         if found is None:
             rest = _even(sql[position:])
             parts.append(rest.lstrip(" ") if parts and parts[-1] == " " else rest)
             break
         kind, start, end = found.lastgroup, found.start(), found.end()
+        if kind == "quoted" and _PLAIN_NAME.match(sql, start, end):
+            scanned = end  # a part of the code: nothing in it is touched when white space is made even
+            continue
         before = _even(sql[position:start])
         if parts and parts[-1] == " ":
             before = before.lstrip(" ")
@@ -131,8 +134,11 @@ def _patterned(sql: str) -> tuple[str, list[Value], tuple[str, ...]]:
             else:
                 parts += (before, _C)
                 values.append(Value(text=text))
-        position = end
+        position = scanned = end
     return "".join(parts).strip(" ;"), values, tuple(comments)
+
+
+_PLAIN_NAME = re.compile(r"[^\s,\x01\x02]*\Z")
 
 
 def _even(text: str) -> str:

@@ -100,7 +100,7 @@ class _Gatherer:
         parameters = executed.parameters
         if read.arguments is not None:
             parameters = tuple(sqltext.value(v.text) for v in read.arguments)
-        found = sqltext.call_site(read.tags)
+        found = sqltext.call_site(read.tags) if read.tags else None
         site = Site(source=found[0], line=found[1]) if found else None
         values = read.form.take(executed, read.places, parameters, unit)
         statement = read.form.statement
@@ -109,11 +109,12 @@ class _Gatherer:
             unit,
             site=readable_site(executed, unit, site, self.source),
             is_called=site is not None,
-            tags=sqltext.lasting_tags(read.tags),
+            tags=sqltext.lasting_tags(read.tags) if read.tags else (),
             search_path=executed.search_path or self.paths.of(executed.session),
         )
         if read.form.observed.kind in _READS and not executed.nested:
-            self.repeating.take(statement.key, executed, unit, sqltext.unit_of_work(read.tags), site, values)
+            request = sqltext.unit_of_work(read.tags) if read.tags else None
+            self.repeating.take(statement.key, executed, unit, request, site, values)
 
     # --- reading a text ---
 

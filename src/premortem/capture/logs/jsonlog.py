@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from premortem.capture.logs.entry import Entry, text_of
 
 #: What a line must have in it to tell of a statement: all else is thrown away before it is parsed.
 _TELLING = (b'"statement: ', b'"duration: ', b'"execute ', b'"ERROR"', b'"FATAL"', b'"PANIC"', b'"disconnection: ')
+#: Steps before an execution, which is logged by itself: half of what log_min_duration_statement writes.
+_STEP = re.compile(rb'"message":"duration: [\d.]+ ms  (?:parse|bind) ')
 
 
 def entries(lines: Iterable[bytes]) -> Iterator[Entry]:
     """Yield the records that may tell of statements; a line that is no JSON (the last one, cut off) is skipped."""
     for number, line in enumerate(lines, start=1):
-        if any(word in line for word in _TELLING):
+        if any(word in line for word in _TELLING) and not _STEP.search(line):
             found = _record(line)
             if found is not None:
                 yield _entry(number, found)
