@@ -1,16 +1,18 @@
 """The lock: `premortem.lock`, a TOML file with one table for each accepted query.
 
 It is written for `git merge` as much as for readers.  A table stands under a name that is a hash, so two branches
-seldom write to the same place; each field is one line; first and last line of a table are like no other's.  With
-`premortem.lock merge=union` in .gitattributes two tables that do meet in one place are kept whole, both of them.
-Values of a profile's statistics never get in: what is written of a plan holds no conditions.
+seldom write to the same place.  With `premortem.lock merge=union` in .gitattributes two tables that do meet in one
+place are both kept, and whole: the first and the last line of a table are like no other's, and in between no more than
+three lines follow each other that another table could have too (git takes a longer run for common ground and would
+write it once: `xdl_simplify_non_conflicts`).  Values of a profile's statistics never get in: what is written of a plan
+holds no conditions.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,24 +80,25 @@ def _accepted(reader: _Reader, name: str, said: Mapping[str, Any]) -> Accepted:
     where = f"query.{name}"
     if not _NAME.match(name):
         raise reader.error(where, "is no name of a query")
-    tables = reader.typed(said, "tables", dict, where, {})
-    path = reader.typed(said, "search_path", list, where, None)
-    findings = reader.typed(said, "accepted", list, where, [])
-    tags = reader.typed(said, "tags", dict, where, {})
+    site, reads = (reader.typed(said, part, dict, where) for part in ("site", "reads"))
+    tables = reader.typed(reads, "tables", dict, f"{where}.reads", {})
+    tags = reader.typed(site, "tags", dict, f"{where}.site", {})
     return Accepted(
         fingerprint=name.rpartition("-")[0],
         text=reader.typed(said, "text", str, where),
-        site=_site(reader, said, where),
+        site=_site(reader, site, f"{where}.site"),
         shape=tuple(reader.strings(said, "plan", where)),
-        rows_read=reader.number(said, "rows_read", where),
-        cost=reader.number(said, "cost", where),
-        tables=tuple((_relation(t), reader.number(tables, t, f"{where}.tables")) for t in tables),
-        indexes=tuple(_relation(i) for i in reader.strings(said, "indexes", where)),
+        rows_read=reader.number(reads, "rows", f"{where}.reads"),
+        cost=reader.number(reads, "cost", f"{where}.reads"),
+        tables=tuple((_relation(t), reader.number(tables, t, f"{where}.reads.tables")) for t in tables),
+        indexes=tuple(_relation(i) for i in reader.strings(reads, "indexes", f"{where}.reads")),
         facts=reader.typed(said, "facts", str, where, ""),
-        findings=tuple(_finding(reader, f, f"{where}.accepted") for f in findings),
-        search_path=None if path is None else tuple(reader.strings(said, "search_path", where)),
-        tags=tuple((tag, reader.typed(tags, tag, str, f"{where}.tags")) for tag in tags),
-        is_captured=reader.typed(said, "captured", bool, where, False),
+        findings=tuple(
+            _finding(reader, f, f"{where}.accepted") for f in reader.typed(said, "accepted", list, where, [])
+        ),
+        search_path=tuple(reader.strings(said, "search_path", where)) if "search_path" in said else None,
+        tags=tuple((tag, reader.typed(tags, tag, str, f"{where}.site.tags")) for tag in tags),
+        is_captured=reader.typed(site, "captured", bool, f"{where}.site", False),
     )
 
 
@@ -172,24 +175,38 @@ def render(lock: Lock) -> str:
 
 
 def _block(name: str, query: Accepted) -> list[str]:
-    site = query.site
-    fields = [
-        ("file", _text(site.source)),
-        ("line", str(site.line) if site.line is not None else None),
-        ("name", _text(site.name) if site.name else None),
-        ("captured", "true" if query.is_captured else None),
-        ("tags", _table((t, _text(v)) for t, v in query.tags) if query.tags else None),
-        ("text", _text(query.text)),
+    lines = [
+        ("site", _table(_site_fields(query))),
         ("search_path", _array(query.search_path) if query.search_path is not None else None),
+        ("text", _text(query.text)),
         ("plan", _array(query.shape)),
-        ("rows_read", _figure(query.rows_read)),
-        ("cost", _figure(query.cost)),
-        ("tables", _table((_relation_text(t), _figure(n)) for t, n in query.tables) if query.tables else None),
-        ("indexes", _array(_relation_text(i) for i in query.indexes) if query.indexes else None),
+        ("reads", _table(_reads_fields(query))),
+        ("accepted", f"[{', '.join(map(_finding_text, query.findings))}]" if query.findings else None),
+        ("facts", _text(query.facts)),
     ]
-    lines = [f"{key} = {value}" for key, value in fields if value is not None]
-    accepted = ["accepted = [", *(f"  {_finding_text(f)}," for f in query.findings), "]"] if query.findings else []
-    return [f"[query.{name}]", *lines, *accepted, f"facts = {_text(query.facts)}"]
+    return [f"[query.{name}]", *(f"{key} = {value}" for key, value in lines if value is not None)]
+
+
+def _site_fields(query: Accepted) -> Iterator[tuple[str, str]]:
+    site = query.site
+    yield "file", _text(site.source)
+    if site.line is not None:
+        yield "line", str(site.line)
+    if site.name:
+        yield "name", _text(site.name)
+    if query.is_captured:
+        yield "captured", "true"
+    if query.tags:
+        yield "tags", _table((tag, _text(value)) for tag, value in query.tags)
+
+
+def _reads_fields(query: Accepted) -> Iterator[tuple[str, str]]:
+    yield "rows", _figure(query.rows_read)
+    yield "cost", _figure(query.cost)
+    if query.tables:
+        yield "tables", _table((_relation_text(t), _figure(n)) for t, n in query.tables)
+    if query.indexes:
+        yield "indexes", _array(_relation_text(i) for i in query.indexes)
 
 
 def _finding_text(finding: AcceptedFinding) -> str:
