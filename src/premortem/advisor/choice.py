@@ -18,7 +18,7 @@ from premortem import sqltext
 from premortem.advisor import owning
 from premortem.advisor.case import Case, Limits
 from premortem.advisor.declining import declined
-from premortem.advisor.existing import invalid_index, replaced
+from premortem.advisor.existing import finds_the_same, invalid_index, replaced
 from premortem.advisor.naming import names
 from premortem.advisor.proof import Bench, Replan, Trial, effects, gain, score
 from premortem.advisor.reading import terms_of, wants
@@ -143,6 +143,7 @@ def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> A
         write_cost=owning.write_cost(candidate, table, profile),
         replaces=tuple(RelationName(schema=table.schema, name=n).sql for n in gone),
         notes=_notes(case, trial, candidate),
+        covers_only=finds_the_same(candidate, table),
         statements=owning.statements(candidate, name, table, profile),
         undo_statements=owning.undo_statements(candidate, name, table),
     )  # fmt: skip

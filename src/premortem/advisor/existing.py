@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from premortem.advisor.conditions import bare_collation
 from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, Table
 
@@ -21,6 +23,14 @@ def has_keys(table: Table, candidate: IndexCandidate) -> bool:
     wanted = tuple(k.column for k in candidate.keys)
     usable = (i for i in table.indexes if i.valid and i.method == candidate.method and i.predicate is None)
     return any(i.columns[: len(wanted)] == wanted and None not in wanted for i in usable)
+
+
+def finds_the_same(candidate: IndexCandidate, table: Table) -> bool:
+    """Whether an index that is there finds the same rows, so that the candidate only spares visits to the table."""
+    if not candidate.include:
+        return False
+    bare = replace(candidate, include=())
+    return has_keys(table, bare) or same_index(bare, table) is not None
 
 
 def covers(index: Index, candidate: IndexCandidate) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product, zip_longest
 
 from premortem.advisor.case import Case
+from premortem.advisor.constants import is_of_values
 from premortem.advisor.existing import replaced
 from premortem.advisor.operators import needs_pattern_opclass
 from premortem.advisor.proof import Trial, as_good, gain, score
@@ -27,7 +28,7 @@ _LOOKED_UP = frozenset({Use.EQUAL, Use.JOIN, Use.SOME, Use.RANGE, Use.PREFIX, Us
 
 def trials(case: Case) -> Iterator[Trial]:
     """Yield the trials of single proposals, then of the best of several relations together."""
-    groups = [proposals(w, case.bench.profile)[: case.limits.per_relation] for w in case.wants]
+    groups = [_own(case, proposals(w, case.bench.profile))[: case.limits.per_relation] for w in case.wants]
     found: list[list[Trial]] = [[] for _ in groups]
     for turn in zip_longest(*groups):
         for place, group in enumerate(turn):
@@ -39,6 +40,11 @@ def trials(case: Case) -> Iterator[Trial]:
         found[place] = [*trials, *_wider(case, case.wants[place], trials)]
     yield from (t for trials in found for t in trials)
     yield from _together(case, found)
+
+
+def _own(case: Case, proposed: Sequence[tuple[IndexCandidate, ...]]) -> list[tuple[IndexCandidate, ...]]:
+    """Return what is of the query's own words, and not of the values that it was planned with."""
+    return [group for group in proposed if not any(is_of_values(c, case.bench.planned) for c in group)]
 
 
 def _wider(case: Case, want: Want, trials: Sequence[Trial]) -> Iterator[Trial]:

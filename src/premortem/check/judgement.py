@@ -160,7 +160,7 @@ def _findings(
     found = tuple(_finding(group, left.get(key, ()), choice, fixed) for key, group in groups.items())
     used = {s for f in found if f.remedy for s in f.remedy.sql}
     missing = tuple(proof.missing_index(a, planned) for a in choice.advice if not used.issuperset(a.sql))
-    return proof.promoted((*found, *missing), fixed)
+    return proof.spared(proof.promoted((*found, *missing), fixed), choice.advice, fixed)
 
 
 def _finding(

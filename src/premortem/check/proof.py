@@ -7,7 +7,7 @@ information, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from premortem.check.merge import Sighting, merged, worst_severity
@@ -119,6 +119,24 @@ def _node_of(advice: Advice, effect: Effect, planned: Sequence[Planned]) -> tupl
     plan = next((p.plan for p in planned if p.parameters.name == effect.parameters), None)
     scans = [n for n in plan.scans() if n.relation == advice.candidate.table] if plan else []
     return max(scans, key=lambda n: n.total_cost).path if scans else None
+
+
+def spared(findings: Sequence[Finding], advice: Sequence[Advice], fixed: frozenset[str]) -> tuple[Finding, ...]:
+    """Return the findings, those made warnings whose remedy only spares visits to the table.
+
+    An index that is there finds the rows: reading each from the table as well is a saving forgone, not an outage.
+    """
+    covering = {s for a in advice if a.covers_only for s in a.sql}
+    return tuple(
+        replace(f, severity=Severity.WARNING)
+        if f.severity is Severity.ERROR and f.rule not in fixed and _only(f, covering)
+        else f
+        for f in findings
+    )
+
+
+def _only(finding: Finding, statements: Collection[str]) -> bool:
+    return finding.remedy is not None and bool(finding.remedy.sql) and set(finding.remedy.sql) <= set(statements)
 
 
 def promoted(findings: Sequence[Finding], fixed: frozenset[str]) -> tuple[Finding, ...]:

@@ -98,7 +98,8 @@ class Advice:
     """An index that is worth having, with its proof on the twin.
 
     `statements` and `undo_statements` are what to type where one CREATE INDEX is not enough: a partitioned table is
-    indexed partition by partition, an operator class may need its extension first.
+    indexed partition by partition, an operator class may need its extension first.  `covers_only`: an index that is
+    there finds the same rows, and this one spares the visits to the table.
     """
 
     candidate: IndexCandidate
@@ -112,6 +113,7 @@ class Advice:
     notes: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     undo_statements: tuple[str, ...] = ()
+    covers_only: bool = False
 
     @property
     def sql(self) -> tuple[str, ...]:
