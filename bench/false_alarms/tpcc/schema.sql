@@ -1,0 +1,22 @@
+-- The nine tables of TPC-C (specification 5.11, clause 1.3) with the indexes that its transactions need; 8 warehouses.
+create table warehouse (w_id int primary key, w_name varchar(10), w_street_1 varchar(20), w_city varchar(20), w_state char(2), w_zip char(9), w_tax numeric(4,4), w_ytd numeric(12,2));
+create table district (d_w_id int references warehouse, d_id int, d_name varchar(10), d_city varchar(20), d_tax numeric(4,4), d_ytd numeric(12,2), d_next_o_id int, primary key (d_w_id, d_id));
+create table customer (c_w_id int, c_d_id int, c_id int, c_first varchar(16), c_middle char(2), c_last varchar(16), c_phone char(16), c_since timestamptz, c_credit char(2), c_credit_lim numeric(12,2), c_discount numeric(4,4), c_balance numeric(12,2), c_ytd_payment numeric(12,2), c_payment_cnt int, c_delivery_cnt int, c_data varchar(500), primary key (c_w_id, c_d_id, c_id), foreign key (c_w_id, c_d_id) references district);
+create table history (h_c_id int, h_c_d_id int, h_c_w_id int, h_d_id int, h_w_id int, h_date timestamptz, h_amount numeric(6,2), h_data varchar(24));
+create table new_order (no_w_id int, no_d_id int, no_o_id int, primary key (no_w_id, no_d_id, no_o_id));
+create table orders (o_w_id int, o_d_id int, o_id int, o_c_id int, o_entry_d timestamptz, o_carrier_id int, o_ol_cnt int, o_all_local int, primary key (o_w_id, o_d_id, o_id));
+create table item (i_id int primary key, i_im_id int, i_name varchar(24), i_price numeric(5,2), i_data varchar(50));
+create table stock (s_w_id int references warehouse, s_i_id int references item, s_quantity int, s_dist_01 char(24), s_dist_02 char(24), s_ytd numeric(8,0), s_order_cnt int, s_remote_cnt int, s_data varchar(50), primary key (s_w_id, s_i_id));
+create table order_line (ol_w_id int, ol_d_id int, ol_o_id int, ol_number int, ol_i_id int, ol_supply_w_id int, ol_delivery_d timestamptz, ol_quantity int, ol_amount numeric(6,2), ol_dist_info char(24), primary key (ol_w_id, ol_d_id, ol_o_id, ol_number));
+insert into warehouse select w, 'w' || w, 's', 'city', 'ST', '123456789', 0.1, 300000 from generate_series(1, 8) w;
+insert into district select w, d, 'd' || d, 'city', 0.1, 30000, 3001 from generate_series(1, 8) w, generate_series(1, 10) d;
+insert into customer select w, d, c, md5(c::text)::varchar(16), 'OE', (array['BAR','OUGHT','ABLE','PRI','PRES','ESE','ANTI','CALLY','ATION','EING'])[1 + c / 100 % 10] || (array['BAR','OUGHT','ABLE','PRI','PRES','ESE','ANTI','CALLY','ATION','EING'])[1 + c / 10 % 10] || (array['BAR','OUGHT','ABLE'])[1 + c % 3], '0123456789012345', now(), case when random() < 0.1 then 'BC' else 'GC' end, 50000, random() * 0.5, -10, 10, 1, 0, repeat(md5(c::text), 10) from generate_series(1, 8) w, generate_series(1, 10) d, generate_series(1, 3000) c;
+insert into history select c_id, c_d_id, c_w_id, c_d_id, c_w_id, now(), 10, 'history' from customer;
+insert into orders select w, d, o, 1 + (o * 7919) % 3000, now() - (3000 - o) * interval '1 minute', case when o < 2101 then 1 + (random() * 9)::int end, 5 + (random() * 10)::int, 1 from generate_series(1, 8) w, generate_series(1, 10) d, generate_series(1, 3000) o;
+insert into new_order select o_w_id, o_d_id, o_id from orders where o_id > 2100;
+insert into item select i, i % 10000, 'item' || i, 1 + random() * 99, md5(i::text) from generate_series(1, 100000) i;
+insert into stock select w, i, 10 + (random() * 90)::int, repeat('x', 24), repeat('y', 24), 0, 0, 0, md5(i::text) from generate_series(1, 8) w, generate_series(1, 100000) i;
+insert into order_line select o_w_id, o_d_id, o_id, l, 1 + (random() * 99999)::int, o_w_id, case when o_id < 2101 then o_entry_d end, 5, random() * 9999, repeat('z', 24) from orders, generate_series(1, 10) l;
+create index customer_by_name on customer (c_w_id, c_d_id, c_last, c_first);
+create index orders_by_customer on orders (o_w_id, o_d_id, o_c_id, o_id desc);
+create index stock_by_item on stock (s_i_id);

@@ -1,0 +1,40 @@
+"""Keeps the values of one parameter set out of an index's definition.
+
+A plan made for given values has them in its expressions as if the query said them: an index over
+`ts_rank(search, 'word'::tsquery)` would serve that one word.  What the generic plan says too is the query's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from premortem.model import IndexCandidate, Json, Planned
+
+_CONSTANT = re.compile(r"'|(?<![\w$])\d")
+
+
+def is_of_values(candidate: IndexCandidate, planned: Sequence[Planned]) -> bool:
+    """Whether an expression of the candidate holds a constant that only a parameter set brings."""
+    expressions = [k.expression for k in candidate.keys if k.expression and _CONSTANT.search(k.expression)]
+    generic = next((p for p in planned if p.parameters.is_generic), None)
+    if not expressions or generic is None:
+        return False
+    said = " ".join(_bare(text) for node in generic.plan.walk() for text in _texts(dict(node.raw)))
+    return any(_bare(e) not in said for e in expressions)
+
+
+def _bare(text: str) -> str:
+    """Return a deparsed text without blanks, brackets and the aliases that plans put before columns."""
+    return re.sub(r"(?<![\w'])[a-z_]\w*\.(?=[a-z_\"])", "", re.sub(r"[\s()]", "", text))
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
