@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,26 @@ def test_what_cannot_be_written_is_said_before_the_work(arguments: list[str], sa
 
 def test_a_device_takes_more_than_one() -> None:
     written("--save", "html=/dev/null", "--save", "json=/dev/null", "-o", "/dev/null")
+
+
+def test_standard_error_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    program = (
+        "import sys; from premortem.cli import output; print('before', file=sys.stderr, flush=True);"
+        "output.write('report\\n', '/dev/stderr')"
+    )
+    before = os.lstat("/dev/stderr")
+    with (tmp_path / "log").open("ab") as log:
+        subprocess.run([sys.executable, "-c", program], stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "before\nreport\n"
+    assert os.lstat("/dev/stderr").st_ino == before.st_ino
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    written("-f", "text", "-o", "link.txt")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert "queries/items.sql:3" in (tmp_path / "real.txt").read_text()
 
 
 def test_where_one_fails_the_others_are_written(tmp_path: Path) -> None:

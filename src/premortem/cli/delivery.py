@@ -48,8 +48,7 @@ def _place(destination: str) -> str | None:
     """Return what two destinations have in common where the one would overwrite the other; None for a device."""
     if destination == output.STANDARD:
         return destination
-    path = os.path.realpath(destination)
-    return path if os.path.isfile(path) or not os.path.exists(path) else None
+    return None if output.is_stream(destination) else os.path.realpath(destination)
 
 
 def _parsed(typed: str) -> Wanted:

@@ -79,10 +79,22 @@ def _print(text: str) -> None:
         stream.write(text)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        path.write_bytes(content)
+def is_stream(destination: str) -> bool:
+    """Return whether a destination is written as it comes, and cannot be replaced as a whole: a device or a pipe.
+
+    So is `/dev/stderr`, whatever it leads to: putting a file in its place would take it from everybody.
+    """
+    path = Path(destination)
+    lexical = os.path.abspath(destination)
+    return lexical.startswith(("/dev/", "/proc/")) or (path.exists() and not stat.S_ISREG(path.stat().st_mode))
+
+
+def _replace(given: Path, content: bytes) -> None:
+    if is_stream(str(given)):
+        with given.open("ab") as stream:
+            stream.write(content)
         return
+    path = Path(os.path.realpath(given))  # a link stays, what it leads to is replaced
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
