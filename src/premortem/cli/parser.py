@@ -46,6 +46,7 @@ def build() -> argparse.ArgumentParser:
     _adopt(commands)
     _capture(commands)
     _comment(commands)
+    _init(commands)
     _rules(commands)
     _doctor(commands)
     return parser
@@ -202,6 +203,7 @@ def _paths(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="judge in so many processes (default: as many as there are cores, where there are many queries)",
     )
+    _server_for_suite(parser.add_argument_group("for a test suite after --"))
 
 
 def _lock(parser: argparse.ArgumentParser) -> None:
@@ -233,9 +235,12 @@ def _capture(commands: _Commands) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was captured")
 
 
-def _server_for_suite(parser: argparse.ArgumentParser) -> None:
+def _server_for_suite(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--pg", type=int, metavar="MAJOR", help="PostgreSQL's major version (default: the embedded one)"
+        "--pg",
+        type=int,
+        metavar="MAJOR",
+        help="PostgreSQL's major version (default: production's where it is known, else the embedded one)",
     )
     parser.add_argument(
         "--set",
@@ -296,6 +301,20 @@ def _reports(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT=FILE",
         help="write the report in this format to this file as well; may be repeated",
     )
+
+
+_INIT_ABOUT = """\
+Reads what a repository says of its queries, migrations, tests and CI, says what it found and what it assumed, and
+writes premortem.toml, a CI job and a pre-commit hook. What is there already is kept, and what to add to it is printed.
+"""
+
+
+def _init(commands: _Commands) -> None:
+    parser = _command(commands, "init", "init", "write settings, a CI job and a hook for this repository", _INIT_ABOUT)
+    parser.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="in the repository (default: here)")
+    parser.add_argument("--ci", choices=("github", "gitlab"), help="default: by the remote and the CI files")
+    parser.add_argument("--force", action="store_true", help="replace files that are there already")
+    parser.add_argument("--dry-run", action="store_true", help="print the files and write nothing")
 
 
 _COMMENT_ABOUT = """\

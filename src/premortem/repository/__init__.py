@@ -1,0 +1,16 @@
+"""What a repository tells about its queries and its CI, and the files that put premortem there.
+
+Words: what was *seen* names the file that says so; what was *assumed* says why; a *proposal* is a file to write.
+
+    root_of(folder)    -> Path
+    look(root)         -> Seen
+    propose(seen, …)   -> Proposal …      premortem.toml, a workflow, a CI job, a pre-commit hook
+
+It reads and never runs what it finds; it writes nothing (the shell does), and overwrites nothing unasked.
+"""
+
+from premortem.repository.looking import look, root_of
+from premortem.repository.proposing import Proposal, propose
+from premortem.repository.seen import Forge, Seen
+
+__all__ = ["Forge", "Proposal", "Seen", "look", "propose", "root_of"]
