@@ -37,11 +37,13 @@ def run(
     templates: Sequence[str] = (),
     timeout: float | None = None,
     plugin: bool = True,
+    stdout: int | None = None,
     inherited: Mapping[str, str] = os.environ,
 ) -> Capture:
     """Run a suite's command on a new server and return what it did there.
 
-    `templates` are `NAME=TEXT` variables for it, with `{dsn}` and its parts filled in; `timeout` is in seconds.
+    `templates` are `NAME=TEXT` variables for it, with `{dsn}` and its parts filled in; `timeout` is in
+    seconds, and `stdout` the file descriptor for its output in place of ours.
     Raises CommandError where it could not be run or somebody interrupted it, InstallationError without a PostgreSQL.
     """
     began = datetime.now(UTC)
@@ -50,7 +52,7 @@ def run(
         if folder is not None:
             given |= plugging.environment(folder, given)
         with _watched(recorder) as watcher, _read(recorder, folder) as reader:
-            ending = suite.run(command, given, timeout=timeout)
+            ending = suite.run(command, given, timeout=timeout, stdout=stdout)
             if ending.asked is not None:
                 raise CommandError("interrupted, and nothing was captured", status=128 + ending.asked)
             recorder.flush()

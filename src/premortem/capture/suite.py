@@ -36,13 +36,19 @@ class Ending:
     asked: int | None = None
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: float | None = None) -> Ending:
-    """Run a command to its end.
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    timeout: float | None = None,
+    stdout: int | None = None,
+) -> Ending:
+    """Run a command to its end; `stdout` is the file descriptor that it writes to, ours where none is given.
 
     Raises CommandError where it cannot be started.
     """
     with _forwarding() as forward:
-        process = _started(command, environment)
+        process = _started(command, environment, stdout)
         forward.to(process.pid)
         with _terminal(process.pid) as terminal, _limit(process, timeout) as limit:
             status = _waited(process, terminal)
@@ -51,11 +57,11 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, timeout: floa
     return Ending(status=status if status >= 0 else 128 - status, asked=forward.asked)
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _started(command: Sequence[str], environment: Mapping[str, str], stdout: int | None) -> subprocess.Popen[bytes]:
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        return subprocess.Popen(list(command), env=dict(environment), process_group=0)
+        return subprocess.Popen(list(command), env=dict(environment), process_group=0, stdout=stdout)
     except OSError as error:
         status = NOT_FOUND if error.errno == errno.ENOENT else NOT_RUNNABLE
         raise CommandError(f"{command[0]} cannot be run: {os.strerror(error.errno or 0)}", status=status) from error

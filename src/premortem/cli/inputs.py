@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from premortem import sources
+from premortem.cli import capturing
 from premortem.errors import ProfileError, UsageError
-from premortem.model import Profile, Query, Unreadable
+from premortem.model import Gap, Profile, Query, Unreadable
 
 Queries: TypeAlias = tuple[Query | Unreadable, ...]
 
@@ -23,13 +23,16 @@ class Inputs:
     """What there is to judge.
 
     `branch` is the schema that the branch's own migrations built where a test suite was captured, `changes` what git
-    says that the branch touches, `files` the plain files that were read.
+    says that the branch touches, `files` the plain files that were read.  `is_whole` is false where a suite failed:
+    queries may be missing then, and finding nothing is no pass.
     """
 
     queries: Queries
     branch: Profile | None = None
     changes: sources.Changes | None = None
     files: frozenset[str] = frozenset()
+    gaps: tuple[Gap, ...] = ()
+    is_whole: bool = True
 
 
 def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
@@ -37,27 +40,22 @@ def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
 
     Raises UsageError where they name nothing.
     """
-    if not arguments.paths and not arguments.workload and not arguments.migrations:
-        hint = "name a .sql file or folder, - for standard input, --workload or --migrations"
+    if not (arguments.paths or arguments.workload or arguments.migrations or arguments.suite):
+        hint = "name a .sql file or folder, - for standard input, --workload, --migrations, or a test suite: -- pytest"
         raise UsageError("nothing to check", hint=hint)
     changes = sources.changed_since(arguments.changed_since) if arguments.changed_since else None
     plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
     filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()
-    captured, branch = _captured([Path(p) for p in arguments.paths if p.endswith(_CAPTURE)])
+    captured = capturing.gathered(arguments, [Path(p) for p in arguments.paths if p.endswith(_CAPTURE)], profile)
     workload = _workload(profile) if arguments.workload else ()
     return Inputs(
-        queries=(*filed, *captured, *workload),
-        branch=branch,
+        queries=(*filed, *sources.with_calls(captured.queries, profile), *workload),
+        branch=captured.branch,
         changes=changes,
+        gaps=captured.gaps,
+        is_whole=not captured.failed,
         files=frozenset(q.site.source for q in filed),
     )
-
-
-def _captured(paths: Sequence[Path]) -> tuple[Queries, Profile | None]:
-    """Return the queries of capture files, and the schema of the last that has one."""
-    if paths:
-        raise UsageError(f"{paths[0]}: this premortem reads no captures yet")
-    return (), None
 
 
 def _workload(profile: Profile) -> Queries:

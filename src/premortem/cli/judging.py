@@ -23,7 +23,7 @@ from premortem.cli.locking import LockFile, forgetter
 from premortem.cli.locking import known as known_of
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, SettingsError
-from premortem.model import Accepted, Facts, Finding, Gap, Profile, Query, QueryReport, Report, Unreadable
+from premortem.model import Accepted, Facts, Finding, Gap, Profile, Query, QueryReport, Report, Unreadable, Verdict
 from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
 
@@ -98,13 +98,19 @@ def run(
             reports,
             _facts(arguments.profile, profile, opened),
             findings=check.of_schema((*_of_schema(profile, opened.profile, settings), *against.findings), settings),
-            gaps=(*profile.gaps, *opened.gaps, *against.gaps),
+            gaps=(*inputs.gaps, *profile.gaps, *opened.gaps, *against.gaps),
             unchanged=against.unchanged,
             gone=against.gone,
             seconds=time.monotonic() - started,
         )
         of_change = migrating.judged(world.migrations, profile, opened, judging.planner, reports, settings)
-        return Outcome(report=migrating.with_migrations(report, of_change), lock=lock)
+        report = migrating.with_migrations(report, of_change)
+        return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock)
+
+
+def _not_whole(report: Report) -> Report:
+    """Return the report of a run that did not see everything: it may say no, it cannot say yes."""
+    return replace(report, verdict=Verdict.worst((report.verdict, Verdict.UNKNOWN)))
 
 
 def _production(

@@ -24,6 +24,8 @@ exit codes:
 _CHECK = """\
 Plans every query of the paths as production would, without production's rows, with several sets of parameter
 values chosen from its statistics. Says which will hurt, and proposes the index that cures it, tried on the twin.
+`premortem check -p FILE -- pytest` runs a test suite, on a server of its own, and judges every query that it makes,
+on the schema that its migrations build.
 """
 
 

@@ -11,6 +11,6 @@ A file that is no text is the user's mistake and raises InputError; a statement 
 from premortem.sources.files import read
 from premortem.sources.git import ChangedFile, Changes, changed_since
 from premortem.sources.texts import text
-from premortem.sources.workload import workload
+from premortem.sources.workload import with_calls, workload
 
-__all__ = ["ChangedFile", "Changes", "changed_since", "read", "text", "workload"]
+__all__ = ["ChangedFile", "Changes", "changed_since", "read", "text", "with_calls", "workload"]

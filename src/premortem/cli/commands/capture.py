@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from premortem import capture
-from premortem.cli import output
+from premortem.cli import capturing, output
 from premortem.errors import CommandError, PremortemError, UsageError
 from premortem.report import words
 
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.suite:
         raise UsageError("nothing to capture", hint="premortem capture -- COMMAND, for example: -- pytest")
     try:
-        taken = _of_suite(arguments)
+        taken = capturing.run(arguments, major=arguments.pg)
         capture.write(taken, arguments.output)
     except CommandError as error:
         _say(error)
@@ -34,19 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print(summary(taken, arguments.output), file=sys.stderr)
     return taken.exit_status or 0
-
-
-def _of_suite(arguments: argparse.Namespace) -> capture.Capture:
-    wanted = capture.Wanted(
-        major=arguments.pg, user=arguments.user, password=arguments.password, database=arguments.database
-    )
-    return capture.run(
-        arguments.suite,
-        wanted=wanted,
-        templates=arguments.given,
-        timeout=arguments.timeout,
-        plugin=arguments.pytest_plugin,
-    )
 
 
 def _say(error: PremortemError) -> None:
