@@ -7,10 +7,11 @@ holds it against what real servers do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from premortem.model import ConstraintKind, Profile, RelationName, Table
+from premortem.model import Constraint, Profile, RelationName, Table
 from premortem.sqltext import Action, Definition, TableName
 
 
@@ -109,7 +110,7 @@ class _Reader:
 
     def locks(self, said: Definition) -> tuple[Lock, ...]:
         """Return every lock that the statement's words name."""
-        if said.verb.startswith("ALTER"):
+        if said.actions:
             return self._alter(said)
         if said.verb == "CREATE TABLE":
             return self._create_table(said)
@@ -131,17 +132,17 @@ class _Reader:
     def _alter(self, said: Definition) -> tuple[Lock, ...]:
         if said.relation is None:
             return ()
+        if said.verb == "ALTER INDEX":
+            return tuple(self._altered_index(said, said.relation))
         found = [lock for action in said.actions for lock in self._action(said, action, said.relation)]
         return tuple(found)
 
     def _action(self, said: Definition, action: Action, target: TableName) -> tuple[Lock, ...]:
         mode = mode_of(action)
-        if said.verb == "ALTER INDEX":
-            mode = _SUE if action.form in ("RENAME TO", "SET (", "RESET (") else mode
         if said.verb == "ALTER SEQUENCE" and action.form not in ("RENAME TO", "SET SCHEMA", "OWNER TO"):
             mode = _SRE
         own = self._on((target,), mode)
-        return (*own, *self._partner(action, mode), *self._dropped_key(action, target))
+        return (*own, *self._partner(action, mode), *self._keys_made_again(action, target))
 
     def _partner(self, action: Action, mode: Mode) -> tuple[Lock, ...]:
         """Return the locks on the other tables that an action names."""
@@ -152,16 +153,20 @@ class _Reader:
         if action.form in ("ATTACH PARTITION", "DETACH PARTITION", "DETACH PARTITION FINALIZE"):
             return self._on((action.references,), _AEL)
         if action.form in ("INHERIT", "NO INHERIT"):
-            return self._on((action.references,), _SUE)
+            return self._on((action.references,), _SUE if action.form == "INHERIT" else Mode.ACCESS_SHARE)
         return self._on((action.references,), _SRE)
 
-    def _dropped_key(self, action: Action, target: TableName) -> tuple[Lock, ...]:
-        """Return the lock on the table that a dropped foreign key references: its triggers go too."""
+    def _keys_made_again(self, action: Action, target: TableName) -> tuple[Lock, ...]:
+        """Return the locks on the other ends of foreign keys that an action drops or makes again: triggers go too."""
         table = self._table(target)
-        if action.form != "DROP CONSTRAINT" or table is None:
+        if table is None:
             return ()
-        keys = [c for c in table.constraints if c.name == action.name and c.kind is ConstraintKind.FOREIGN_KEY]
-        return tuple(Lock(relation=c.references, mode=_AEL) for c in keys if c.references is not None)
+        own = [k for k in table.foreign_keys if _drops(action, k)]
+        ends = [k.references for k in own if k.references is not None]
+        if action.form == "ALTER COLUMN TYPE":
+            pointing = self.profile.referencing(table.relation)
+            ends += [t.relation for t, k in pointing if action.column in k.referenced_columns]
+        return tuple(Lock(relation=r, mode=_AEL) for r in ends)
 
     def _referenced_by_dropped(self, said: Definition) -> tuple[Lock, ...]:
         if said.verb != "DROP TABLE":
@@ -174,18 +179,27 @@ class _Reader:
         parent = self._on((said.partition_of,), _AEL) if said.partition_of is not None else ()
         return (*parent, *self._on(said.others, _SRE))
 
+    def _altered_index(self, said: Definition, name: TableName) -> Iterator[Lock]:
+        table = self._owner(name)
+        light = {"RENAME TO", "SET (", "RESET (", "SET STATISTICS"} >= set(said.forms)
+        if table is not None:
+            index = RelationName(schema=table.schema, name=name.name)
+            yield Lock(relation=index, mode=_SUE if light else _AEL, table=table.relation)
+
+    def _owner(self, name: TableName) -> Table | None:
+        """Return the table of an index."""
+        schemas = (name.schema,) if name.schema else self.profile.search_path
+        found = (self.profile.table_of_index(s, name.name) for s in schemas)
+        return next((t for t in found if t is not None), None)
+
     def _index(self, name: TableName, said: Definition) -> tuple[Lock, ...]:
-        for schema in (name.schema,) if name.schema else self.profile.search_path:
-            table = self.profile.table_of_index(schema, name.name)
-            if table is not None:
-                index = RelationName(schema=table.schema, name=name.name)
-                own = _SUE if said.concurrently else _AEL
-                whole = _SUE if said.concurrently else _SHARE if said.verb == "REINDEX INDEX" else _AEL
-                return (
-                    Lock(relation=index, mode=own, table=table.relation),
-                    Lock(relation=table.relation, mode=whole),
-                )
-        return ()
+        table = self._owner(name)
+        if table is None:
+            return ()
+        index = RelationName(schema=table.schema, name=name.name)
+        own = _SUE if said.concurrently else _AEL
+        whole = _SUE if said.concurrently else _SHARE if said.verb == "REINDEX INDEX" else _AEL
+        return Lock(relation=index, mode=own, table=table.relation), Lock(relation=table.relation, mode=whole)
 
     def _table(self, name: TableName) -> Table | None:
         return self.profile.find_table(name.name, name.schema)
@@ -193,6 +207,15 @@ class _Reader:
     def _on(self, names: tuple[TableName, ...], mode: Mode) -> tuple[Lock, ...]:
         tables = (t for n in names if (t := self._table(n)) is not None)
         return tuple(Lock(relation=t.relation, mode=mode) for t in tables)
+
+
+def _drops(action: Action, key: Constraint) -> bool:
+    """Whether an action drops a foreign key, for good or to make it again."""
+    if action.form == "ALTER COLUMN TYPE":
+        return action.column in key.columns
+    if action.form == "ALTER CONSTRAINT" and "enforced" not in action.options:
+        return False
+    return action.form in ("DROP CONSTRAINT", "ALTER CONSTRAINT") and action.name == key.name
 
 
 def _all(said: Definition) -> tuple[TableName, ...]:

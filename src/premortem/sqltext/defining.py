@@ -40,7 +40,8 @@ _FORMS = {
     "AT_DisableRowSecurity": "DISABLE ROW LEVEL SECURITY", "AT_ForceRowSecurity": "FORCE ROW LEVEL SECURITY",
     "AT_NoForceRowSecurity": "NO FORCE ROW LEVEL SECURITY", "AT_AttachPartition": "ATTACH PARTITION",
     "AT_DetachPartition": "DETACH PARTITION", "AT_DetachPartitionFinalize": "DETACH PARTITION FINALIZE",
-    "AT_AddIdentity": "ADD GENERATED AS IDENTITY", "AT_SetIdentity": "SET GENERATED", "AT_DropIdentity": "DROP IDENTITY",
+    "AT_AddIdentity": "ADD GENERATED AS IDENTITY", "AT_SetIdentity": "SET GENERATED",
+    "AT_DropIdentity": "DROP IDENTITY",
 }  # fmt: skip
 _CONSTRAINTS = {
     "CONSTR_CHECK": "ADD CHECK", "CONSTR_PRIMARY": "ADD PRIMARY KEY", "CONSTR_UNIQUE": "ADD UNIQUE",
@@ -120,6 +121,9 @@ def _action(command: Node) -> Action:
             return Action(form=_FORMS[kind], references=_table(inner))
         case "AT_SetRelOptions" | "AT_ResetRelOptions":
             return Action(form=_FORMS[kind], options=tuple(i.def_elem.defname for i in inner.items))
+        case "AT_AlterConstraint":
+            enforced = ("enforced",) if inner.alter_enforceability else ()
+            return Action(form=_FORMS[kind], name=inner.conname, options=enforced)
         case "AT_DropColumn" | "AT_SetNotNull" | "AT_DropNotNull":
             return Action(form=_FORMS[kind], column=command.name, cascade=cascade)
     form = _FORMS.get(kind, kind.removeprefix("AT_"))
