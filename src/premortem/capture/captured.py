@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from premortem.capture.logs import Gathered
 from premortem.model import Gap, Profile, Query, Unreadable
 
 
@@ -46,3 +47,14 @@ class Capture:
     def queries(self) -> tuple[Query | Unreadable, ...]:
         """What there is to judge."""
         return (*self.statements, *self.unreadable)
+
+
+def captured(found: Gathered, taken_at: datetime, executed: int) -> Capture:
+    """Return a capture of what was gathered."""
+    return Capture(
+        taken_at=taken_at,
+        executed=executed,
+        statements=tuple(one for one in found.queries if isinstance(one, Query)),
+        unreadable=tuple(one for one in found.queries if isinstance(one, Unreadable)),
+        left_out=found.left_out,
+    )

@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
 from premortem.capture import counted, following, logs, plugging, suite, target, watching
-from premortem.capture.captured import Capture, Schema
-from premortem.capture.executed import Executed
+from premortem.capture.captured import Capture, Schema, captured
+from premortem.capture.reading import Counter
 from premortem.capture.server import Recorder, Wanted, recording
 from premortem.capture.units import Tests, Units, WithoutTests
 from premortem.errors import CommandError
-from premortem.model import Query, Unreadable
 
 _BEHIND = 1.0  # seconds: a test tells of its connections when it ends
 
@@ -56,17 +56,12 @@ def run(
             if ending.asked is not None:
                 raise CommandError("interrupted, and nothing was captured", status=128 + ending.asked)
             recorder.flush()
-        found = reader.found
-        return Capture(
-            taken_at=began,
+        return replace(
+            captured(reader.found, began, reader.executed),
             command=tuple(command),
             exit_status=ending.status,
             timed_out=ending.timed_out,
             server_version=recorder.server.installation.version,
-            executed=reader.executed,
-            statements=tuple(one for one in found.queries if isinstance(one, Query)),
-            unreadable=tuple(one for one in found.queries if isinstance(one, Unreadable)),
-            left_out=found.left_out,
             schemas=tuple(Schema(databases=names, profile=profile) for names, profile in watcher.schemas),
         )
 
@@ -95,7 +90,7 @@ class _Reader:
         self._thread = threading.Thread(target=self._run, name="premortem-reader", daemon=True)
         self._failed: BaseException | None = None
         self._found: logs.Gathered | None = None
-        self.executed = 0
+        self._counter = Counter()
 
     def start(self) -> None:
         """Begin to read."""
@@ -113,19 +108,19 @@ class _Reader:
             raise self._failed or RuntimeError("the log was not read to its end")
         return self._found
 
+    @property
+    def executed(self) -> int:
+        """How many executions it read."""
+        return self._counter.calls
+
     def _run(self) -> None:
         try:
             recorder = self._recorder
             lines = following.lines(recorder.log, self._stop, begins=recorder.begins, behind=_BEHIND)
             executed = chain(logs.read(lines, form=recorder.form), counted.nested(recorder.server))
-            self._found = logs.gather(self._counted(executed), self._units, source="capture")
+            self._found = logs.gather(self._counter.of(executed), self._units, source="capture")
         except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for us
             self._failed = error
-
-    def _counted(self, executed: Iterable[Executed]) -> Iterator[Executed]:
-        for one in executed:
-            self.executed += one.calls
-            yield one
 
 
 @contextmanager

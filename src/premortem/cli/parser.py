@@ -233,6 +233,21 @@ def _capture(commands: _Commands) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", default=Path("premortem.capture"), help="default: %(default)s"
     )
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="read a log (jsonlog, csvlog, stderr, also gzip) or a dump of pg_stat_statements instead of running a"
+        " command; - for standard input; may be repeated",
+    )
+    parser.add_argument("--log-line-prefix", metavar="TEXT", help="the server's log_line_prefix (default: found out)")
+    parser.add_argument(
+        "--dsn",
+        metavar="DSN",
+        help="look at this server, which the command uses already, instead of starting one; without a command, at"
+        " what pg_stat_statements counted there so far",
+    )
     _server_for_suite(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not say what was captured")
 

@@ -84,6 +84,11 @@ def _hold(db: pg.Session) -> None:
         db.execute(f"LOCK TABLE ONLY {', ONLY '.join(names)} IN ACCESS SHARE MODE NOWAIT")
 
 
+def schema(db: pg.Session) -> Profile:
+    """Return the schema of a reading session's database, whatever others do to it meanwhile."""
+    return schema_only(catalog.pull(db, values=Values.NONE))
+
+
 def schema_only(profile: Profile) -> Profile:
     """Return a profile without what a test's few rows made of sizes, statistics and workload."""
     return replace(

@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     except UsageError:
         raise
     except PremortemError as error:
+        if not arguments.suite:
+            raise
         _say(error)
         return OURS_FAILED
     if not arguments.quiet:
