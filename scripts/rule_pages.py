@@ -32,6 +32,12 @@ _SEES = {
     Kind.SCHEMA: "What premortem looks for in the schema: in what the change's migrations make of it, and in all of it"
     " with `premortem check --schema`.",
 }
+_NEEDS = (
+    "\n\nOnly a plan that was executed can show it (`EXPLAIN ANALYZE`, `auto_explain.log_analyze`), as"
+    " [`premortem explain --plan`](../../how-to/read-a-plan.md) reads it. Of a plan with estimates only, such as"
+    " `premortem check` makes, the rule says nothing."
+)
+_EXECUTED = {"fires": "The plan:"}
 _HEADING = re.compile(r"^(Sees|Hurts|Do|Quiet):\s+", re.MULTILINE)
 _FENCE = re.compile(r"^```(sql|text|toml) (\w+)$", re.MULTILINE)
 
@@ -49,6 +55,8 @@ def page(rule: Rule) -> str:
     cure = (
         "an index, which premortem proposes and proves"
         if rule.curable_by_index
+        else "what stands under Do"
+        if rule.needs_analyze
         else _CURES.get(rule.kind, "another migration")
     )
     table = [f"| {name} | {parts[name]} |" for name in HEADINGS]
@@ -58,7 +66,7 @@ def page(rule: Rule) -> str:
             "",
             parts[""],
             "",
-            f"Severity: {rule.severity.value}. The usual cure is {cure}.",
+            f"Severity: {rule.severity.value}. The usual cure is {cure}.{_NEEDS if rule.needs_analyze else ''}",
             "",
             "| | |",
             "|---|---|",
@@ -78,18 +86,19 @@ def example(case: str) -> str:
         match = _FENCE.match(line)
         if match and match[2] not in seen:
             seen.add(match[2])
-            lines = _titled(lines, match[2])
+            lines = _titled(lines, match[2], executed=match[1] == "text")
         lines.append(f"```{match[1]}" if match else line)
     return "\n".join(lines)
 
 
-def _titled(lines: list[str], block: str) -> list[str]:
+def _titled(lines: list[str], block: str, *, executed: bool) -> list[str]:
     """Put a block's title above the prose that leads to it."""
     at = len(lines)
     while at and not lines[at - 1].startswith("```"):
         at -= 1
     led = [*lines[at:]] if block in ("schema", "quiet") else []
-    return [*lines[: len(lines) - len(led)], "", TITLES[block], *led] if led else [*lines, TITLES[block], ""]
+    title = _EXECUTED.get(block, TITLES[block]) if executed else TITLES[block]
+    return [*lines[: len(lines) - len(led)], "", title, *led] if led else [*lines, title, ""]
 
 
 def index() -> str:

@@ -68,6 +68,11 @@ class Case:
         return next(found, None) is rules.Kind.SCHEMA
 
     @property
+    def judges_executions(self) -> bool:
+        """Whether the case holds executed plans, as somebody pastes them, and no queries."""
+        return any(r.needs_analyze for r in rules.RULES if r.name == self.rule)
+
+    @property
     def remedy_is_a_query(self) -> bool:
         return bool(self.only("remedy")) and not _CHANGES.match(self.only("remedy"))
 

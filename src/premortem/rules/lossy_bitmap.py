@@ -35,6 +35,8 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     for node, actual in executed(subject):
         lossy = float(actual.lossy_pages or 0)
         every = lossy + (actual.exact_pages or 0)
+        if not actual.exact_pages:  # a BRIN index knows pages only, whatever the memory
+            continue
         if lossy < limits.min_pages or lossy < limits.min_share * every:
             continue
         removed = (actual.rows_removed_by_index_recheck or 0.0) * actual.loops

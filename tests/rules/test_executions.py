@@ -1,0 +1,80 @@
+"""The rules on executed plans: on the pasted plans of their cases, and on plans that real servers execute here."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+
+from premortem import check, pg, plans, rules
+from premortem.model import Finding, Planned, Query, Site
+from premortem.settings import Settings
+from tests.rules import cases
+from tests.rules.executions import SCENARIOS, SCHEMA
+
+EXECUTED = [c for c in cases.cases() if c.judges_executions]
+#: What our test servers cannot show: they log no page images, and their cache holds all of a small table.
+PASTED_ONLY = {"wal-mostly-full-pages", "reads-from-disk"}
+NO_JIT = {18}  # the embedded server has no LLVM
+
+
+def found(text: str, limits: rules.Limits) -> tuple[Finding, ...]:
+    (pasted,) = plans.read(text)
+    query = Query(text="", original=text, fingerprint="", site=Site(source="case"))
+    planned = Planned(parameters=check.pasted_values("case"), plan=pasted.plan, json=pasted.json)
+    return check.judge_plan(planned, query, profile=None, settings=Settings(limits=limits)).findings
+
+
+def told(case: cases.Case, step: str) -> Iterator[str]:
+    for text in case.blocks[step]:
+        for finding in found(text, case.limits):
+            if finding.rule == case.rule:
+                yield from cases.as_written(finding)
+
+
+@pytest.mark.parametrize("case", EXECUTED, ids=lambda c: c.name)
+def test_a_pasted_plan_is_judged_as_the_case_says(case: cases.Case) -> None:
+    assert list(told(case, "fires")) == case.only("finding").splitlines()
+    assert list(told(case, "quiet")) == []
+
+
+def test_a_rule_on_executions_is_silent_on_estimates() -> None:
+    for case in EXECUTED:
+        plan = plans.parse(case.only("fires"))
+        text = "\n".join(
+            line for line in case.only("fires").splitlines() if "Time:" not in line and "Trigger" not in line
+        )
+        estimated = plans.parse(text.replace("(actual ", "(ignored "))
+        assert estimated.root.actual is None
+        assert plan.root.actual is not None
+        judged = found(text.replace("(actual ", "(ignored "), case.limits)
+        assert not [f for f in judged if f.rule == case.rule], case.name
+
+
+@pytest.mark.parametrize("rule", sorted(set(SCENARIOS) - PASTED_ONLY))
+def test_a_real_execution_shows_what_the_rule_looks_for(rule: str, server: pg.Server, database: str) -> None:
+    scenario = SCENARIOS[rule]
+    if rule.startswith("jit") and server.version_num // 10_000 in NO_JIT:
+        pytest.skip("this server was built without JIT")
+    limits = rules.limits({rule: tomllib.loads(scenario.limits)})
+    for settings, statement, fires in (
+        (scenario.settings, scenario.statement, True),
+        (scenario.quiet_settings, scenario.quiet, False),
+    ):
+        text = executed(database, settings, f"EXPLAIN ({scenario.options}) {statement}")
+        judged = found(text, limits)
+        assert (rule in {f.rule for f in judged}) == fires, text
+        assert all(f.says and f.evidence for f in judged)
+
+
+def executed(dsn: str, settings: str, statement: str) -> str:
+    with pg.writer(dsn, purpose="test") as db:
+        db.execute("DROP TABLE IF EXISTS moves, visits, items, orders")
+        db.execute(SCHEMA)
+        db.execute("VACUUM ANALYZE")
+        for part in settings.split(";"):
+            if part.strip():
+                db.execute(part)
+        with db.rolled_back():
+            return "\n".join(str(line) for line in db.values(statement))
