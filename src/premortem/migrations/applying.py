@@ -6,6 +6,7 @@ already has is skipped and said; so is what cannot mean anything without rows, o
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,15 +85,18 @@ class _Locked(_Relation):
     mode: str
 
 
-def apply(db: pg.Session, migrations: Sequence[Migration], search_path: Sequence[str]) -> Applied:
-    """Run every statement of the migrations.
+def apply(
+    db: pg.Session, migrations: Sequence[Migration], search_path: Sequence[str], *, time_zone: str = ""
+) -> Applied:
+    """Run every statement of the migrations, along production's search path and in its time zone.
 
+    The zone decides: where it is UTC, a timestamp becomes a timestamptz without a rewrite.
     Raises StatementError, naming file and line, where a statement fails for another reason than that production has it
     already, or that a twin has no rows.
     """
     if not migrations:
         return Applied()
-    runner = _Runner(db=db, search_path=tuple(search_path))
+    runner = _Runner(db=db, search_path=tuple(search_path), time_zone=time_zone)
     runner.known = {r.oid: r for r in db.rows(queries["relations"], _Relation)}
     observed: list[Observed] = []
     before: Migration | None = None
@@ -108,6 +112,7 @@ def apply(db: pg.Session, migrations: Sequence[Migration], search_path: Sequence
 class _Runner:
     db: pg.Session
     search_path: tuple[str, ...]
+    time_zone: str = ""
     known: dict[int, _Relation] = field(default_factory=dict)
     new: set[int] = field(default_factory=set)
     skipped: dict[str, list[str]] = field(default_factory=dict)
@@ -118,6 +123,8 @@ class _Runner:
         """Forget what the file before has set."""
         path = ", ".join(quoted(s) for s in self.search_path) or literal("")
         self.db.execute(f"SET search_path = {path}")
+        with contextlib.suppress(StatementError):  # a zone that this machine lacks is not UTC, and neither is its own
+            self.db.execute(f"SET TimeZone = {literal(self.time_zone)}" if self.time_zone else "RESET TimeZone")
 
     def run(self, step: Step) -> Observed:
         """Run one statement, watched, or say why it was not."""
@@ -184,8 +191,10 @@ class _Runner:
     def _work(
         self, said: Sequence[str], now: Mapping[int, _Relation], rewritten: Sequence[_Relation], step: Step
     ) -> tuple[Work, ...]:
+        if step.said.verb == "TRUNCATE":  # new files and new indexes, of no rows
+            return ()
         found = [w for message in said for w in self._told(message, now, step)]
-        silent = [] if step.said.verb == "TRUNCATE" else [r for r in rewritten if r.kind in ("r", "m")]
+        silent = [r for r in rewritten if r.kind in ("r", "m")]
         copied = [Work(kind=Kind.REWRITE, table=self._origin(r.oid, r)) for r in silent if r.oid not in self.new]
         return tuple(dict.fromkeys((*found, *copied)))
 

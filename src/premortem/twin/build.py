@@ -96,7 +96,7 @@ def build(
         progress("creating the schema")
         gaps = [*guessed, *create_schema(db, start)]
         located = statistics.locate(db)
-        migrated = migrate(db, migrations, profile.search_path)
+        migrated = migrate(db, migrations, profile.search_path, time_zone=profile.setting("TimeZone"))
         gaps += migrated.gaps
         db.execute("RESET search_path")
         progress("writing the statistics")
