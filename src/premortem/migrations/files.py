@@ -154,7 +154,7 @@ def parse(path: str, text: str, *, beside: Path | None = None) -> Migration:
 def _upward(text: str) -> str:
     """Return the text with every line of a way back made empty."""
     lines = text.splitlines(keepends=True)
-    if "down" not in text.lower() and "undo" not in text.lower() and "rollback" not in text.lower():
+    if not any(word in text.lower() for word in ("down", "undo", "rollback", "drop below")):
         return text
     back = False
     kept = []
