@@ -96,7 +96,9 @@ def test_what_nobody_asks_is_gone() -> None:
 def test_a_captured_query_is_matched_by_its_route() -> None:
     tags = (("route", "/cart"), ("framework", "django"))
     before = replace(accepted(ORDERS, source="tests/a.py"), tags=tags, is_captured=True)
-    edited = replace(query(ORDERS.replace("status = 'open'", "status <> $2"), source="tests/b.py"), tags=tags, executions=3)
+    edited = replace(
+        query(ORDERS.replace("status = 'open'", "status <> $2"), source="tests/b.py"), tags=tags, executions=3
+    )
     found = only(edited, [before])
     assert found is not None
     assert not found.is_same
