@@ -59,7 +59,7 @@ class Case:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What production counted and a fresh database has not."""
+        """What production counted and a fresh database has not; `remedied` is what it counts afterwards."""
         return tomllib.loads(self.only("facts"))
 
     @property
@@ -155,7 +155,8 @@ def told(step: str, case: Case, query: Query, plan: Plan, profile: Profile) -> T
 
 
 def told_of_schema(step: str, case: Case, profile: Profile) -> Told:
-    found = [f for f in rules.find_schema(as_told(profile, case.facts), case.limits) if f.rule == case.rule]
+    facts = case.facts | case.facts.get("remedied", {}) if step == "remedied" else case.facts
+    found = [f for f in rules.find_schema(as_told(profile, facts), case.limits) if f.rule == case.rule]
     return Told(step=step, lines=[line for f in found for line in as_written(f)], keys=[f.key for f in found])
 
 
@@ -188,7 +189,7 @@ def profile_of(dsn: str) -> Profile:
         gaps=(),
         server=server,
         extensions=(),
-        objects=tuple(o for o in pulled.objects if o.kind is ObjectKind.FUNCTION),
+        objects=tuple(o for o in pulled.objects if o.kind in (ObjectKind.FUNCTION, ObjectKind.DOMAIN)),
         role_settings=(),
         settings=tuple(s for s in pulled.settings if "cost" in s.name or s.name in _PLANNING),
         tables=tuple(_steady(t) for t in pulled.tables),
