@@ -57,10 +57,10 @@ class Tokens:
 
 
 def text_tokens(ordered: Sequence[str], secret: bytes, label: str) -> Tokens:
-    """Return tokens of one letter and a fixed number of digits, which every collation sorts alike."""
+    """Return tokens of a fixed number of digits: every collation sorts them alike, and upper() and lower() keep them."""
     places = spaced(len(ordered), secret, label)
     width = len(str(places[-1])) if places else 1
-    return Tokens(known={value: f"v{place:0{width}}" for value, place in zip(ordered, places, strict=True)})
+    return Tokens(known={value: f"{place:0{width}}" for value, place in zip(ordered, places, strict=True)})
 
 
 def uuid_tokens(values: Iterable[str], secret: bytes) -> Tokens:
