@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,6 +79,14 @@ class Project:
         code = self.run("check", "-f", "json", "-o", "report.json", *typed)
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
         return {**report, "code": code, "by": {q["site"].partition("(")[2][:-1]: q for q in report["queries"]}}
+
+    def git(self, *arguments: str) -> None:
+        names = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *names, *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def commits(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "work")
 
     def adopt(self, *typed: str) -> str:
         assert self.run("adopt", *typed) == 0
@@ -338,3 +347,37 @@ def test_without_the_lock_everything_counts(project: Project) -> None:
     report = project.check("--no-lock")
     assert report["code"] == 1
     assert all("difference" not in q or q["difference"] is None for q in report["queries"])
+
+
+def test_only_what_the_branch_edits_is_judged(project: Project) -> None:
+    project.git("init", "-q", "-b", "main")
+    project.queries("select * from nowhere;\n", "broken.sql")
+    project.commits()
+    project.git("checkout", "-q", "-b", "mine")
+    report = project.check("--changed-since", "main")
+    assert (report["code"], report["unchanged"], report["queries"]) == (0, 4, [])
+    project.queries(
+        OPEN.replace("'open'", "$1") + OLD.upper().replace("LEGACY", "legacy") + "-- name: new\nselect 1;\n"
+    )
+    project.queries(MINE, "moved.sql")
+    report = project.check("--changed-since", "main")
+    assert report["code"] == 1
+    changes = {name: q["difference"]["change"] for name, q in report["by"].items()}
+    assert changes == {"open_orders": "edited", "new": "new"}
+    assert report["by"]["open_orders"]["difference"]["before"]
+
+
+def test_what_the_branch_adds_to_the_lock_is_new_all_the_same(project: Project) -> None:
+    project.git("init", "-q", "-b", "main")
+    project.queries(MINE)
+    project.adopt()
+    project.commits()
+    project.git("checkout", "-q", "-b", "mine")
+    project.queries(MINE + OLD)
+    project.adopt("--reason", "agreed")
+    project.commits()
+    assert project.check()["queries"] == []
+    report = project.check("--changed-since", "main")
+    assert report["code"] == 0
+    assert report["by"]["legacy"]["difference"]["change"] == "new"
+    assert {s["reason"] for s in report["by"]["legacy"]["suppressed"]} == {"agreed"}

@@ -103,7 +103,7 @@ def _touched(inputs: Inputs) -> Callable[[str], bool | None]:
 
 def forgetter(arguments: argparse.Namespace, file: LockFile, inputs: Inputs) -> Callable[[Accepted], bool]:
     """Return what says whether the lock forgets a query that nobody asks any more: where this run would see it."""
-    captured = any(isinstance(q, Query) and q.executions is not None for q in inputs.queries)
+    captured = inputs.is_whole and any(isinstance(q, Query) and q.executions is not None for q in inputs.queries)
     folder = file.path.parent
     given = [os.path.relpath(p, folder).replace(os.sep, "/") for p in arguments.paths if p != "-"]
 
