@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from premortem.model import Change, Proof, Severity, Source, StatementKind, Verdict
 from premortem.report import Look, render
 from tests.report.reports import HOT, INCIDENT, REPORTS, report
 
@@ -58,6 +59,46 @@ def resolved(schema: Any) -> Any:
         if "$ref" in option:
             schema = option
     return SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+
+
+def values(place: str) -> set[str | None]:
+    schema = SCHEMA["$defs"]
+    for step in place.split("/"):
+        schema = schema[step]
+    return set(schema["enum"])
+
+
+def test_the_schema_knows_every_word_of_the_model() -> None:
+    assert values("finding/properties/severity") == set(Severity)
+    assert values("finding/properties/evidence/items/properties/source") == set(Source)
+    assert values("remedy/properties/proof") == set(Proof)
+    assert values("difference/properties/change") == set(Change)
+    assert values("query/properties/verdict") == set(Verdict)
+    assert values("query/properties/kind") == {*StatementKind, None}
+
+
+def test_every_field_is_always_there() -> None:
+    for name, definition in SCHEMA["$defs"].items():
+        if "properties" in definition:
+            assert set(definition["required"]) == set(definition["properties"]), name
+
+
+def test_what_is_new_is_told() -> None:
+    document = printed("changes")
+    assert document["unchanged"] == 4_990
+    assert {k: document["summary"][k] for k in ("new", "edited", "regressed", "unchanged", "gone")} == {
+        "new": 1,
+        "edited": 1,
+        "regressed": 1,
+        "unchanged": 4_990,
+        "gone": 1,
+    }
+    edited, regressed, new = document["queries"]
+    assert [p["parameters"] for p in edited["difference"]["before"]] == ["hot", "rare"]
+    assert edited["difference"]["was"]["tables"] == [{"table": "public.order_items", "rows": 40_000.0}]
+    assert regressed["captured"]["repeats"]["count"] == 57
+    assert new["captured"] is None
+    assert document["findings"][0]["location"] == {"source": "db/migrations/0042_status.sql", "line": 7, "name": None}
 
 
 def test_what_the_issue_promises_is_there() -> None:

@@ -64,6 +64,19 @@ FINDING = st.builds(
     remedy=st.none() | REMEDY,
     site=st.none() | SITE,
 )
+ADVICES = st.builds(
+    lambda text, other: replace(
+        ADVICE,
+        name=text,
+        notes=(other,),
+        write_cost=text,
+        declined=(replace(ADVICE.declined[0], reason=text),),
+        effects=(replace(ADVICE.effects[0], parameters=other),),
+        candidate=replace(ADVICE.candidate, predicate=other),
+    ),
+    TEXT,
+    TEXT,
+)
 FINDINGS = st.lists(FINDING, max_size=3).map(tuple)
 
 
@@ -101,7 +114,7 @@ JUDGED = st.builds(
     planned=PLANNED,
     findings=FINDINGS,
     suppressed=st.lists(st.builds(Suppressed, finding=FINDING, reason=TEXT), max_size=1).map(tuple),
-    advice=st.sampled_from([(), (ADVICE,)]),
+    advice=st.sampled_from([(), (ADVICE,)]) | st.tuples(ADVICES),
     error=st.none() | TEXT,
     hint=st.none() | TEXT,
     difference=st.none() | DIFFERENCE,

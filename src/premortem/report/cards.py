@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from premortem.model import Advice, Finding, Plan, QueryReport, Report, Verdict
+from premortem.plans import own_times, total_ms
 from premortem.report import novelty, story, tree, words
 from premortem.report.look import Look
 
@@ -19,6 +21,10 @@ _TEXT_LINES, _TEXT_CHARACTERS = 400, 20_000
 _UNKNOWN = "unknown"
 
 
+#: What a node took, by its path: as a percentage, and in words.
+Spent: TypeAlias = Mapping[tuple[int, ...], tuple[int, str]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One row of a plan; `closes` counts the branches that end with it, `has_more` says that a branch begins."""
@@ -26,9 +32,9 @@ class Step:
     label: str
     subplan: str = ""
     figures: str = ""
-    cost: str = ""
+    spent: str = ""
     rows: str = ""
-    cost_share: int = 0
+    spent_share: int = 0
     rows_share: int = 0
     details: tuple[str, ...] = ()
     is_hot: bool = False
@@ -162,8 +168,10 @@ def card(judged: QueryReport, number: int, look: Look, *, whole: bool) -> Card:
         others_title=_others_title(judged, whole=whole),
         outline=tuple(words.plain(line) for line in novelty.outline(judged)),
         grids=tuple(_grid(a) for a in judged.advice),
-        declined=tuple((words.one_line(d.candidate.definition), d.reason) for d in story.declined(judged)),
-        allowed=tuple((s.finding.rule, words.one_line(s.reason)) for s in judged.suppressed),
+        declined=tuple(
+            (words.one_line(d.candidate.definition), words.one_line(d.reason)) for d in story.declined(judged)
+        ),
+        allowed=tuple((words.one_line(s.finding.rule), words.one_line(s.reason)) for s in judged.suppressed),
     )
 
 
@@ -256,17 +264,35 @@ def panel(
     """Return a plan as a tree of rows and as text, long ones cut."""
     rows = tree.rows(plan, hot=hot)
     text = words.first_lines(tree.text(plan, hot=hot), lines=_MOST_ROWS, characters=100_000) if as_text else ""
-    steps = tuple(_steps(rows[:_MOST_ROWS], plan.total_cost, hot)) if as_tree else ()
+    steps = tuple(_steps(rows[:_MOST_ROWS], _spent(plan), hot)) if as_tree else ()
     left = max(len(rows) - len(steps), 0) if as_tree else 0
     more = f"… and {words.plural(left, 'more node')}" if left else ""
-    return Panel(title=words.one_line(title), cost=words.number(plan.total_cost), steps=steps, text=text, more=more)
+    return Panel(title=words.one_line(title), cost=_price(plan), steps=steps, text=text, more=more)
 
 
-def _steps(rows: Sequence[tree.Row], total: float, hot: tuple[int, ...] | None) -> Iterator[Step]:
+def _price(plan: Plan) -> str:
+    took = total_ms(plan)
+    time = f", {words.duration(took / 1000)}" if took is not None else ""
+    return f"cost {words.number(plan.total_cost)}{time}"
+
+
+def _spent(plan: Plan) -> Spent:
+    """Return each node's share: of the time, itself alone, where the plan was measured, else of the estimated cost."""
+    times = own_times(plan)
+    whole = sum(times.values())
+    if whole > 0:
+        return {path: (_share(ms, whole), f"took {words.duration(ms / 1000)} itself") for path, ms in times.items()}
+    return {
+        node.path: (_share(node.total_cost, plan.total_cost), f"cost {words.number(node.total_cost)}, all below it too")
+        for node in plan.walk()
+    }
+
+
+def _steps(rows: Sequence[tree.Row], spent: Spent, hot: tuple[int, ...] | None) -> Iterator[Step]:
     most = max((r.node.rows for r in rows if not isinstance(r, tree.Alike)), default=1.0)
     depths = [row.depth for row in rows]
     for place, row in enumerate(rows):
-        yield _step(row, total, most, hot, _following(depths, place))
+        yield _step(row, spent, most, hot, _following(depths, place))
 
 
 def _following(depths: Sequence[int], place: int) -> int:
@@ -274,17 +300,18 @@ def _following(depths: Sequence[int], place: int) -> int:
     return (depths[place + 1] if place + 1 < len(depths) else depths[0]) - depths[place]
 
 
-def _step(row: tree.Row, total: float, most: float, hot: tuple[int, ...] | None, deeper: int) -> Step:
+def _step(row: tree.Row, spent: Spent, most: float, hot: tuple[int, ...] | None, deeper: int) -> Step:
     closes = max(-deeper, 0)
     if isinstance(row, tree.Alike):
         return Step(label=row.says, closes=closes)
+    share, said = spent.get(row.path, (0, "never executed"))
     return Step(
         label=words.one_line(row.label),
         subplan=words.one_line(row.subplan or ""),
         figures=tree.figures(row.node),
-        cost=words.number(row.node.total_cost),
+        spent=said,
         rows=words.number(row.node.rows),
-        cost_share=_share(row.node.total_cost, total),
+        spent_share=share,
         rows_share=_share(math.log10(1 + _finite(row.node.rows)), math.log10(1 + _finite(most))),
         details=tuple(words.one_line(d) for d in row.details),
         is_hot=row.path == hot,
@@ -306,6 +333,6 @@ def _grid(advice: Advice) -> Grid:
     return Grid(
         title=f"Cost for every parameter set: {words.one_line(advice.name)}",
         headings=("parameters", *story.effect_headings(advice)),
-        rows=tuple((e.parameters, *story.effect_costs(advice, e)) for e in advice.effects),
+        rows=tuple((words.one_line(e.parameters), *story.effect_costs(advice, e)) for e in advice.effects),
         notes=tuple(story.sentence(n) for n in advice.notes),
     )

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from premortem.model import Report, Verdict
-from premortem.report import cards, story
+from premortem.report import cards, story, words
 from premortem.report.look import Look
 
 _LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}
@@ -52,8 +52,15 @@ def _page(name: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_plain, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.from_string(_page("page.html"))
+
+
+def _plain(value: object) -> object:
+    """Return a text of a report without characters that hide or steer; the page's own markup stays as it is."""
+    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _widths() -> str:

@@ -210,7 +210,13 @@ def _suppressed(suppressed: Suppressed) -> dict[str, Json]:
 
 def _allow(allow: Allow) -> dict[str, Json]:
     until = allow.until.isoformat() if allow.until else None
-    return {"rule": allow.rule, "reason": allow.reason, "line": allow.line, "until": until}
+    return {
+        "rule": allow.rule,
+        "reason": allow.reason,
+        "line": allow.line,
+        "until": until,
+        "mistake": allow.mistake,
+    }
 
 
 def _advice(advice: Advice) -> dict[str, Json]:

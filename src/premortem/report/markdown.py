@@ -162,7 +162,8 @@ def _query(judged: QueryReport) -> Iterator[str]:
 
 def _remedy(judged: QueryReport, lead: Finding) -> Iterator[str]:
     remedy = lead.remedy
-    assert remedy is not None
+    if remedy is None:
+        return
     if remedy.says:
         yield f"{inline(story.sentence(remedy.says))}\n"
     if not remedy.sql:

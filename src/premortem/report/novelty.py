@@ -145,7 +145,7 @@ def _repeated(judged: QueryReport) -> str:
         return ""
     unit = f" ({words.one_line(repeats.unit)})" if repeats.unit else ""
     site = f", from {words.one_line(str(repeats.site))}" if repeats.site else ""
-    return f"Up to {words.plural(repeats.count, 'time')} within one {repeats.within}{unit}{site}."
+    return f"Up to {words.plural(repeats.count, 'time')} within one {words.one_line(repeats.within)}{unit}{site}."
 
 
 def _ordered(tags: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -28,8 +28,17 @@ FINGERPRINT = "premortemFinding/v1"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 #: What GitHub sorts findings by that are not about security.
 _PROBLEMS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
-_UNKNOWN_PAGE = "A statement that could not be parsed or planned, so that nothing is known of it: that is not a pass."
-_OWN_PAGES = {remarks.COULD_NOT_TELL: _UNKNOWN_PAGE}
+#: What check finds itself, and what has therefore no module with a page.
+_OWN_PAGES = {
+    remarks.COULD_NOT_TELL: "A statement that could not be parsed or planned: that is no pass.",
+    "missing-index": "An index that would make a query much cheaper, although no rule names what is wrong with it.",
+    "over-budget": "A query that reads, costs or takes more than the settings let it.",
+    "plan-got-worse": "A query that is planned worse than when it was accepted.",
+    "unused-allow": "An allow comment for something that the query does not show: take it away.",
+    "unused-acceptance": "An accepted finding that the query no longer shows: take it out of the lock.",
+    "allow-without-reason": "An allow comment that does not say why.",
+    "unreadable-allow": "An allow comment that cannot be understood, and does not count.",
+}
 
 
 def render(report: Report, *, look: Look) -> str:
@@ -50,16 +59,16 @@ def render(report: Report, *, look: Look) -> str:
 
 def _driver(report: Report, names: Sequence[str], shown: Sequence[Remark]) -> dict[str, Json]:
     worst = {r.rule: r.severity for r in reversed(shown)}
+    known = {rule.name: rule for rule in (*rules.RULES, *rules.MIGRATION_RULES)}
     return {
         "name": "premortem",
         "semanticVersion": report.facts.premortem_version,
         "version": report.facts.premortem_version,
-        "rules": [_rule(name, worst[name]) for name in names],
+        "rules": [_rule(name, known.get(name), worst[name]) for name in names],
     }
 
 
-def _rule(name: str, worst: Severity) -> dict[str, Json]:
-    known = next((r for r in rules.RULES if r.name == name), None)
+def _rule(name: str, known: rules.Rule | None, worst: Severity) -> dict[str, Json]:
     page = (known.page if known else _OWN_PAGES.get(name)) or words.one_line(name)
     severity = known.severity if known else worst
     first = page.strip().partition("\n")[0]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 _ORDER = re.compile(r"^(\s*(?:\x1b\[[\d;]*m|\s)*)::(?=.*::)")
+_PLAIN = re.compile(r"[\n\t -~]*\Z")
 _SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _MINUTE = 60.0
 _HOUR = 60 * _MINUTE
@@ -144,7 +145,7 @@ def plain(text: str) -> str:
     >>> plain("a\\x1b[31mb\\tc\\n"), plain("x\\u202ey"), plain("naïve 表")
     ('a\\\\x1b[31mb\\tc\\n', 'x\\\\u202ey', 'naïve 表')
     """
-    if text.isascii() and text.isprintable():
+    if _PLAIN.match(text):
         return text
     return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
 
