@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from premortem.model import ParameterSet, Plan, Profile, Query
 from premortem.parameters import typed
+from premortem.parameters.captured import Samples, captured
 from premortem.parameters.joint import Combination, combinations
 from premortem.parameters.picks import Asked, Frequency, Pick, Window, has_common, pick
 from premortem.parameters.uses import Role, Use, uses
@@ -39,9 +40,14 @@ def choose(query: Query, generic: Plan, parameter_types: tuple[str, ...], profil
     if not query.parameter_count:
         return (ParameterSet(name="literal", basis="the literals of the text"),)
     found = uses(query, generic, profile)
-    asked = _asked(found, parameter_types, profile)
+    asked = _asked(found, parameter_types, profile, query.samples)
     sets = [_set(recipe, asked) for recipe in _recipes(found, profile)]
-    return _most_telling(_distinct(sets))
+    return _with_captured(_most_telling(_distinct(sets)), captured(query.samples, asked))
+
+
+def _with_captured(sets: tuple[ParameterSet, ...], seen: ParameterSet | None) -> tuple[ParameterSet, ...]:
+    """Return the sets with one more, which never stands in for another."""
+    return sets if seen is None or any(s.values == seen.values for s in sets) else (*sets, seen)
 
 
 #: Which sets stay where there are too many; what only differs in being absent or ordinary goes first.
@@ -53,7 +59,9 @@ def _most_telling(sets: tuple[ParameterSet, ...]) -> tuple[ParameterSet, ...]:
     return tuple(s for s in sets if s in kept)
 
 
-def _asked(found: tuple[Use, ...], types: tuple[str, ...], profile: Profile) -> tuple[Asked, ...]:
+def _asked(
+    found: tuple[Use, ...], types: tuple[str, ...], profile: Profile, samples: Samples = ()
+) -> tuple[Asked, ...]:
     lows = {use.place for use in found if use.role is Role.LOW and use.column}
     return tuple(
         Asked(
@@ -61,9 +69,15 @@ def _asked(found: tuple[Use, ...], types: tuple[str, ...], profile: Profile) -> 
             type=typed.plain(types[use.parameter - 1] if use.parameter <= len(types) else "text", profile),
             profile=profile,
             is_paired=use.role is Role.HIGH and use.place in lows,
+            seen=_seen(samples, use.parameter - 1),
         )
         for use in found
     )
+
+
+def _seen(samples: Samples, index: int) -> tuple[str, ...]:
+    found = (sample[index] for sample in samples if index < len(sample))
+    return tuple(dict.fromkeys(value for value in found if value is not None))
 
 
 def _recipes(found: tuple[Use, ...], profile: Profile) -> Iterator[_Recipe]:

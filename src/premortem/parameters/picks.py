@@ -48,12 +48,16 @@ class Pick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a value is wanted for: the use, the placeholder's type, and whether its window has another end."""
+    """What a value is wanted for: the use, the placeholder's type, and whether its window has another end.
+
+    `seen` are the values that a captured statement had there, the most frequent first.
+    """
 
     use: Use
     type: str
     profile: Profile
     is_paired: bool = False
+    seen: tuple[str, ...] = ()
 
 
 LIMIT_ROWS = "20"
@@ -65,7 +69,23 @@ _DAYS: Mapping[Window, int] = {Window.WIDE: 365, Window.MIDDLING: 30, Window.NAR
 
 
 def pick(asked: Asked, frequency: Frequency, window: Window) -> Pick:
-    """Return the value for a placeholder, always one that its type takes."""
+    """Return the value for a placeholder, always one that its type takes.
+
+    Where statistics know none, it is one that was captured, if there is one.
+    """
+    found = _pick(asked, frequency, window)
+    unknown = found.assumed or asked.use.role in (Role.LIMIT, Role.OFFSET)
+    return (seen_in_tests(asked) or found) if unknown else found
+
+
+def seen_in_tests(asked: Asked) -> Pick | None:
+    """Return the most frequent of the captured values that the placeholder's type takes, None where there is none."""
+    fitting = (typed.fitted(value, asked.type, asked.profile) for value in asked.seen)
+    value = next((v for v in fitting if v is not None), None)
+    return Pick(value=value, how="values seen in", name="tests") if value is not None else None
+
+
+def _pick(asked: Asked, frequency: Frequency, window: Window) -> Pick:
     use = asked.use
     if use.optional and window is Window.OFF:
         return Pick(value=None, how=window.value, name=use.spread.name if use.spread else f"${use.parameter}")
@@ -125,7 +145,7 @@ def has_common(use: Use) -> bool:
 def _without_statistics(asked: Asked, frequency: Frequency) -> Pick:
     """Return a value of the right type; patterns and lists keep their shape."""
     if asked.use.role is Role.PATTERN:
-        return Pick(value=_pattern("example", frequency), assumed=True)
+        return Pick(value=_pattern("example", frequency, asked.seen), assumed=True)
     if asked.use.role in (Role.FRAGMENT, Role.REGEX):
         return Pick(value="exa", assumed=True) if asked.type in typed.TEXTS else _neutral(asked)
     return _neutral(asked)
@@ -161,14 +181,26 @@ def _listed(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     if frequency is Frequency.ABSENT:
         known = [spread.absent] if spread.is_known and spread.absent else []
     else:
-        known = list(islice(_in_order(spread, frequency), _LIST))
+        known = list(islice(_in_order(spread, frequency), _length(asked, frequency)))
     if not known:
         return None
     if asked.use.operator.lstrip("!") in ("~~", "~~*"):
-        known = [_pattern(v, frequency) for v in known]
+        known = [_pattern(v, frequency, asked.seen) for v in known]
     if asked.use.function == "string_to_array":
         return ",".join(known)
     return typed.array(known) if typed.is_array(asked.type) or asked.type in typed.TEXTS else known[0]
+
+
+#: A list that a test handed over is no measure of the longest that production sees, but of the usual one it is.
+_LONGEST_LIST = 100
+
+
+def _length(asked: Asked, frequency: Frequency) -> int:
+    """Return how many members a list gets: as many as captured ones had, the longest for common values."""
+    lengths = sorted(v.count(",") + 1 for v in asked.seen if v.startswith("{"))
+    if not lengths:
+        return _LIST
+    return min(_LONGEST_LIST, max(1, lengths[-1] if frequency is Frequency.HOT else lengths[len(lengths) // 2]))
 
 
 # --- text patterns ---
@@ -182,15 +214,27 @@ def _text(spread: Spread, frequency: Frequency) -> str | None:
 
 def _patterned(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     value = _text(spread, frequency)
-    return _pattern(value, frequency) if value else None
+    return _pattern(value, frequency, asked.seen) if value else None
 
 
-def _pattern(value: str, frequency: Frequency) -> str:
-    """Return a LIKE pattern: words inside for the hot set, longer and longer prefixes for the others."""
-    if frequency is Frequency.HOT:
+def _pattern(value: str, frequency: Frequency, seen: tuple[str, ...] = ()) -> str:
+    """Return a LIKE pattern: words inside for the hot set, longer and longer prefixes for the others.
+
+    Where patterns were captured it has their shape: who only ever asks for a prefix is not judged by a word inside.
+    """
+    begins = not seen or any(v[:1] in _WILD for v in seen)
+    ends = not seen or any(v[-1:] in _WILD for v in seen)
+    length = {Frequency.HOT: 3, Frequency.TYPICAL: 3, Frequency.RARE: 8}.get(frequency, len(value))
+    if not ends:
+        return f"%{_escaped(value[-length:])}" if begins else _escaped(value)
+    if begins and frequency is Frequency.HOT:
         return f"%{_escaped(_inside(value))}%"
-    length = {Frequency.TYPICAL: 3, Frequency.RARE: 8}.get(frequency, len(value))
+    if seen and all(v[:1] in _WILD for v in seen):
+        return f"%{_escaped(value[1 : 1 + length])}%"
     return f"{_escaped(value[:length])}%"
+
+
+_WILD = ("%", "_")
 
 
 def _inside(value: str) -> str:
