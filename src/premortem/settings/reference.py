@@ -162,7 +162,7 @@ the query.
 
 ## `[baseline]`
 
-[Only what is new](../how-to/baseline.md) tells how it is used. {baseline}
+[Judge only what is new](../how-to/baseline.md) tells how it is used. {baseline}
 
 ## `[tables."NAME"]`
 
