@@ -58,7 +58,7 @@ def _columns(index: Index) -> frozenset[str]:
 def _finding(subject: Subject, table: Table, held: dict[str, tuple[str, ...]]) -> Finding:
     columns = ", ".join(held)
     indexes = ", ".join(dict.fromkeys(name for names in held.values() for name in names))
-    share = table.activity.hot_updates / table.activity.updates
+    share = table.activity.hot_updates / max(table.activity.updates, 1e-9)
     return RULE.finding(
         f"sets {columns}, which {indexes} holds, so the update is written to all {len(table.indexes)} indexes of"
         f" {table.full_name}",
