@@ -2,8 +2,10 @@
 
     python bench/false_alarms/run.py [--major 15] [--state FOLDER] [name …]
 
-Loads each application's schema and rows into a real server (pgbench by its own initialisation), pulls its profile, and
-judges every query of the application as `premortem check` would.  Prints every finding that is an error, the number of
+Loads each application's schema and rows into a real server (pgbench by its own initialisation, the Django admin by its
+migrations), pulls its profile, and
+judges every query of the application as `premortem check` would; the queries of the Django admin are those that its
+own test suite makes.  Prints every finding that is an error, the number of
 warnings by rule, and how many queries could not be told.
 """
 
@@ -11,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,26 +51,45 @@ def loaded(name: str, major: int, file: Path) -> None:
         if name == "pgbench":
             bench = pg.installation(major).bin_directory / "pgbench"
             subprocess.run([str(bench), "-i", "-q", "-s", "30", server.dsn()], check=True, capture_output=True)
+        elif name == "admin":
+            migrated(server)
+            ran(server, HERE / name / "fill.sql")
         else:
-            with pg.writer(server, purpose="bench") as db:
-                for statement in (HERE / name / "schema.sql").read_text().split(";\n"):
-                    if statement.strip():
-                        db.execute(statement)
+            ran(server, HERE / name / "schema.sql")
         with pg.writer(server, purpose="bench") as db:
             db.execute("VACUUM ANALYZE")
         with pg.session(server, purpose="bench") as session:
             catalog.write(catalog.pull(session, values=Values.LOW_CARDINALITY), file)
 
 
-def queries(name: str, folder: Path) -> Path:
-    if name != "pgbench":
-        return HERE / name / "queries.sql"
-    (folder / "pgbench.sql").write_text(PGBENCH)
-    return folder / "pgbench.sql"
+def ran(server: pg.Server, script: Path) -> None:
+    with pg.writer(server, purpose="bench") as db:
+        for statement in script.read_text().split(";\n"):
+            if statement.strip():
+                db.execute(statement)
 
 
-def judged(profile: Path, paths: Iterable[Path]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "premortem", "check", "-p", str(profile), "-f", "json", *map(str, paths)]
+def migrated(server: pg.Server) -> None:
+    """Let the Django site make its tables."""
+    with pg.writer(server, purpose="bench") as db:
+        db.execute("CREATE ROLE site SUPERUSER LOGIN PASSWORD 'site'")
+    environment = {**os.environ, "DATABASE_URL": f"postgresql://site:site@127.0.0.1:{server.port}/postgres"}
+    command = [sys.executable, str(HERE / "admin" / "manage.py"), "migrate", "-v0"]
+    subprocess.run(command, env=environment, check=True)
+
+
+def what(name: str, folder: Path) -> list[str]:
+    """Return what to type after `premortem check -p PROFILE` for an application's queries."""
+    if name == "admin":
+        return ["--", sys.executable, str(HERE / "admin" / "manage.py"), "test", "shop", "-v0"]
+    if name == "pgbench":
+        (folder / "pgbench.sql").write_text(PGBENCH)
+        return [str(folder / "pgbench.sql")]
+    return [str(HERE / name / "queries.sql")]
+
+
+def judged(profile: Path, typed: Sequence[str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "premortem", "check", "-p", str(profile), "-f", "json", *typed]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not done.stdout:
         raise SystemExit(done.stderr)
@@ -94,7 +116,7 @@ def told(name: str, report: dict[str, Any]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=APPLICATIONS[:4])
+    parser.add_argument("names", nargs="*", default=APPLICATIONS)
     parser.add_argument("--major", type=int, default=15)
     parser.add_argument("--state", type=Path, default=Path(tempfile.gettempdir()) / "premortem-bench-false-alarms")
     chosen = parser.parse_args()
@@ -104,7 +126,7 @@ def main() -> None:
         profile = chosen.state / f"{name}-{chosen.major}.profile"
         if not profile.exists():
             loaded(name, chosen.major, profile)
-        wrong += told(name, judged(profile, [queries(name, chosen.state)]))
+        wrong += told(name, judged(profile, what(name, chosen.state)))
     raise SystemExit(bool(wrong))
 
 

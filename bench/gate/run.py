@@ -105,7 +105,10 @@ def queries(count: int, tables: int) -> list[str]:
 def timed(what: str, command: list[str]) -> subprocess.CompletedProcess[str]:
     wall, cpu = time.perf_counter(), _cpu()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    print(f"{what:<50} {time.perf_counter() - wall:7.1f} s wall {_cpu() - cpu:7.1f} s CPU, exit {done.returncode}", flush=True)
+    print(
+        f"{what:<50} {time.perf_counter() - wall:7.1f} s wall {_cpu() - cpu:7.1f} s CPU, exit {done.returncode}",
+        flush=True,
+    )
     if done.stderr:
         print(done.stderr[-2000:])
     return done
