@@ -158,3 +158,17 @@ def test_names_with_capitals_and_quotes_are_found() -> None:
     assert baseline.changed(facts(odd, sql), facts(grown, sql)) == {"statistics"}
     escaped = 'select * from U&"\\00dcber""x"'
     assert baseline.changed(facts(odd, escaped), facts(grown, escaped)) == {"statistics"}
+
+
+def test_a_cascade_is_followed_and_a_check_is_not() -> None:
+    def referring(name: str, to: str, action: str) -> Table:
+        target = replace(ORDERS.relation, name=to)
+        key = Constraint(
+            name=f"{name}_fk", kind=ConstraintKind.FOREIGN_KEY, definition="", references=target, on_delete=action
+        )
+        return table(name, constraints=(key,))
+
+    tables = (ORDERS, referring("items", "orders", "cascade"), referring("parts", "items", "no action"))
+    profile = replace(PROFILE, tables=(*tables, referring("screws", "parts", "no action")))
+    reads = World(profile=profile, version="0.1").reads(query("delete from orders where id = $1"))
+    assert {t.name for t in reads} == {"orders", "items", "parts"}

@@ -34,6 +34,7 @@ _PLANNING = re.compile(
     r"timezone|datestyle|intervalstyle|default_text_search_config|array_nulls|transform_null_equals|"
     r"standard_conforming_strings|hypopg|plan_hint|pg_hint_plan"
 )
+_CHECKS_ONLY = frozenset({"no action", "restrict"})
 #: Where a setting comes from that nobody made: the built-in default, or the session that pulled the profile.
 _NOBODY = frozenset({"default", "client", "session", "environment variable"})
 _LENGTH = 10
@@ -52,7 +53,8 @@ class World:
     rules: str = ""
     planner: str = ""
     _digests: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
-    _reached: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _reached: dict[tuple[str, bool], frozenset[str]] = field(default_factory=dict, repr=False)
+    _beside: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def facts(self, query: Query) -> str:
         """Return the digest of all that the query's plan and verdict depend on."""
@@ -108,12 +110,14 @@ class World:
         return found
 
     @cached_property
-    def _referencing(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+    def _referencing(self) -> dict[str, set[tuple[str, bool]]]:
+        """The tables whose foreign keys point at one, each with whether it is changed when that one is."""
+        found: dict[str, set[tuple[str, bool]]] = {}
         for table in self.profile.tables:
             for key in table.foreign_keys:
                 if key.references is not None:
-                    found.setdefault(key.references.name.lower(), set()).add(table.name.lower())
+                    follows = not {key.on_delete, key.on_update} <= _CHECKS_ONLY
+                    found.setdefault(key.references.name.lower(), set()).add((table.name.lower(), follows))
         return found
 
     def _named(self, text: str | None) -> frozenset[str]:
@@ -123,26 +127,29 @@ class World:
         words = {w.strip('"').replace('""', '"').lower() for w in _WORD.findall(text or "")}
         return frozenset(w for w in words if w in self._relations or w in self._functions)
 
-    def _near(self, name: str, *, writes: bool) -> frozenset[str]:
+    def _near(self, name: str) -> frozenset[str]:
         """Return what a plan that meets that name may meet besides."""
-        tables = self._relations.get(name, ())
-        texts = [t.definition for t in tables] + [x for t in tables for p in t.policies for x in (p.using, p.check)]
-        texts += self._functions.get(name, ())
-        found = {p.name.lower() for t in tables for p in t.parents} | self._children.get(name, set())
-        found |= self._referencing.get(name, set()) if writes else set()
-        return frozenset(found).union(*(self._named(t) for t in texts))
+        if name not in self._beside:
+            tables = self._relations.get(name, ())
+            texts = [t.definition for t in tables] + [x for t in tables for p in t.policies for x in (p.using, p.check)]
+            texts += self._functions.get(name, ())
+            found = {p.name.lower() for t in tables for p in t.parents} | self._children.get(name, set())
+            self._beside[name] = frozenset(found).union(*(self._named(t) for t in texts))
+        return self._beside[name]
 
     def _reach(self, start: str, *, writes: bool) -> frozenset[str]:
-        """Return that name and all that can be reached from it."""
-        key = f"{start} w" if writes else start
-        if key not in self._reached:
-            found, waiting = {start}, [start]
+        """Return that name and all that can be reached from it; a write reaches what foreign keys check or change."""
+        if (start, writes) not in self._reached:
+            found, waiting = {(start, writes)}, [(start, writes)]
             while waiting:
-                new = self._near(waiting.pop(), writes=writes) - found
+                name, written = waiting.pop()
+                new = {(near, False) for near in self._near(name)} | (
+                    self._referencing.get(name, set()) if written else set()
+                )
+                waiting += new - found
                 found |= new
-                waiting += new
-            self._reached[key] = frozenset(found)
-        return self._reached[key]
+            self._reached[start, writes] = frozenset(name for name, _ in found)
+        return self._reached[start, writes]
 
     def reads(self, query: Query) -> tuple[Table, ...]:
         """Return the relations that the query may read, foreign keys' checks and views' tables included."""
