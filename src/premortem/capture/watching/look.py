@@ -55,6 +55,12 @@ def resident(server: pg.Server, database: str) -> Iterator[pg.Session]:
         yield db
 
 
+def end(server: pg.Server, pid: int) -> None:
+    """End a resident session, whatever it is doing."""
+    with pg.writer(server, purpose="capture") as db:
+        db.value("SELECT pg_catalog.pg_terminate_backend(%(pid)s)", pid=pid)
+
+
 def snapshot(db: pg.Session) -> tuple[Digest, Profile] | None:
     """Return a database's schema and its digest, None where somebody is just changing it."""
     try:

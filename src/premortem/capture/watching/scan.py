@@ -20,9 +20,10 @@ _HEADS = {
     "jsonlog": re.compile(rb'\{"timestamp":"[^"]*",(?:"user":"%b",)?(?:"dbname":"(%b)",)?' % (_ESCAPED, _ESCAPED)),
     "csvlog": re.compile(rb'\d{4}-\d\d-\d\d [^,"]*,(?:"%b")?,(?:"(%b)")?,\d+,' % (_DOUBLED, _DOUBLED)),
 }
-_QUOTES = {"jsonlog": (rb"\"", b'"'), "csvlog": (b'""', b'"')}
+#: A quotation mark inside of a message, as the form writes it; here it becomes a NUL, for the message's own end is one.
+_QUOTES = {"jsonlog": rb"\"", "csvlog": b'""'}
 _DDL = re.compile(rb"\b(?:create|alter|drop|import\s+foreign)(?:\s|\\[nrt])", re.IGNORECASE)
-_NAME = r'("(?:[^"]|"")+"|[^\s";\',)=\\]+)'
+_NAME = r"(\0(?:[^\0\"]|\0\0)+\0|[^\s\0\";',)=\\]+)"
 _DROP_DATABASE = re.compile(rf"\bdrop\s+database\s+(?:if\s+exists\s+)?{_NAME}", re.IGNORECASE)
 _CREATE_DATABASE = re.compile(rf"\bcreate\s+database\s+{_NAME}", re.IGNORECASE)
 _TEMPLATE = re.compile(rf"\btemplate\s*=?\s*{_NAME}", re.IGNORECASE)
@@ -68,7 +69,7 @@ class Scan:
 
     def __init__(self, form: str) -> None:
         self._head = _HEADS[form]
-        self._quotes = _QUOTES[form]
+        self._quote = _QUOTES[form]
         self._rest = b""
         self._database = ""
 
@@ -83,15 +84,16 @@ class Scan:
     def _of(self, line: bytes) -> Iterator[Event]:
         head = self._head.match(line)
         if head is not None:  # else the line goes on with a message of several lines
-            self._database = _text(head[1] or b"", *self._quotes)
+            self._database = _text(head[1] or b"", self._quote).replace("\0", '"')
         if gate := _GATE.search(line):
             yield Gate(database=self._database, pid=int(gate[1]), number=int(gate[2]))
         elif self._database and _DDL.search(line):
-            yield from _ddl(_text(line, *self._quotes).replace(r"\n", "\n").replace(r"\t", "\t"), self._database)
+            yield from _ddl(_text(line, self._quote), self._database)
 
 
-def _text(raw: bytes, escaped: bytes, plain: bytes) -> str:
-    return raw.replace(escaped, plain).decode("utf-8", "replace")
+def _text(raw: bytes, quote: bytes) -> str:
+    text = raw.replace(quote, b"\0").decode("utf-8", "replace")
+    return text.replace(r"\n", "\n").replace(r"\r", "\n").replace(r"\t", "\t")
 
 
 def _ddl(line: str, database: str) -> Iterator[Event]:
@@ -106,9 +108,9 @@ def _ddl(line: str, database: str) -> Iterator[Event]:
 
 
 def _name(written: str) -> str:
-    """Return the name that an identifier stands for.
+    r"""Return the name that an identifier stands for, whose quotation marks are NULs.
 
-    >>> _name("Test"), _name('"Te""st"')
+    >>> _name("Test"), _name("\0Te\0\0st\0")
     ('test', 'Te"st')
     """
-    return written[1:-1].replace('""', '"') if written.startswith('"') else written.lower()
+    return written[1:-1].replace("\0\0", '"') if written.startswith("\0") else written.lower()

@@ -22,10 +22,11 @@ from premortem.capture.watching.states import Seen, chosen, together
 from premortem.errors import PremortemError
 from premortem.model import Profile
 
-_POLL = 0.01
+_POLL = 0.02
 _SETTLED = 0.05  # between two migrations of one run there is less
 _AGAIN = 0.1
 _SLOWEST = 1.0
+_LONGEST = 3.0  # seconds; DROP DATABASE and CREATE DATABASE give up after 5
 _PIECE = 1 << 20
 _FREE = 2.0  # seconds of looking that every suite gets
 _SHARE = 0.05
@@ -40,6 +41,7 @@ class _Suspect:
     """
 
     session: pg.Session
+    pid: int
     closing: ExitStack
     since: datetime
     due: float
@@ -134,16 +136,26 @@ class Watcher:
                 self._look(name, at_any_cost=False)
                 gate.answer(answers, event.pid, event.number)
             case Dropping(database=name):
-                self._look(name, at_any_cost=True)
-                self._leave(name)
+                self._look_and_leave(name, at_any_cost=True)
             case Created():
+                self._look_and_leave(event.template, at_any_cost=False)
                 self._copied(event)
+
+    def _look_and_leave(self, name: str, *, at_any_cost: bool) -> None:
+        """Look at a database that somebody waits for us to leave, and give up looking before they give up waiting."""
+        suspect = self._suspects.get(name)
+        if suspect is None:
+            return
+        limit = threading.Timer(_LONGEST, look.end, (self._server, suspect.pid))
+        limit.daemon = True
+        limit.start()
+        self._look(name, at_any_cost=at_any_cost)
+        limit.cancel()
+        self._leave(name)
 
     def _copied(self, event: Created) -> None:
         """Note a new database; where its template is one whose schema we know, there is no need to look."""
-        self._look(event.template, at_any_cost=False)
         known = self._seen.get(event.template)
-        self._leave(event.template)
         if known and known.states:
             self._seen.setdefault(event.database, Seen()).now(known.states[-1])
 
@@ -162,7 +174,7 @@ class Watcher:
             except PremortemError:
                 return  # it is gone already
             self._suspects[name] = _Suspect(
-                session=session, closing=closing.pop_all(), since=now, due=time.monotonic() + _SETTLED
+                session=session, pid=session.pid, closing=closing.pop_all(), since=now, due=time.monotonic() + _SETTLED
             )
 
     def _look_where_due(self, *, drained: bool) -> None:

@@ -59,9 +59,6 @@ class Shopping(TestCase):
         if "REPORTS_URL" in os.environ:
             self.assertFalse(Product.objects.using("reports").filter(title__contains="zzz").exists())
 
-    def test_failing(self) -> None:
-        self.assertNotIn("FAIL", os.environ)
-
 
 class Committing(TransactionTestCase):
     def test_commit(self) -> None:

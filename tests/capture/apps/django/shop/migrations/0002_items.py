@@ -3,7 +3,8 @@ from django.db import migrations, models
 
 
 def fill(apps, schema_editor):
-    apps.get_model("shop", "Product").objects.create(sku="gift-card", title="Gift card", price=25)
+    products = apps.get_model("shop", "Product").objects.using(schema_editor.connection.alias)
+    products.create(sku="gift-card", title="Gift card", price=25)
 
 
 class Migration(migrations.Migration):
