@@ -68,7 +68,7 @@ def find_long(seen: Seen, world: World) -> Iterator[Finding]:
     """Yield a finding where a step works on a table that it has locked."""
     table = _main_table(seen, world.before)
     mode = seen.mode_on(table.relation) if table is not None else None
-    if table is None or mode is None or not seen.passes or seen.is_concurrent:
+    if table is None or mode is None or not seen.passes or seen.is_concurrent or _fails(seen, table):
         return
     rule, traffic = rule_of(seen), world.traffic.of(table.relation)
     rate = saying.waiting(mode, traffic)
@@ -89,6 +89,13 @@ def find_long(seen: Seen, world: World) -> Iterator[Finding]:
         table=table.relation,
         about=_about(seen),
         remedy=instead(seen, table, world.major, saying.advice(saying.RULES[rule])),
+    )
+
+
+def _fails(seen: Seen, table: Table) -> bool:
+    """Whether the first row stops the statement: a new column that no row has a value for."""
+    return table.rows > 0 and any(
+        a.form == "ADD COLUMN" and a.not_null and not a.has_default for a in seen.step.said.actions
     )
 
 

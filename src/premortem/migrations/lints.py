@@ -92,8 +92,6 @@ def _finding(
         return
     if rule in _JUDGED and (seen.observed.skipped is None or seen.locks):
         return
-    if rule == "require-statement-timeout" and seen.seconds < 1.0:
-        return
     if rule not in _OF_NEW_TABLES and _is_about_new_table(seen, before):
         return
     if rule == "adding-required-field":

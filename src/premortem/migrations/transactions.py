@@ -119,7 +119,7 @@ def _kept_for_long(together: Sequence[Seen], world: World, estimate: Estimate) -
     """Return the worst of: a lock taken by one statement, held while a later one works on something else."""
     found: list[tuple[float, Seen, Lock, Seen]] = []
     for place, first in enumerate(together):
-        later = [(s, _seconds(s, estimate)) for s in together[place + 1 :]]
+        later = [(s, _seconds(s, estimate)) for s in together[place + 1 :] if not _needs_none(s)]
         for lock in first.blocking:
             more = [(s, t) for s, t in later if _is_weaker(s.mode_on(lock.of), lock.mode)]
             if more:

@@ -41,6 +41,8 @@ MOST = 200
 #: A plan is worse without an index from the first factor on; from the second, at such a cost (a scan of some 80 MB), it
 #: is an error.
 _WORSE, _MUCH_WORSE, _EXPENSIVE = 1.5, 3.0, 10_000.0
+#: Below this cost (a scan of some 4 MB), and below this size of an index, it is a note.
+_CHEAP, _SMALL_PAGES = 500.0, 1_000
 _CANDIDATE = "premortem_candidate_0"
 _MISSING = frozenset({"42703", "42P01"})
 _SHOWN = 3
@@ -127,19 +129,20 @@ def _unused(seen: Seen, index: Index, table: Table, uses: Uses) -> Iterator[Find
     origin = _origin(seen, table, uses.before)
     queries = uses.of_table(origin, table.relation)
     planned = [(q, plans) for q in queries if (plans := uses.plans(q))]
-    names = {index.name, *_parts(index, table, uses.after)}
+    parts = (index, *_parts(index, table, uses.after))
+    names, pages = {i.name for i in parts}, sum(i.pages for i in parts)
     if not planned or any(_uses(p, names) for _, plans in planned for p in plans):
         return
     workload = sum(q.calls is not None for q, _ in planned)
     whose = f" ({words.number(workload)} of production's workload)" if workload else " of the change"
-    size = f" ({words.size(index.pages * 8192)}, estimated)" if index.pages else ""
+    size = f" ({words.size(pages * 8192)}, estimated)" if pages else ""
     yield saying.finding(
         "unused-new-index",
         seen,
         f"no plan of the {words.plural(len(planned), 'query', 'queries')} that name {table.full_name}{whose} uses"
         f" {index.name}{size}",
         Evidence(name="queries planned with it", value=len(planned), source=Source.PLAN),
-        severity=Severity.INFO if origin is None or not workload else Severity.WARNING,
+        severity=Severity.WARNING if origin is not None and workload and pages >= _SMALL_PAGES else Severity.INFO,
         table=table.relation,
         about=index.name,
     )
@@ -151,12 +154,12 @@ def _origin(seen: Seen, table: Table, before: Profile) -> RelationName | None:
     return next((k.of for k in seen.locks), None)
 
 
-def _parts(index: Index, table: Table, profile: Profile) -> Iterator[str]:
-    """Yield the names of an index's parts on partitions, which plans show in its place."""
+def _parts(index: Index, table: Table, profile: Profile) -> Iterator[Index]:
+    """Yield an index's parts on partitions, which plans show in its place."""
     name = RelationName(schema=table.schema, name=index.name)
     for part in profile.tables:
         if part.parents:
-            yield from (i.name for i in part.indexes if i.parent == name)
+            yield from (i for i in part.indexes if i.parent == name)
 
 
 def _uses(planned: Planned, names: set[str]) -> bool:
@@ -202,7 +205,6 @@ def _dropped(seen: Seen, index: Index, table: Table, now: RelationName, uses: Us
     if not worse:
         return
     worst = worse[0]
-    bad = any(w.factor >= _MUCH_WORSE and w.without >= _EXPENSIVE for w in worse)
     shown = "; ".join(_shown(w) for w in worse[:_SHOWN])
     more = f"; and {len(worse) - _SHOWN} more" if len(worse) > _SHOWN else ""
     yield saying.finding(
@@ -214,7 +216,7 @@ def _dropped(seen: Seen, index: Index, table: Table, now: RelationName, uses: Us
             Evidence.plan(f"cost without it: {words.shortened(words.one_line(w.query.text), 60)}", w.without)
             for w in worse[:5]
         ),
-        severity=Severity.ERROR if bad else Severity.WARNING,
+        severity=_graded(worse),
         table=table.relation,
         about=index.name,
         remedy=Remedy(
@@ -223,6 +225,13 @@ def _dropped(seen: Seen, index: Index, table: Table, now: RelationName, uses: Us
             after_cost=worst.with_it,
         ),
     )
+
+
+def _graded(worse: Sequence[_Worse]) -> Severity:
+    """Return how bad it is: by the query that suffers most, and whether that costs anything to speak of."""
+    if any(w.factor >= _MUCH_WORSE and w.without >= _EXPENSIVE for w in worse):
+        return Severity.ERROR
+    return Severity.WARNING if any(w.without >= _CHEAP for w in worse) else Severity.INFO
 
 
 def _worse(query: Query, index: Index, table: RelationName, uses: Uses) -> _Worse | None:

@@ -202,13 +202,6 @@ SQUAWK = (
         "SET lock_timeout = '2s' before it, and let the deploy try again",
     ),
     _rule(
-        "require-statement-timeout",
-        INFO,
-        "A statement that may take long, without a statement_timeout.",
-        "nothing ends it when it takes longer than anybody thought",
-        "SET statement_timeout before it",
-    ),
-    _rule(
         "ban-drop-column",
         WARNING,
         "A dropped column.",
@@ -380,6 +373,14 @@ TASTE = (
         "A column of type varchar(n).",
         "a shorter limit later rewrites nothing but reads the whole table",
         "use text and a CHECK constraint",
+        "unless the settings give it a severity",
+    ),
+    _rule(
+        "require-statement-timeout",
+        INFO,
+        "A statement that may take long, without a statement_timeout.",
+        "nothing ends it when it takes longer than anybody thought",
+        "SET statement_timeout before it",
         "unless the settings give it a severity",
     ),
     _rule(
