@@ -35,6 +35,7 @@ def test_everything_that_the_reference_shows_is_understood() -> None:
     assert found.off == {"deep-offset"}
     assert found.tables == {"public.new_table": 5_000_000}
     assert found.advisor == dataclasses.replace(advisor.Limits(), min_gain=10)
+    assert found.baseline.worse == 3
     assert found.limits.changed["seq-scan-discards-rows"] == {"min_rows": 50_000}
     assert (len(found.budgets), len(found.owners), len(found.paths)) == (4, 2, 1)
     assert set(tomllib.loads(example)) == set(SECTIONS)
@@ -88,7 +89,7 @@ def test_what_it_does_not_know_is_refused(text: str, message: str, hint: str | N
 
 
 def test_every_setting_is_documented() -> None:
-    for rule in rules.RULES:
+    for rule in (*rules.RULES, *rules.MIGRATION_RULES):
         assert f"`{rule.name}`" in REFERENCE
         for field in dataclasses.fields(defaults_of(rule)):
             assert f"`{field.name} = " in REFERENCE

@@ -108,7 +108,9 @@ jobs:
         if: always() && steps.check.outputs.code != ''
         with:
           name: premortem-report
-          path: premortem.html
+          path: |
+            premortem.html
+            premortem.md
 """
 
 _SETUPS = {

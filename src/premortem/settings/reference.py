@@ -14,8 +14,13 @@ def page() -> str:
     """Return the page as Markdown."""
     rows = [line for rule in rules.RULES for line in _rule_rows(rule)]
     own = ", ".join(f"`{name}`" for name in OWN_RULES)
+    changes = [line for rule in rules.MIGRATION_RULES for line in _rule_rows(rule)]
     return _PAGE.format(
-        rows="\n".join(rows), advisor=_section(advisor.Limits()), baseline=_section(baseline.Limits()), own=own
+        changes="\n".join(changes),
+        rows="\n".join(rows),
+        advisor=_section(advisor.Limits()),
+        baseline=_section(baseline.Limits()),
+        own=own,
     )
 
 
@@ -30,11 +35,14 @@ def _rule_rows(rule: rules.Rule) -> list[str]:
     defaults = defaults_of(rule)
     fields = dataclasses.fields(defaults)
     limits = "<br>".join(f"`{f.name} = {_shown(getattr(defaults, f.name))}`" for f in fields)
-    return [f"| [`{rule.name}`](rules/{rule.name}.md) | {rule.severity.value} | {limits} |"]
+    name = f"`{rule.name}`" if rule.name in rules.MIGRATION_LIMITS else f"[`{rule.name}`](rules/{rule.name}.md)"
+    return [f"| {name} | {rule.severity.value} | {limits} |"]
 
 
 def defaults_of(rule: rules.Rule) -> Any:
     """Return a rule's thresholds as they are without settings: each rule's module has them as `Limits`."""
+    if rule.name in rules.MIGRATION_LIMITS:
+        return rules.MIGRATION_LIMITS[rule.name]
     return importlib.import_module(f"{rules.__name__}.{rule.name.replace('-', '_')}").Limits()
 
 
@@ -92,6 +100,9 @@ owners = ["@acme/payments", "Kim of billing"]
 [advisor]
 min_gain = 10                 # how many times cheaper an index has to make the worst parameter set
 
+[baseline]
+worse = 3                     # a plan that costs less than three times what it did is no regression
+
 [tables."public.new_table"]
 rows = 5_000_000              # what a table without statistics will grow to
 ```
@@ -107,6 +118,12 @@ cures the finding, or lower it because none does.
 | rule | severity | thresholds and their defaults |
 |---|---|---|
 {rows}
+
+Rules of migrations: [check migrations](../how-to/migrations.md) says what each is about.
+
+| rule | severity | thresholds and their defaults |
+|---|---|---|
+{changes}
 
 check's own findings have a severity and no thresholds: {own}.
 
