@@ -40,8 +40,11 @@ def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
 
     Raises UsageError where they name nothing.
     """
-    if not (arguments.paths or arguments.workload or arguments.migrations or arguments.suite):
-        hint = "name a .sql file or folder, - for standard input, --workload, --migrations, or a test suite: -- pytest"
+    schema = getattr(arguments, "schema", False)
+    if not (arguments.paths or arguments.workload or arguments.migrations or arguments.suite or schema):
+        hint = (
+            "name a .sql file or folder, - for standard input, --workload, --schema, --migrations, or a suite after --"
+        )
         raise UsageError("nothing to check", hint=hint)
     changes = sources.changed_since(arguments.changed_since) if arguments.changed_since else None
     plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]

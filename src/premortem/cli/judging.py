@@ -73,7 +73,7 @@ def run(
     settings = settings_of(arguments.settings)
     profile, identity = profile_of(arguments.profile)
     inputs = gather(profile)
-    if not inputs.queries and not arguments.migrations:
+    if not inputs.queries and not arguments.migrations and not _whole_schema(arguments):
         raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
     world = parallel.World(
         profile=profile,
@@ -97,7 +97,10 @@ def run(
         report = check.report(
             reports,
             _facts(arguments.profile, profile, opened),
-            findings=check.of_schema((*_of_schema(profile, opened.profile, settings), *against.findings), settings),
+            findings=check.of_schema(
+                (*_of_schema(profile, opened.profile, settings, whole=_whole_schema(arguments)), *against.findings),
+                settings,
+            ),
             gaps=(*inputs.gaps, *profile.gaps, *opened.gaps, *against.gaps),
             unchanged=against.unchanged,
             gone=against.gone,
@@ -221,8 +224,18 @@ def _all(
     return parallel.judged(queries, here, world=world, settings=settings, count=count, progress=progress, strict=strict)
 
 
-def _of_schema(before: Profile, after: Profile, settings: Settings) -> tuple[Finding, ...]:
-    """Return what the change's migrations make wrong with the schema; what was wrong before is not the change's."""
+def _whole_schema(arguments: argparse.Namespace) -> bool:
+    """Whether all of the schema is to be judged; not every command asks."""
+    return bool(getattr(arguments, "schema", False))
+
+
+def _of_schema(before: Profile, after: Profile, settings: Settings, *, whole: bool) -> tuple[Finding, ...]:
+    """Return what the change's migrations make wrong with the schema; what was wrong before is not the change's.
+
+    The whole schema is what the migrations leave of it, with production's figures.
+    """
+    if whole:
+        return rules.find_schema(after, settings.limits)
     if after.tables == before.tables:
         return ()
     known = {f.key for f in rules.find_schema(before, settings.limits)}

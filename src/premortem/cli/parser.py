@@ -161,6 +161,11 @@ def _check(commands: _Commands) -> None:
     )
     parser.add_argument("--no-lock", action="store_true", help="judge everything in full, whatever was accepted")
     parser.add_argument(
+        "--schema",
+        action="store_true",
+        help="judge production's schema as it is too, and not just what the change makes of it; needs no query",
+    )
+    parser.add_argument(
         "--update-lock",
         action="store_true",
         help="record the queries that pass in the lock, and forget those that are gone; what fails stays out of it",
@@ -365,6 +370,7 @@ def _comment(commands: _Commands) -> None:
 def _rules(commands: _Commands) -> None:
     parser = _command(commands, "rules", "rules", "list the rules, or say what one of them sees")
     parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule to explain")
+    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: %(default)s")
 
 
 def _doctor(commands: _Commands) -> None:
