@@ -22,6 +22,7 @@ from premortem.model import (
     Planned,
     Profile,
     Query,
+    Repeats,
     Setting,
     Site,
     Table,
@@ -102,11 +103,15 @@ def queries(case: Case, step: str) -> Iterator[Query]:
     for text in case.blocks.get(step, []):
         for query in sources.text(text, Site(source=f"{case.name}.md")):
             assert isinstance(query, Query), query
-            yield replace(query, **_query_facts(case))
+            yield replace(query, **_query_facts(case, step))
 
 
-def _query_facts(case: Case) -> dict[str, Any]:
+def _query_facts(case: Case, step: str) -> dict[str, Any]:
     said = dict(case.facts.get("query", {}))
+    if "repeats" in said:
+        told = dict(said.pop("repeats"))
+        site = Site(**told.pop("site")) if "site" in told else None
+        said |= {"repeats": Repeats(**told, site=site)} if step != "remedy" else {}
     if "mean_ms" in said:
         said["mean_time"] = timedelta(milliseconds=said.pop("mean_ms"))
     return said

@@ -38,8 +38,9 @@ class Allow:
 class Repeats:
     """The most often that one call site ran a statement within one unit of work.
 
-    `within` says what the unit is: `test`, `transaction` or `session`; `unit` names it where it has a name
-    (`tests/test_cart.py::test_total`).  `site` is the call site where a comment or a stack told it.
+    `within` says what the unit is: `test`, `request`, `transaction` or `session`; `unit` names it where it has a name
+    (`tests/test_cart.py::test_total`).  `count` leaves out runs whose values were seen before in the unit.  `site` is
+    the call site where a comment or a stack told it.
     """
 
     count: int

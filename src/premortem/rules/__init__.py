@@ -53,6 +53,7 @@ from premortem.rules import (
     partition_key_updated,
     partition_pruning_lost,
     partition_without_index,
+    query_repeated_per_row,
     queue_without_skip_locked,
     row_trigger_on_bulk_write,
     seq_scan_discards_rows,
@@ -115,6 +116,7 @@ _MODULES = (
     union_compares_rows,
     jit_for_short_query,
     update_defeats_hot,
+    query_repeated_per_row,
     *EXECUTION_MODULES,
 )
 
