@@ -3,10 +3,9 @@
     python bench/false_alarms/run.py [--major 15] [--state FOLDER] [name …]
 
 Loads each application's schema and rows into a real server (pgbench by its own initialisation, the Django admin by its
-migrations), pulls its profile, and
-judges every query of the application as `premortem check` would; the queries of the Django admin are those that its
-own test suite makes.  Prints every finding that is an error, the number of
-warnings by rule, and how many queries could not be told.
+migrations), pulls its profile, and has `premortem check` judge every query of the application; those of the Django
+admin are what its own test suite asks.  Prints every finding that is an error, the number of warnings by rule, and how
+many queries could not be told.
 """
 
 from __future__ import annotations
