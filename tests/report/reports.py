@@ -228,7 +228,7 @@ UNINDEXED = Finding(
 )
 ACCEPTED = Accepted(
     fingerprint="a1b2c3",
-    text="select * from order_items\nwhere product_sku = $1\n  and status = 'open'",
+    text="select * from order_items where product_sku = $1 and status = 'open'",
     site=Site(source="queries/items.sql", line=3, name="by_sku"),
     shape=("Index Scan using order_items_open_idx on public.order_items",),
     rows_read=12.0,

@@ -115,7 +115,7 @@ def _captured(query: Query) -> dict[str, Json] | None:
     return {
         "executions": query.executions,
         "samples": len(query.samples),
-        "tags": [{"name": name, "value": value} for name, value in query.tags],
+        "tags": _tags(query.tags),
         "role": query.role,
         "database": query.database,
         "repeats": _repeats(query.repeats) if query.repeats else None,
@@ -137,6 +137,7 @@ def _difference(difference: Difference) -> dict[str, Json]:
         "says": difference.says,
         "was": _accepted(difference.was) if difference.was else None,
         "before": [_planned(p) for p in difference.before],
+        "evidence": [_evidence(e) for e in difference.evidence],
     }
 
 
@@ -152,10 +153,22 @@ def _accepted(accepted: Accepted) -> dict[str, Json]:
         "tables": [{"table": name.sql, "rows": _finite(rows)} for name, rows in accepted.tables],
         "indexes": [name.sql for name in accepted.indexes],
         "findings": [
-            {"key": f.key, "reason": f.reason, "until": f.until.isoformat() if f.until else None}
+            {
+                "key": f.key,
+                "severity": f.severity.value,
+                "reason": f.reason,
+                "until": f.until.isoformat() if f.until else None,
+            }
             for f in accepted.findings
         ],
+        "search_path": list(accepted.search_path) if accepted.search_path is not None else None,
+        "tags": _tags(accepted.tags),
+        "captured": accepted.is_captured,
     }
+
+
+def _tags(tags: Iterable[tuple[str, str]]) -> list[Json]:
+    return [{"name": name, "value": value} for name, value in tags]
 
 
 def _location(site: Site) -> dict[str, Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,14 @@ from premortem.report import words
 
 #: Tags that say which part of the program ran a query, in the order in which they are told.
 _TOLD = ("route", "controller", "action", "job", "application", "app", "framework", "test")
+#: A constant or quoted name stays whole, whatever is in it.
+_TOKEN = re.compile(r"(?:'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[^\s'\"])+|['\"]")
+#: The words that a clause begins with, as far as people break lines before them.
+_STARTS = frozenset(
+    "from where and or order group having limit offset join left right inner full cross union intersect except set"
+    " values returning window for".split()
+)
+_BEFORE_JOIN = frozenset("left right inner full cross outer".split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,8 @@ def sentence(judged: QueryReport) -> str:
     if difference is None or difference.change is Change.UNCHANGED:
         return ""
     head = _HEADS[difference.change]
-    says = words.one_line(difference.says).rstrip(".")
+    said_already = any(f.says == difference.says for f in judged.findings)
+    says = "" if said_already else words.one_line(difference.says).rstrip(".")
     return f"{head}: {says}." if says else f"{head}."
 
 
@@ -50,7 +60,9 @@ _HEADS = {
 
 
 def costs(judged: QueryReport) -> str:
-    """Return what the accepted query cost and what this one does, empty where that is unknown or the same."""
+    """Return what the accepted query cost and what this one does, empty where that is unknown, the same or said."""
+    if judged.difference is not None and "cost" in judged.difference.says:
+        return ""
     pair = compared(judged)
     if pair is not None:
         before, after = pair.before.total_cost, pair.after.total_cost
@@ -99,13 +111,29 @@ def outline(judged: QueryReport) -> tuple[str, ...]:
 
 
 def edit(judged: QueryReport) -> tuple[str, ...]:
-    """Return what an edit did to the text: its lines, each after `-`, `+` or a space; empty where there was none."""
+    """Return what an edit did to the text: its clauses, each after `-`, `+` or a space; empty where there was none."""
     difference = judged.difference
     if difference is None or difference.was is None or difference.change is not Change.EDITED:
         return ()
-    old, new = words.plain(difference.was.text).strip().splitlines(), words.plain(judged.original).strip().splitlines()
-    lines = list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]
-    return tuple(line for line in lines if not line.startswith("@@"))
+    now = judged.query.text if judged.query else judged.original
+    lines = list(difflib.unified_diff(_clauses(difference.was.text), _clauses(now), lineterm="", n=2))[2:]
+    return tuple(words.shortened(line, 300) for line in lines if not line.startswith("@@"))
+
+
+def _clauses(sql: str) -> list[str]:
+    """Return a statement with a line for each of its clauses, however its author broke it.
+
+    >>> _clauses("select a, b from t left join u on u.x = t.x where s = 'x  and y'")
+    ['select a, b', 'from t', 'left join u on u.x = t.x', "where s = 'x  and y'"]
+    """
+    lines: list[list[str]] = [[]]
+    for token in _TOKEN.findall(words.plain(sql)):
+        word = token.lower()
+        continues = word == "join" and lines[-1][-1:] and lines[-1][-1].lower() in _BEFORE_JOIN
+        if word in _STARTS and lines[-1] and not continues:
+            lines.append([])
+        lines[-1].append(token.replace("\n", " "))
+    return [" ".join(line) for line in lines]
 
 
 def counts(report: Report) -> str:

@@ -164,11 +164,15 @@ def declined(judged: QueryReport) -> tuple[Declined, ...]:
 def sentence(text: str) -> str:
     """Return the text as one line that begins with a capital and ends with a full stop; nothing for nothing.
 
-    >>> sentence("reads 12 rows"), sentence("")
-    ('Reads 12 rows.', '')
+    A name stays as it is.
+
+    >>> sentence("reads 12 rows"), sentence("items_pkey is unused"), sentence("")
+    ('Reads 12 rows.', 'items_pkey is unused.', '')
     """
     line = words.one_line(text).rstrip(".")
-    return f"{line[:1].upper()}{line[1:]}." if line else ""
+    first = line.partition(" ")[0].rstrip(",:;")
+    capital = first.isalpha() or "-" in first
+    return f"{line[:1].upper() if capital else line[:1]}{line[1:]}." if line else ""
 
 
 def owners(judged: QueryReport) -> str:

@@ -210,7 +210,7 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
     if remedy is None:
         return
     if remedy.says:
-        yield _inset(Text(words.one_line(remedy.says)))
+        yield _inset(Text(story.sentence(remedy.says)))
     if told or not remedy.sql:
         return
     yield from (Text(line, style="bold green", no_wrap=True) for sql in remedy.sql for line in _copyable(sql))
