@@ -15,6 +15,8 @@ from premortem.model import StatementKind
 from tests.capture.conftest import APPS, Captures, index_columns
 
 PYTHON = sys.executable
+#: The suite's pytest is to know nothing of the pytest that runs us.
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "--noconftest", "-c", os.devnull, "--rootdir", ".")
 SHOP_TABLES = {"shop_customer", "shop_product", "shop_order", "shop_item"}
 
 
@@ -60,7 +62,7 @@ def test_django_in_parallel_on_two_databases(captures: Captures) -> None:
 def test_sqlalchemy_and_alembic(captures: Captures) -> None:
     """Tables that live for one test, and migrations that are undone at once: the gate makes their DROP wait."""
     ran = captures(
-        PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--noconftest", "-c", os.devnull, "--rootdir", ".", "test_accounts.py",
+        PYTHON, "-m", "pytest", "-q", *PLAIN, "test_accounts.py",
         cwd=APPS / "alembic",
         options=["--set", "SQLALCHEMY_URL=postgresql+psycopg://{user}:{password}@{host}:{port}/{database}",
                  "--set", "MIGRATED_URL=postgresql://{user}:{password}@{host}:{port}/postgres"],
@@ -88,8 +90,7 @@ def test_alembic_alone(captures: Captures) -> None:
 def test_asyncpg_on_xdist_workers(captures: Captures) -> None:
     """Each worker's statements belong to its own tests, though its driver does not say who connects."""
     ran = captures(
-        PYTHON, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "-p", "no:randomly", "--noconftest", "-c", os.devnull,
-        "--rootdir", ".", "test_async.py", cwd=APPS / "xdist",
+        PYTHON, "-m", "pytest", "-q", "-n", "2", *PLAIN, "test_async.py", cwd=APPS / "xdist",
     )  # fmt: skip
     assert ran.status == 0, ran.out + ran.err
     assert [schema.databases for schema in ran.capture.schemas] == [("shop_gw0", "shop_gw1")]

@@ -40,6 +40,8 @@ def _phase(item: Any, phase: str) -> None:
 
 def pytest_configure(config: Any) -> None:
     """Name the process's connections, unless the suite has named them; a worker inherits the name of who started it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _tell("worker", os.environ["PYTEST_XDIST_WORKER"])
     given = os.environ.get("PGAPPNAME", "")
     if _FOLDER and (not given or re.match(r"pytest \d+$", given)):
         os.environ["PGAPPNAME"] = f"pytest {os.getpid()}"

@@ -1,8 +1,9 @@
 """Which test a statement belongs to, so that N queries of one test can be told from one query of N tests.
 
 A suite's processes tell when their tests run (see `plugin`); the server's log tells when a statement ran and for which
-connection.  A connection belongs to a process by the name that libpq gave it, by its port, or because its database is
-used by that process alone; where there is one process only, nothing needs to be told apart.
+connection.  A connection belongs to a process by the name that libpq gave it, by its port, because its database has a
+worker's name (`test_shop_gw1`), or because its database is used by that process alone; where there is one process only,
+nothing needs to be told apart.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from premortem.capture.executed import Executed
 from premortem.model import Site
 
 _NAMED = re.compile(r"pytest (\d+)\Z")
+_WORKER = re.compile(r"gw\d+\Z")  # pytest-xdist's names of its workers
 _REFRESH = 0.2  # seconds between two looks into the files
 
 
@@ -80,6 +82,7 @@ class Tests:
         self._processes: dict[int, _Process] = {}
         self._ports: dict[str, int] = {}
         self._databases: dict[str, set[int]] = {}
+        self._workers: dict[str, int] = {}
         self._read_at = float("-inf")
         self._without = WithoutTests()
 
@@ -106,10 +109,13 @@ class Tests:
         return self._claimed(executed)
 
     def _claimed(self, executed: Executed) -> _Process | None:
-        """The process that has the connection's port, or that alone uses its database."""
+        """The process that has the connection's port, whose name its database has, or that alone uses it."""
         port = (executed.client or "").rpartition(":")[2]
         if port in self._ports:
             return self._processes.get(self._ports[port])
+        named = _WORKER.search(executed.database or "")
+        if named is not None and named[0] in self._workers:
+            return self._processes.get(self._workers[named[0]])
         users = self._databases.get(executed.database or "", set())
         return self._processes.get(next(iter(users))) if len(users) == 1 else None
 
@@ -134,6 +140,8 @@ class Tests:
         match told:
             case [_, "port", port]:
                 self._ports[str(port)] = pid
+            case [_, "worker", str() as name]:
+                self._workers[name] = pid
             case [float() | int() as moment, str() as phase, str() as name, *place]:
                 process.moments.append(int(moment * 1000))
                 process.units.append(None if phase == "end" else _test(name, phase, place))

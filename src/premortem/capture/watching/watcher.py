@@ -187,11 +187,11 @@ class Watcher:
     def _look(self, name: str, *, at_any_cost: bool) -> None:
         """Look at a suspect, and clear it unless its schema may yet change."""
         suspect = self._suspects.get(name)
-        if suspect is None or (self._spent.too_much and not at_any_cost):
+        if suspect is None:
             return
         began = time.monotonic()
         try:
-            if self._looked(name, suspect) and not look.busy(suspect.session, suspect.since):
+            if self._looked(name, suspect, at_any_cost=at_any_cost) and not look.busy(suspect.session, suspect.since):
                 suspect.cleared = True
             else:
                 suspect.pause = min(suspect.pause * 1.5, _SLOWEST)
@@ -200,10 +200,12 @@ class Watcher:
             self._leave(name)  # thrown out, or the database is gone
         self._spent.seconds += time.monotonic() - began
 
-    def _looked(self, name: str, suspect: _Suspect) -> bool:
-        """Note a suspect's schema; False where somebody is just changing it."""
+    def _looked(self, name: str, suspect: _Suspect, *, at_any_cost: bool) -> bool:
+        """Note a suspect's schema; False where somebody is just changing it, or where we have looked enough for now."""
         found = look.digest(suspect.session)
         if found.relations and found.digest not in self._profiles:
+            if self._spent.too_much and name in self._seen and not at_any_cost:
+                return False
             taken = look.snapshot(suspect.session)
             if taken is None:
                 return False
