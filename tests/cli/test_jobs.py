@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from premortem import cli, pg
+from tests.cli import suites
 from tests.cli.jobs import git, script, steps, write
 from tests.comment.forge import TOKEN, Api, running
 
@@ -62,15 +64,21 @@ def api() -> Iterator[Api]:
 @pytest.fixture
 def repository(tmp_path: Path, profile: Path) -> Path:
     """A repository whose branch adds a query that scans a large table."""
-    folder = tmp_path / "shop"
-    write(folder, {"queries/items.sql": GOOD, "db/migrations/V1__first.sql": FIRST, ".gitignore": "*.profile\n"})
+    first = {"queries/items.sql": GOOD, "db/migrations/V1__first.sql": FIRST, ".gitignore": "*.profile\n"}
+    return branch(tmp_path / "shop", first, {"queries/items.sql": GOOD + BAD}, profile)
+
+
+def branch(folder: Path, first: Mapping[str, str], change: Mapping[str, str], profile: Path) -> Path:
+    """Return a repository with a branch that brings a change, and the profile beside it."""
+    write(folder, first)
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "first")
     git(folder, "update-ref", "refs/remotes/origin/main", "HEAD")
     git(folder, "checkout", "-qb", "change")
-    write(folder, {"queries/items.sql": GOOD + BAD})
-    git(folder, "commit", "-qam", "a query")
+    write(folder, change)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "a change")
     (folder / "prod.profile").symlink_to(profile)
     return folder
 
@@ -131,6 +139,40 @@ def test_the_gitlab_job_keeps_the_verdict(repository: Path, tmp_path: Path, api:
     assert len(api.notes) == 1
     for path in job["artifacts"]["reports"].values():
         assert (repository / path).stat().st_size > 0
+
+
+def captured(repository: Path, name: str, given: dict[str, str]) -> tuple[str, str]:
+    """Run the steps of the workflow that capture a suite and check it; return check's code and what was printed."""
+    job = steps(repository / ".github/workflows/premortem.yml", "check")
+    done = script(job[f"Run the {name} tests and keep their queries"]["run"], repository, given)
+    assert done.returncode == 0, done.stderr + done.stdout
+    checked = script(job["Check"]["run"], repository, given)
+    told = checked.stdout + checked.stderr
+    return outputs(Path(given["GITHUB_OUTPUT"]).parent)["code"], told
+
+
+def test_the_queries_of_a_django_suite_are_checked(tmp_path: Path, profile: Path, api: Api) -> None:
+    folder = branch(tmp_path / "django", {"README": ""}, suites.DJANGO, profile)
+    assert cli.main(["init", str(folder)]) == 0
+    given = environment(api, tmp_path, BASE="origin/main")
+    code, told = captured(folder, "Django", given)
+    assert code == "1", told
+    assert "seq-scan-discards-rows" in told
+    write(folder, suites.DJANGO_CURE)
+    code, told = captured(folder, "Django", given)
+    assert code == "0", told
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on this machine")
+def test_the_queries_of_a_javascript_suite_are_checked(tmp_path: Path, profile: Path, api: Api) -> None:
+    folder = branch(tmp_path / "node", {"README": ""}, suites.NODE, profile)
+    assert cli.main(["init", str(folder)]) == 0
+    job = steps(folder / ".github/workflows/premortem.yml", "check")
+    done = script(job["Set up the node-postgres tests"]["run"], folder, {})
+    assert done.returncode == 0, done.stderr
+    code, told = captured(folder, "node-postgres", environment(api, tmp_path, BASE="origin/main"))
+    assert code == "1", told
+    assert "seq-scan-discards-rows" in told
 
 
 _EXPRESSION = re.compile(r"\$\{\{\s*([\w.-]+)\s*\}\}")
