@@ -8,7 +8,7 @@ first of them need be parsed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -192,8 +192,14 @@ def _shortened(pattern: str, values: list[Value], comments: tuple[str, ...]) -> 
         parts.append(text)
         places.append(Place(length, length + len(text), tuple(values[number : number + count]), is_list))
         length += len(text)
-    key = shape.key + "".join(f"\x03{v.parameter}" for p in places if not p.is_list for v in p.values if v.parameter)
-    return Reduced("".join(parts), key, tuple(places), comments, shape.rows)
+    return Reduced("".join(parts), shape.key + _same_again(places), tuple(places), comments, shape.rows)
+
+
+def _same_again(places: Iterable[Place]) -> str:
+    """Return which parameters outside lists are the same one: their numbers depend on the lengths of lists before."""
+    numbers = [v.parameter for p in places if not p.is_list for v in p.values if v.parameter is not None]
+    order = {number: index for index, number in enumerate(dict.fromkeys(numbers))}
+    return "\x03" + ",".join(str(order[n]) for n in numbers) if len(order) < len(numbers) else ""
 
 
 @dataclass(frozen=True, slots=True)

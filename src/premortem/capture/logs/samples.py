@@ -51,7 +51,7 @@ class Samples:
             return
         if sum(len(v or "") for row in seen for v in row) > _LONGEST:
             return
-        length = sum(len(row) for row in seen)
+        length = _members(seen)
         if length > self._length:
             self.longest, self._length = seen, length
         self.counts[seen] = calls
@@ -68,6 +68,10 @@ class Samples:
         frequent = order[: MOST // 2]
         rest = sorted(order[MOST // 2 :], key=lambda s: self._rank(s)[1])[: MOST - len(frequent)]
         found = [*frequent, *rest]
-        if self.longest is not None and self.longest not in found:
+        if self.longest is not None and self._length > max(map(_members, found), default=0):
             found[MOST - 1 :] = [self.longest]
         return tuple(found)
+
+
+def _members(seen: Held) -> int:
+    return sum(len(row) for row in seen)
