@@ -17,7 +17,7 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\x00]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _NEWLINE = re.compile(r"\r\n?|\n|\x0b|\x0c|\x85|\u2028|\u2029")
-_WRAPPED = re.compile(r"\.\n\.(?=\S)")
+_WRAPPED = re.compile(r"\.\n\.")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[A-Z]{2,5}\b|Z|[+-]\d\d:?\d\d))?"
 #: What syslog, journald, docker and Kubernetes put before every line; each ends with the one blank that is theirs.
 _LOG_PREFIX = re.compile(
@@ -41,6 +41,7 @@ _BAR = re.compile(r"^\s*[|│]|\s*[|│]\s*$")
 _NEWLINE_MARK = re.compile(r"\s*[+↵]\s*\Z")
 _QUOTATION = re.compile(r"^\s*(?:> ?)+(?!=)")
 _ARROW = re.compile(r"(\s*)(?:->|[-–—−]>|→|⟶|➔|=>)\s+")
+_ENTITY = re.compile("&(?:gt|lt|quot|amp|#39);")
 _ELLIPSIS = re.compile(r"(?<==)([\d.]+)…(?=[\d.])")
 
 
@@ -51,10 +52,21 @@ def cleaned(text: str) -> list[str]:
     ['Limit  (cost=0.00..1.00)', '  -> Seq Scan']
     """
     plain = _BLANKS.sub(" ", _INVISIBLE.sub("", _ESCAPE.sub("", text)))
-    if ("-&gt;" in plain or "&quot;" in plain or "&lt;" in plain) and "<explain" not in plain:
+    if "<explain" not in plain and _ENTITY.search(plain):
         plain = html.unescape(plain)
-    lines = _NEWLINE.split(_WRAPPED.sub("", _NEWLINE.sub("\n", plain)))
+    lines = _unwrapped(_NEWLINE.sub("\n", plain)).split("\n")
     return [_ELLIPSIS.sub(r"\1..", _line(line)) for line in lines]
+
+
+def _unwrapped(text: str) -> str:
+    """Undo psql's `wrapped` format: a dot at the right margin, and one before the rest on the next line.
+
+    All its other lines begin with a blank, which tells it from a number that a terminal broke at its dot.
+    """
+    if not _WRAPPED.search(text):
+        return text
+    lines = [line for line in text.split("\n") if line.strip()]
+    return _WRAPPED.sub("", text) if sum(line[0] in " ." for line in lines) > 0.9 * len(lines) else text
 
 
 def _line(line: str) -> str:

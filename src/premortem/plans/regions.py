@@ -32,7 +32,11 @@ _LOG = re.compile(r".*\b(?:LOG|STATEMENT|DETAIL|CONTEXT|ERROR|NOTICE|WARNING):  
 _EXPLAIN = re.compile(r"\s*(?:[\w.-]+[=(*!^'\"-][#>] )?explain\b", re.IGNORECASE)
 _BEFORE = re.compile(r'[\s|│"]*(?:> ?)*[\s|│"]*')
 _ARROWS = ("->", "→", "⟶", "➔", "=>", "–>", "—>", "−>")
-_OPEN_FIGURES = re.compile(r"\((?:cost|actual|never)\b[^)]*\Z")
+_OPEN_FIGURES = re.compile(r"\((?:c(?:o(?:st?)?)?|a(?:c(?:t(?:u(?:al?)?)?)?)?|never)?(?:[= ][^)]*)?\Z")
+_CLOSES_FIGURES = re.compile(
+    r"[\d.=a-z] ?(?:width|loops)=[\d.]+\)|^\S*(?:\d|loops=|width=)[\d.]*\)|\s\((?:cost=|actual )"
+)
+_NARROWEST = 60
 _WHOLE_FIGURES = re.compile(
     r"\((?:cost=\S+\.\.\S+ rows=[\d.e+]+ width=\d+|actual (?:time=\S+\.\.\S+ )?rows=[\d.e+]+ loops=[\d.]+)\)"
 )
@@ -50,11 +54,12 @@ class Region:
 
 def regions(lines: Sequence[str]) -> Iterator[Region]:
     """Yield the regions of a text's cleaned lines."""
+    lines = rejoined(lines)
     roots = _roots(lines)
     above = 0
     for place, start in enumerate(roots):
         end = _end(lines, start, roots[place + 1] if place + 1 < len(roots) else len(lines))
-        body = tuple(joined(unframed(_unwrapped(lines[start:end]))))
+        body = tuple(_strings_joined(unframed(lines[start:end])))
         yield Region(line=start + 1, lines=body, before=tuple(lines[above:start]))
         above = end
 
@@ -139,23 +144,6 @@ def _open_quote(line: str, quote: str) -> str:
     return quote
 
 
-def _unwrapped(lines: Sequence[str]) -> list[str]:
-    """Return the lines with those joined that a terminal broke: all of one length, and no plan's line after them."""
-    most = max(map(len, lines), default=0)
-    full = sum(len(line) == most for line in lines)
-    if most < 60 or full * 2 > len(lines):
-        return list(lines)
-    found: list[str] = []
-    last = 0
-    for line in lines:
-        if found and last == most and not is_part(_bare(line)):
-            found[-1] += line
-        else:
-            found.append(line)
-        last = len(line)
-    return found
-
-
 def is_part(body: str) -> bool:
     """Whether a line, its indentation gone, is one that EXPLAIN prints and no broken-off end of one."""
     known = FIGURES.search(body) and not _CONTINUES_FIGURES.match(body)
@@ -166,27 +154,65 @@ def is_part(body: str) -> bool:
         or TAIL.match(body)
         or HEADING.match(body)
         or is_frame(body)
+        or is_end(body)
     )
 
 
-def joined(lines: Sequence[str]) -> list[str]:
-    """Return the lines with those joined that belong together: figures that a margin broke, strings over lines."""
-    found: list[str] = []
-    for line in lines:
-        last = found[-1] if found else ""
-        if _OPEN_FIGURES.search(last):
-            found[-1] = _mended(last, line.strip())
-        elif last and _CONTINUES_FIGURES.match(line):
-            found[-1] = f"{last}  {line.strip()}"
-        else:
-            found.append(line)
-    return _strings_joined(found)
+def rejoined(lines: Sequence[str]) -> list[str]:
+    """Return the lines with those put together that a terminal, a mail or a column's width broke.
+
+    As many lines come back, blank ones in the place of what was taken up, so that line numbers stay.
+    """
+    found = list(lines)
+    width = max((len(line) for line in lines if _is_of_plan(line)), default=0)
+    last, full = -1, False  # the line that may go on, and whether its newest piece reached the margin
+    for at, line in enumerate(lines):
+        body = _bare(line)
+        if last >= 0 and body and _goes_on(found[last], body, full=full):
+            found[last] = _together(found[last], line if full else body, full=full)
+            found[at] = ""
+            full = len(line) == width
+        elif body:
+            last = at if _is_of_plan(line) or labels.is_known(body) else -1
+            full = len(line) == width >= _NARROWEST
+    return found
 
 
-def _mended(first: str, second: str) -> str:
-    """Return two halves of a line put together as its figures are whole: with a blank, or in the middle of a number."""
+def _is_of_plan(line: str) -> bool:
+    body = _bare(line)
+    return bool(body.startswith(_ARROWS) or FIGURES.search(line) or (PROPERTY.match(body) and not _OTHER.match(line)))
+
+
+def _goes_on(last: str, body: str, *, full: bool) -> bool:
+    """Whether a line is the rest of the last one: of its figures, its label, or what stands in its brackets."""
+    if _CONTINUES_FIGURES.match(body):
+        return "(cost=" not in last or "(cost=" not in body
+    if is_part(body):
+        return False
+    node = _starts_with_arrow(last) or bool(FIGURES.search(last)) or labels.is_known(_bare(last))
+    if not node and _is_open(last):
+        return True
+    if _OTHER.match(body):
+        return False
+    if node and _CLOSES_FIGURES.search(body):
+        return not _WHOLE_FIGURES.search(last) or bool(_OPEN_FIGURES.search(last))
+    return full
+
+
+def _is_open(line: str) -> bool:
+    """Whether an expression or a list is surely not over; a string that is open may run over lines on purpose."""
+    if _open_quote(line, ""):
+        return False
+    return line.count("(") > line.count(")") or line.endswith(",")
+
+
+def _together(first: str, second: str, *, full: bool) -> str:
+    """Return two halves of a line as one: with a blank, or without where figures come out whole or it was full."""
     tight, spaced = first + second, f"{first} {second}"
-    return tight if len(_WHOLE_FIGURES.findall(tight)) > len(_WHOLE_FIGURES.findall(spaced)) else spaced
+    whole = [len(_WHOLE_FIGURES.findall(text)) for text in (tight, spaced)]
+    if whole[0] == whole[1]:
+        return tight if full else spaced
+    return tight if whole[0] > whole[1] else spaced
 
 
 def _strings_joined(lines: Sequence[str]) -> list[str]:

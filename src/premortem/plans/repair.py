@@ -63,6 +63,7 @@ def rebuilt(root: Properties) -> Properties | None:
     order = [{k: v for k, v in node.items() if k not in ("Plans", "Parent Relationship")} for node in walk(root)]
     builder = _Builder(order)
     made = builder.node()
+    builder.take_rest(made)
     return made if builder.is_done and is_sound(made) else None
 
 
@@ -87,6 +88,11 @@ class _Builder:
             taken += 1
         self._take_headed(made, "SubPlan", mentioned=True)
         return made
+
+    def take_rest(self, root: Properties) -> None:
+        """Hang the SubPlans that nothing mentions, those of a list of columns that was not printed, under the root."""
+        while str((self._following or {}).get("Subplan Name", "")).startswith("SubPlan"):
+            self._hang(root, "SubPlan")
 
     def _more(self, made: Properties, low: int, taken: int) -> bool:
         following = self._following
@@ -122,7 +128,9 @@ def _mentions(node: Properties, name: str) -> bool:
     """Whether a node's conditions name a SubPlan or what an InitPlan returns."""
     plain, _, returned = name.partition(" (returns ")
     wanted = [f"({plain}", f"hashed {plain}", plain, *([returned.rstrip(")")] if returned else [])]
-    return any(w in v for v in node.values() if isinstance(v, str) for w in wanted if v != name)
+    output = node.get("Output")
+    said = [*node.values(), *(output if isinstance(output, list) else [])]
+    return any(w in v for v in said if isinstance(v, str) and v != name for w in wanted)
 
 
 def _cost(node: Properties) -> float:

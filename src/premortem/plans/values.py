@@ -14,12 +14,14 @@ _LISTED = frozenset({"Sort Key", "Presorted Key", "Group Key", "Output", "Confli
 _FLAGS = frozenset({"Inner Unique", "Single Copy", "Disabled"})
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\Z")
 _NUMERIC = re.compile(r"Rows Removed by .*|Workers (?:Planned|Launched)|Heap Fetches|Subplans Removed|Index Searches")
+_FIGURE = r"\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 _COST = re.compile(
-    r"\(cost=(?P<startup>[-\d.e+]+?)\.\.(?P<total>[-\d.e+]+|inf|Infinity) rows=(?P<rows>[\d.e+]+)"
+    rf"\(cost=(?P<startup>-?{_FIGURE})\.\.(?P<total>-?{_FIGURE}|inf|Infinity) rows=(?P<rows>{_FIGURE})"
     r" width=(?P<width>\d+)\)"
 )
 _ACTUAL = re.compile(
-    r"\(actual(?: time=(?P<startup>[\d.]+?)\.\.(?P<total>[\d.]+))? rows=(?P<rows>[\d.e+]+) loops=(?P<loops>[\d.]+)\)"
+    rf"\(actual(?: time=(?P<startup>{_FIGURE})\.\.(?P<total>{_FIGURE}))?"
+    rf" rows=(?P<rows>{_FIGURE}) loops=(?P<loops>{_FIGURE})\)"
 )
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join", "Recursive Union", "SetOp"})
 _MEMBERS = frozenset({"Append", "Merge Append", "MergeAppend", "BitmapAnd", "BitmapOr"})
