@@ -70,6 +70,7 @@ def test_a_severity_is_chosen() -> None:
         ("[[budgets]]\nrows_raed = 3", "toml:2: budgets[1]: rows_raed is no setting", "did you mean rows_read?"),
         ("[[budgets]]\nms = -3", "toml:2: budgets[1].ms: -3 must be 0 or more", None),
         ("[[owners]]\nowners = '@a'", "toml:1: owners[1]: a path or a table is missing", None),
+        ("[[owners]]\npath = '{1..5000}'\nowners = 'x'", "toml:2: owners[1].path: '{1..5000}' is no pattern", None),
         ("[[owners]]\npath = 'x'", "toml:1: owners[1]: owners is missing", None),
         ("[advisor]\nmin_gian = 3", "advisor: min_gian is no setting", "did you mean min_gain?"),
         ("[advisor]\nmin_gain = nan", "advisor.min_gain: nan must be 0 or more", None),

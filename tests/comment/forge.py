@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,7 +143,8 @@ class Handler(BaseHTTPRequestHandler):
         shown = self.api.notes[(page - 1) * self.api.page : page * self.api.page]
         more = len(self.api.notes) > page * self.api.page
         link = f'<{self.api.url}{path}?page={page + 1}>; rel="next", <{self.api.url}{path}?page=9>; rel="last"'
-        return 200, [self.shown(n) for n in shown], {"Link": link} if more else {}
+        headers = {"X-Next-Page": str(page + 1)} if _GITLAB.match(path) else {"Link": link}
+        return 200, [self.shown(n) for n in shown], headers if more else {}
 
     def shown(self, note: Note) -> dict[str, Any]:
         kind = "Bot" if note.by.endswith("[bot]") else "User"
@@ -166,13 +168,17 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Api]:
-    """A stand-in on a free port of loopback."""
+def running(certificate: str | None = None) -> Iterator[Api]:
+    """A stand-in on a free port of loopback, over TLS where it is given a certificate with its key."""
     api = Api()
     handler = type("Bound", (Handler,), {"api": api})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    api.url = f"http://127.0.0.1:{server.server_port}"
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    api.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

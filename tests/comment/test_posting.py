@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -75,6 +77,39 @@ def test_its_own_comment_is_found_on_the_last_page(api: Api) -> None:
     api.page = 7
     assert post(github(api), "new") == "updated"
     assert sum("premortem:comment" in b for b in api.bodies()) == 1
+
+
+def test_gitlab_counts_pages_too(api: Api) -> None:
+    api.page = 7
+    for number in range(30):
+        api.add(f"comment {number}", by="kim")
+    assert post(gitlab(api)) == "created"
+    assert post(gitlab(api)) == "unchanged"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A certificate that nobody has signed, with its key."""
+    path = str(tmp_path_factory.mktemp("tls") / "own.pem")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", path + ".key", "-out", path], check=True, capture_output=True)
+    with open(path, "a", encoding="ascii") as file, open(path + ".key", encoding="ascii") as key:
+        file.write(key.read())
+    return path
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
+def test_a_certificate_of_ones_own_is_told_and_can_be_trusted(certificate: str) -> None:
+    with running(certificate) as api:
+        with pytest.raises(ForgeError, match=r"127\.0\.0\.1: no secure connection: .*certificate") as caught:
+            post(github(api))
+        assert "SSL_CERT_FILE" in (caught.value.hint or "")
+        assert api.asked == []
+        assert post(github(api, SSL_CERT_FILE=certificate)) == "created"
+        assert post(gitlab(api, CI_SERVER_TLS_CA_FILE=certificate)) == "created"
+        with pytest.raises(UsageError, match="cannot be read"):
+            post(github(api, SSL_CERT_FILE="/nowhere.pem"))
 
 
 @pytest.mark.parametrize("forge", [github, gitlab])

@@ -90,7 +90,7 @@ def _path(reader: Reader, said: Mapping[str, Any], where: Where) -> PathSettings
     reader.known(said, ("match", "at_most", "rules"), where)
     chosen = _rules(reader, reader.table(said, "rules", where), (*where, "rules"))
     most = reader.severity(said["at_most"], (*where, "at_most")) if "at_most" in said else None
-    match = reader.texts(said, "match", where)
+    match = reader.patterns(said, "match", where)
     if not match:
         raise reader.error(where, "match is missing", 'for example match = "queries/reports/**"')
     return PathSettings(
@@ -111,7 +111,7 @@ def _budget(reader: Reader, said: Mapping[str, Any], where: Where) -> Budget:
     return Budget(
         place=int(where[-1]) + 1,
         queries=reader.texts(said, "query", where),
-        paths=reader.texts(said, "path", where),
+        paths=reader.patterns(said, "path", where),
         tables=reader.texts(said, "table", where),
         **measures,
     )
@@ -119,7 +119,8 @@ def _budget(reader: Reader, said: Mapping[str, Any], where: Where) -> Budget:
 
 def _ownership(reader: Reader, said: Mapping[str, Any], where: Where) -> Ownership:
     reader.known(said, ("owners", "path", "table"), where)
-    owners, paths, tables = (reader.texts(said, key, where) for key in ("owners", "path", "table"))
+    owners, tables = (reader.texts(said, key, where) for key in ("owners", "table"))
+    paths = reader.patterns(said, "path", where)
     if not owners:
         raise reader.error(where, "owners is missing", 'for example owners = ["@acme/payments"]')
     if not paths and not tables:

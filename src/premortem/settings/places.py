@@ -13,6 +13,9 @@ from functools import lru_cache
 
 from premortem.model import RelationName
 
+#: wcmatch's own limit, of which each pattern here takes two.
+_MOST_PATTERNS = 1_000
+
 
 def relative(source: str, here: str) -> str:
     """Return a query's file as it is seen from a folder; what is not below it keeps its full path.
@@ -34,6 +37,21 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     return any(_matcher(p)(path) for p in patterns)
 
 
+def mistake(pattern: str) -> str | None:
+    """Return what is wrong with a pattern of paths, None where nothing is.
+
+    >>> mistake("queries/**"), mistake("{1..5000}.sql")
+    (None, 'its braces stand for more than 1,000 patterns')
+    """
+    import bracex  # what wcmatch reads braces with
+
+    try:
+        bracex.expand(pattern, limit=_MOST_PATTERNS)
+    except bracex.ExpansionLimitException:
+        return f"its braces stand for more than {_MOST_PATTERNS:,} patterns"
+    return None
+
+
 @lru_cache(maxsize=512)
 def _matcher(pattern: str) -> Callable[[str], bool]:
     from wcmatch import glob  # loaded on use: most settings have no patterns
@@ -42,7 +60,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     said = posixpath.normpath(pattern).removeprefix("/")
     anchored = said if "/" in pattern.rstrip("/") else f"**/{said}"
     wanted = [f"{anchored}/**"] if pattern.endswith("/") else [anchored, f"{anchored}/**"]
-    return lambda path: bool(glob.globmatch(path, wanted, flags=flags))
+    return lambda path: bool(glob.globmatch(path, wanted, flags=flags, limit=2 * _MOST_PATTERNS))
 
 
 def names(relation: RelationName, patterns: Sequence[str]) -> bool:

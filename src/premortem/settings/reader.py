@@ -15,6 +15,7 @@ from premortem.errors import SettingsError
 from premortem.model import Severity
 from premortem.settings.lines import line_of
 from premortem.settings.names import SEVERITY_WORDS
+from premortem.settings.places import mistake
 
 T = TypeVar("T")
 #: Where a value stands: keys from the top, numbers for the entries of a `[[list]]`.
@@ -86,6 +87,14 @@ class Reader:
         if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts) or not texts:
             raise self.error((*where, key), "a text or a list of texts is wanted", f'for example {key} = "…"')
         return tuple(texts)
+
+    def patterns(self, said: Mapping[str, Any], key: str, where: Where) -> tuple[str, ...]:
+        """Return a pattern of paths, or a list of them."""
+        found = self.texts(said, key, where)
+        for pattern in found:
+            if (wrong := mistake(pattern)) is not None:
+                raise self.error((*where, key), f"{pattern!r} is no pattern: {wrong}")
+        return found
 
     def severity(self, value: Any, where: Where) -> Severity | None:
         """Return the severity that a word means, None for `off`."""
