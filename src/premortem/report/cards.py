@@ -10,7 +10,6 @@ from typing import TypeAlias
 from premortem.model import Advice, Finding, Plan, QueryReport, Report, Verdict
 from premortem.plans import own_times, total_ms
 from premortem.report import novelty, story, tree, words
-from premortem.report.look import Look
 
 #: So many of the queries that have nothing wrong are shown, with one plan each.
 MOST_QUIET = 1_000
@@ -144,7 +143,7 @@ def gaps(report: Report) -> tuple[str, ...]:
     return tuple(story.gap_sentence(g) for g in story.gaps(report))
 
 
-def card(judged: QueryReport, number: int, look: Look, *, whole: bool) -> Card:
+def card(judged: QueryReport, number: int, *, whole: bool) -> Card:
     """Return a query's card; not `whole`, it has the dearest plan only."""
     lead = next(iter(story.by_severity(judged.findings)), None)
     panels = tuple(_panels(judged, lead))

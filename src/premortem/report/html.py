@@ -20,6 +20,8 @@ from premortem.report import cards, story, words
 from premortem.report.look import Look
 
 _LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}
+#: So many queries, the worst, have a tree for every parameter set: a page of a hundred megabytes helps nobody.
+_WHOLE = 200
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src {style}; script-src {script}"
 
 
@@ -36,9 +38,9 @@ def render(report: Report, *, look: Look) -> str:
         headline=story.headline(report),
         source=story.source(report),
         compared=any(q.difference for q in report.queries),
-        cards=[cards.card(q, number, look, whole=True) for number, q in enumerate(told, start=1)],
+        cards=[cards.card(q, number, whole=number <= _WHOLE) for number, q in enumerate(told, start=1)],
         places=[cards.place(place, found) for place, found in story.by_place(report.findings)],
-        quiet=[cards.card(q, number, look, whole=look.details) for number, q in enumerate(quiet, start=len(told) + 1)],
+        quiet=[cards.card(q, number, whole=look.details) for number, q in enumerate(quiet, start=len(told) + 1)],
         left=cards.left_out(report),
         gone=cards.gone(report),
         gaps=cards.gaps(report),

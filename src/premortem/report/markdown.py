@@ -19,7 +19,8 @@ from premortem.report.look import Look
 _SIGNS = {Verdict.FAIL: "❌", Verdict.UNKNOWN: "❔", Verdict.PASS: "✅"}
 _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.INFO: "ℹ️"}
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$]|^[-+=#])")
-_REFERENCE = re.compile(r"([@#])(?=\w)")
+#: What GitHub and GitLab make links and mentions of: people, issues, and GitLab's merge requests and milestones.
+_REFERENCE = re.compile(r"([@#](?=\w)|[!%](?=\d))")
 #: A user or a team, as GitHub and GitLab write them: to be mentioned, not quoted.
 _HANDLE = re.compile(r"@[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?(?:/[A-Za-z0-9_.-]+)*\Z")
 _QUERY_LINES, _QUERY_CHARACTERS = 14, 1_200

@@ -16,6 +16,8 @@ from premortem.report import novelty, story, words
 from premortem.report.look import Look
 
 COULD_NOT_TELL = "could-not-tell"
+#: What shows remarks cuts long ones or refuses them; GitHub takes 64 kB of an annotation.
+_LONGEST = 4_000
 #: What a site may name that is no file.
 _NO_FILES = frozenset({"pg_stat_statements", "command line", "lock", "profile", "settings"})
 
@@ -79,7 +81,7 @@ def _unknown(judged: QueryReport, error: str, look: Look) -> Remark:
     return Remark(
         rule=COULD_NOT_TELL,
         severity=Severity.ERROR,
-        says=f"could not tell: {words.one_line(error)}{hint}",
+        says=words.shortened(f"could not tell: {words.one_line(error)}{hint}", _LONGEST),
         site=judged.site,
         path=path(judged.site, look),
         line=_line(judged.site),
@@ -93,7 +95,7 @@ def _of_finding(finding: Finding, judged: QueryReport | None, look: Look, *, rea
     return Remark(
         rule=finding.rule,
         severity=finding.severity,
-        says=words.one_line(finding.says),
+        says=words.shortened(words.one_line(finding.says), _LONGEST),
         site=site,
         path=path(site, look),
         line=_line(site),
@@ -165,4 +167,4 @@ def details(remark: Remark) -> tuple[str, ...]:
     if remedy is not None:
         said += [story.sentence(remedy.says), *remedy.sql, story.gain(finding)]
         said += [story.sureness(judged, finding)] if judged is not None and remedy.sql else []
-    return tuple(words.plain(s) for s in said if s)
+    return tuple(words.shortened(words.plain(s), _LONGEST) for s in said if s)
