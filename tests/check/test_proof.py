@@ -54,6 +54,12 @@ def test_without_an_effect_nothing_is_cured() -> None:
     assert proof.cured_sets([seen("hot")], [], {}) == frozenset()
 
 
+def test_what_no_index_is_known_to_cure_is_not_cured_by_a_cheaper_plan() -> None:
+    effects = by_name(effect("hot", 1000, 10))
+    assert proof.cured_sets([seen("hot")], [seen("hot")], effects, by_cost=False) == frozenset()
+    assert proof.cured_sets([seen("hot")], [], effects, by_cost=False) == {"hot"}
+
+
 def test_the_most_usual_set_that_gains_much_tells_it() -> None:
     effects = by_name(effect("hot", 100, 90), effect("typical", 100, 10), effect("absent", 100, 1))
     group = [seen("hot"), seen("typical"), seen("absent")]

@@ -168,7 +168,7 @@ def _finding(
 ) -> Finding:
     rule = group[0].finding.rule
     effects = {e.parameters: e for e in choice.advice[0].effects} if choice.advice else {}
-    cured = proof.cured_sets(group, left, effects)
+    cured = proof.cured_sets(group, left, effects, by_cost=is_curable(rule))
     if cured:
         return proof.with_remedy(group, cured, choice.advice, effects)
     if is_curable(rule) and rule not in fixed and rule != FOREIGN_KEY:

@@ -31,14 +31,19 @@ def remedy(advice: Sequence[Advice], says: str = "", effect: tuple[float, float]
     )
 
 
-def cured_sets(group: Sequence[Sighting], left: Sequence[Sighting], effects: Mapping[str, Effect]) -> frozenset[str]:
-    """Return the parameter sets for which the finding is gone, or its plan costs less than half, with the index."""
+def cured_sets(
+    group: Sequence[Sighting], left: Sequence[Sighting], effects: Mapping[str, Effect], *, by_cost: bool = True
+) -> frozenset[str]:
+    """Return the parameter sets for which the finding is gone, or its plan costs less than half, with the index.
+
+    Without `by_cost` it has to be gone: what no index is known to cure is not cured by a cheaper plan.
+    """
     still = {s.parameters for s in left}
     return frozenset(
         s.parameters
         for s in group
         if (effect := effects.get(s.parameters)) is not None
-        and (s.parameters not in still or effect.after_worst < HELPS * effect.before_worst)
+        and (s.parameters not in still or (by_cost and effect.after_worst < HELPS * effect.before_worst))
     )
 
 
