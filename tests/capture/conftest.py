@@ -16,6 +16,7 @@ from premortem import capture
 from premortem.model import Profile, Query
 from tests.signals import heed_interrupts
 
+collect_ignore = ["apps"]  # suites to be captured, not ours
 APPS = Path(__file__).parent / "apps"
 
 

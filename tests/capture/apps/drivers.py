@@ -1,5 +1,6 @@
-"""What drivers can do to a statement: prepared on the server, pipelined, through cursors, COPY, functions, many at once."""
+"""What drivers can do to a statement: prepared on the server, pipelined, cursors, COPY, functions, client-side values."""
 
+import contextlib
 import os
 
 import psycopg
@@ -31,7 +32,5 @@ with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, prepare_thresh
     with psycopg.ClientCursor(db) as client:
         for number in range(1000):
             client.execute("SELECT /* controller='readings' */ top FROM limits WHERE sensor = %s", (number,))
-    try:
+    with contextlib.suppress(psycopg.errors.UndefinedColumn):
         db.execute("SELECT nothing FROM limits")
-    except psycopg.errors.UndefinedColumn:
-        pass
