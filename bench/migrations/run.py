@@ -3,8 +3,8 @@
     python bench/migrations/run.py [--rows 300000 1000000 3000000] [--majors 15 18]
 
 For every statement: what is estimated from the profile, the wall-clock time, and the backend's own CPU seconds, which
-do not suffer from whoever else uses the machine.  Everything is in the page cache; a disk takes longer, and the estimates
-count one in (`SCAN_BYTES`, `WRITE_BYTES`).
+do not suffer from whoever else uses the machine.  Everything is in the page cache; a disk takes longer, and the
+estimates count one in (`SCAN_BYTES`, `WRITE_BYTES`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CREATE TABLE parent (id bigint PRIMARY KEY);
 CREATE TABLE t (id bigint PRIMARY KEY, parent_id bigint, status text, email text, created_at timestamptz,
     total numeric(10,2), note text);
 INSERT INTO parent SELECT i FROM generate_series(1, 10000) i;
-INSERT INTO t SELECT i, 1 + i % 10000, (ARRAY['new', 'paid', 'sent'])[1 + i % 3], md5((i % 60000)::text) || '@example.org'
-    , timestamptz '2024-01-01' + i * interval '1 minute', i % 90000 / 7.0, repeat(md5(i::text), 2)
+INSERT INTO t SELECT i, 1 + i % 10000, (ARRAY['new', 'paid', 'sent'])[1 + i % 3],
+    md5((i % 60000)::text) || '@example.org', timestamptz '2024-01-01' + i * interval '1 minute', i % 90000 / 7.0, repeat(md5(i::text), 2)
     FROM generate_series(1, {rows}) i;
 CREATE INDEX t_created ON t (created_at);
 VACUUM ANALYZE

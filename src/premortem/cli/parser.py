@@ -301,7 +301,7 @@ def _twin(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> 
         action="append",
         default=[],
         metavar="PATH",
-        help="a .sql file, or a folder of them in the order of their names, that the change brings; may be repeated",
+        help="a .sql file, a folder of them, or - for standard input, that the change brings; may be repeated",
     )
     parser.add_argument(
         "-s",
