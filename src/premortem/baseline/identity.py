@@ -16,9 +16,11 @@ MOST_LINES = 40
 def key(query: Query) -> str:
     """Return the name of a query in the lock: the same while it says the same, however it is spelled.
 
-    The fingerprint leaves constants out, and a constant decides whether a partial index fits.
+    The fingerprint leaves constants out, and a constant decides whether a partial index fits; and it takes tables for
+    one whose names differ in digits only.
     """
-    asked = repr((sqltext.constants(query.text), query.search_path)).encode("utf-8", "surrogatepass")
+    named = sqltext.constants(query.text), sqltext.numbered_names(query.text)
+    asked = repr((*named, query.search_path)).encode("utf-8", "surrogatepass")
     return f"{query.fingerprint}-{hashlib.sha256(asked).hexdigest()[:6]}"
 
 

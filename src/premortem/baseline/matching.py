@@ -96,9 +96,16 @@ def _is_same(query: Query, was: Accepted) -> bool:
 
     What a test suite sends has the test's constants in it, which nobody edited.
     """
-    if query.fingerprint != was.fingerprint or query.search_path != was.search_path:
+    if not _is_alike(query, was) or query.search_path != was.search_path:
         return False
     return query.executions is not None and was.is_captured
+
+
+def _is_alike(query: Query, was: Accepted) -> bool:
+    """Return whether nothing but constants differs."""
+    if query.fingerprint != was.fingerprint:
+        return False
+    return sqltext.numbered_names(query.text) == sqltext.numbered_names(was.text)
 
 
 def _claims(new: Mapping[str, Query], left: Mapping[str, Accepted]) -> Iterator[_Claim]:
@@ -117,7 +124,7 @@ def _claims(new: Mapping[str, Query], left: Mapping[str, Accepted]) -> Iterator[
 
 
 def _step(query: Query, was: Accepted, text: _Text, old: _Text) -> int | None:
-    if query.fingerprint == was.fingerprint:
+    if _is_alike(query, was):
         return 2
     same_file = query.site.source == was.site.source
     if same_file and query.site.name and query.site.name == was.site.name:

@@ -90,6 +90,7 @@ __all__ = [
     "lasting_tags",
     "looks_like_code",
     "observed",
+    "numbered_names",
     "one_line",
     "operand",
     "parameter_places",
@@ -288,3 +289,10 @@ def call_site(found: Iterable[tuple[str, str]]) -> tuple[str, int | None] | None
     from premortem.sqltext import comment_tags
 
     return comment_tags.call_site(found)
+
+
+def numbered_names(text: str) -> tuple[str, ...]:
+    """Return the names in a statement that have digits, in their order: what its fingerprint does not tell apart."""
+    from premortem.sqltext import spelling
+
+    return spelling.numbered_names(text)

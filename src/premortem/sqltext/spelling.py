@@ -1,7 +1,8 @@
 """How a statement is spelled, as against what it says: on one line, and the constants that stand in it.
 
-A fingerprint is the same for all constants.  Two statements of one fingerprint say the same if their constants are the
-same too, whatever their white space, comments, letter case and aliases are.
+A fingerprint is the same for all constants, and for tables whose names differ in digits only (libpg_query takes them
+for partitions).  Two statements of one fingerprint say the same if both are the same too, whatever their white space,
+comments, letter case and aliases are.
 """
 
 from __future__ import annotations
@@ -42,3 +43,13 @@ def constants(text: str) -> tuple[str, ...]:
     ("'x'", '1', '$2', 'true')
     """
     return tuple(t.word or t.text for t in tokens(text) if t.kind in _CONSTANTS or t.word in _VALUES)
+
+
+def numbered_names(text: str) -> tuple[str, ...]:
+    """Return the names in a statement that have digits, in their order.
+
+    >>> numbered_names('select "A1", b from t2 where c = 3')
+    ('"A1"', 't2')
+    """
+    names = (t.word or t.text for t in tokens(text) if t.kind in (Kind.WORD, Kind.QUOTED))
+    return tuple(n for n in names if any(c.isdigit() for c in n))
