@@ -98,7 +98,7 @@ class _Gatherer:
             return
         unit = self.units.of(executed)
         parameters = executed.parameters
-        if read.arguments is not None:
+        if read.arguments:
             parameters = tuple(sqltext.value(v.text) for v in read.arguments)
         found = sqltext.call_site(read.tags) if read.tags else None
         site = Site(source=found[0], line=found[1]) if found else None
@@ -156,7 +156,8 @@ class _Gatherer:
         tags = sqltext.tags(reduced.comments) if reduced.comments else ()
         if isinstance(form, str):
             word = reduced.text.lower()
-            inside = sqltext.inner(text) if form == leaving.UTILITY else None
+            holds = form == leaving.UTILITY and not word.startswith("prepare")  # which is not run by itself
+            inside = sqltext.inner(text) if holds else None
             if inside is not None:
                 return self._one(inside, executed, arguments)
             return _Read(None, reason=form, ends=word.startswith(_ENDS))

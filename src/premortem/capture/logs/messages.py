@@ -33,6 +33,7 @@ _BAD_LUCK_TEXTS = re.compile(
 )
 #: Sessions whose last statement is kept; beyond, the one seen longest ago is taken to be over.
 _MOST_SESSIONS = 20_000
+_MOST_CURSORS = 1_000
 
 
 def executions(entries: Iterable[Entry]) -> Iterator[Executed]:
@@ -46,16 +47,17 @@ def executions(entries: Iterable[Entry]) -> Iterator[Executed]:
 
 @dataclass(slots=True)
 class _Open:
-    """A session's last execution; `text` is as the log has it, which errors and plans repeat."""
+    """A session's last execution; `texts` are as the log has them, which errors and plans repeat."""
 
     executed: Executed
-    text: str
+    texts: tuple[str, ...]
     is_plan: bool = False
 
 
 @dataclass(slots=True)
 class _Log:
     open: OrderedDict[str, _Open] = field(default_factory=OrderedDict)
+    declared: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def take(self, entry: Entry) -> Iterator[Executed]:
         """Yield what this record shows to be over."""
@@ -79,14 +81,22 @@ class _Log:
             yield from self._statement(entry, text)
 
     def _statement(self, entry: Entry, text: str) -> Iterator[Executed]:
-        executed = _executed(entry, text)
+        executed, texts = _executed(entry, text)
         before = self.open.get(entry.session)
-        if before is not None and before.is_plan and before.text == text:
+        if text[:7].lower() == "declare":
+            self._declare(entry.session, text)
+        if before is not None and before.is_plan and before.texts[0] in texts:
             plan = before.executed  # auto_explain tells of an execution before its duration is logged
             before.executed = replace(executed, plan=plan.plan, parameters=executed.parameters or plan.parameters)
             before.is_plan = False
             return
-        yield from self._put(entry.session, _Open(executed=executed, text=text))
+        yield from self._put(entry.session, _Open(executed=executed, texts=texts))
+
+    def _declare(self, session: str, text: str) -> None:
+        """Note a cursor: auto_explain tells of it when it is closed, long after."""
+        self.declared[session, text] = None
+        if len(self.declared) > _MOST_CURSORS:
+            self.declared.popitem(last=False)
 
     def _plan(self, entry: Entry, plan: Told | None) -> Iterator[Executed]:
         if plan is None:
@@ -96,18 +106,20 @@ class _Log:
             yield replace(executed, nested=True, function=_function(entry.context), plan=plan.plan)
             return
         before = self.open.get(entry.session)
-        if before is not None and before.text == plan.text and not before.is_plan and before.executed.plan is None:
+        if before is not None and plan.text in before.texts and (_is_several(plan.text) or not before.executed.plan):
             known = before.executed.parameters
             before.executed = replace(before.executed, plan=plan.plan, parameters=known or plan.parameters)
             return
-        executed = replace(_about(entry, plan.text, plan.parameters), plan=plan.plan)
-        yield from self._put(entry.session, _Open(executed=executed, text=plan.text, is_plan=True))
+        if (entry.session, plan.text) in self.declared:
+            return
+        executed = replace(_about(entry, _run(plan.text), plan.parameters), plan=plan.plan)
+        yield from self._put(entry.session, _Open(executed=executed, texts=(plan.text,), is_plan=True))
 
     def _failure(self, entry: Entry) -> Iterator[Executed]:
         if entry.statement is None or _is_bad_luck(entry):
             return
         before = self.open.get(entry.session)
-        if before is not None and before.text == entry.statement and not before.is_plan:
+        if before is not None and entry.statement in before.texts and not before.is_plan:
             before.executed = replace(before.executed, failed=True)
         else:
             yield replace(_about(entry, entry.statement, None), failed=True)
@@ -130,12 +142,23 @@ def _text(kind: str, rest: str) -> str | None:
     return text if colon and (kind != "statement" or not name) else None
 
 
-def _executed(entry: Entry, text: str) -> Executed:
-    """Return an execution; of EXECUTE, the statement that was prepared, whose values stand in its own text."""
+def _executed(entry: Entry, text: str) -> tuple[Executed, tuple[str, ...]]:
+    """Return an execution and how the log may call it; EXECUTE runs what was prepared, with values of its own."""
     prepared = _PREPARE.match(entry.detail) if entry.detail else None
     if prepared:
-        return _about(entry, f"{prepared['text'].rstrip().rstrip(';')}; {text}", None)
-    return _about(entry, text, values(entry.detail))
+        whole = f"{prepared['text'].rstrip().rstrip(';')}; {text}"
+        return _about(entry, whole, None), (text, prepared["text"])
+    return _about(entry, text, values(entry.detail)), (text,)
+
+
+def _run(text: str) -> str:
+    """Return the text of a plan; that of a prepared statement says PREPARE although it was executed."""
+    return f"{text.rstrip().rstrip(';')}; EXECUTE prepared" if text[:8].lower().startswith("prepare ") else text
+
+
+def _is_several(text: str) -> bool:
+    """Whether a text may have several statements, each of which is planned under the whole text."""
+    return ";" in text.rstrip(" ;\n\t")
 
 
 def _about(entry: Entry, text: str, parameters: tuple[str | None, ...] | None) -> Executed:
