@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import takewhile
 
 from premortem.repository.seen import Migrations
-from premortem.repository.tree import Tree
+from premortem.repository.tree import Tree, is_for_tests
 
 QUERIES, CHANGES, OTHER = "queries", "changes", "other"
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _ASKS = re.compile(r"(?:\A|;)\s*(?:select|with|insert|update|delete|merge|values)\b", re.IGNORECASE)
+_WRITES = re.compile(r"(?:\A|;)\s*(?:insert|update|delete|merge)\b", re.IGNORECASE)
 _ALTERS = re.compile(r"(?:\A|;)\s*(?:create|alter|drop|grant|comment\s+on|reindex|do\b)", re.IGNORECASE)
 _DUMP = re.compile(r"PostgreSQL database dump|^COPY .* FROM stdin;", re.MULTILINE)
-_TESTS = {"test", "tests", "spec", "fixtures", "fixture", "seed", "seeds", "testdata", "examples", "bench"}
 _CHANGING = {"migration", "migrations", "migrate"}
 _FLYWAY = re.compile(r"[VU]\d[\w.]*__.*\.sql\Z|R__.*\.sql\Z")
 _MARKS = {"-- +goose Up": "goose", "-- migrate:up": "dbmate", "-- +migrate Up": "sql-migrate"}
@@ -23,12 +24,12 @@ _MOST = 3_000
 
 def kind(path: str, text: str) -> str:
     """Return what a .sql file is by its content and place."""
-    if _TESTS.intersection(path.lower().split("/")[:-1]) or _DUMP.search(text):
+    if is_for_tests(path) or _DUMP.search(text):
         return OTHER
-    if is_migration(path):
-        return CHANGES
     bare = _COMMENT.sub(" ", text)
-    asks, alters = len(_ASKS.findall(bare)), len(_ALTERS.findall(bare))
+    asks, alters, writes = (bool(said.search(bare)) for said in (_ASKS, _ALTERS, _WRITES))
+    if is_migration(path) and (alters or writes or not asks):
+        return CHANGES
     if asks and not alters:
         return QUERIES
     return CHANGES if alters and _CHANGING.intersection(path.lower().split("/")) else OTHER
@@ -53,17 +54,19 @@ def query_folders(known: Mapping[str, str]) -> tuple[str, ...]:
     >>> query_folders({"q/a.sql": "queries", "q/r/b.sql": "queries", "db/x.sql": "other", "db/y.sql": "queries"})
     ('db/y.sql', 'q')
     """
-    found = (_highest(f, known) for f, what in known.items() if what == QUERIES)
+    mixed = {folder for f, what in known.items() if what != QUERIES for folder in _above(f)}
+    found = (_highest(f, mixed) for f, what in known.items() if what == QUERIES)
     return tuple(sorted(set(found)))
 
 
-def _highest(path: str, known: Mapping[str, str]) -> str:
-    best, folder = path, posixpath.dirname(path)
-    while folder:
-        if any(what != QUERIES for f, what in known.items() if f.startswith(folder + "/")):
-            break
-        best, folder = folder, posixpath.dirname(folder)
-    return best
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders that a file is in, the innermost first."""
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _highest(path: str, mixed: Collection[str]) -> str:
+    return [path, *takewhile(lambda folder: folder not in mixed, _above(path))][-1]
 
 
 def migrations(tree: Tree, known: Mapping[str, str]) -> tuple[Migrations, ...]:
@@ -106,10 +109,11 @@ def _tool(tree: Tree, files: Iterable[str]) -> str:
 def _of_tools(tree: Tree) -> Iterator[Migrations]:
     """Yield migrations that are programs: premortem sees what they do when the suite runs them."""
     for path in tree.named("alembic.ini"):
-        script = re.search(r"^script_location\s*=\s*(?:%\(here\)s/)?(\S+)", tree.text(path), re.MULTILINE)
-        folder = posixpath.join(posixpath.dirname(path), script[1] if script else "alembic", "versions")
+        script = re.search(r"^script_location\s*=\s*(\S+)", tree.text(path), re.MULTILINE)
+        inside = script[1].replace("%(here)s", ".") if script else "alembic"
+        folder = posixpath.normpath(posixpath.join(posixpath.dirname(path), inside, "versions"))
         yield Migrations(path=folder, tool="Alembic", is_sql=False, source=path)
-    for path in tree.files:
+    for path in (f for f in tree.files if not is_for_tests(f)):
         folder, name = posixpath.split(path)
         if re.fullmatch(r"0001_\w+\.py", name) and posixpath.basename(folder) == "migrations":
             yield Migrations(path=folder, tool="Django", is_sql=False, source=path)

@@ -158,9 +158,9 @@ def _node(tree: Tree) -> Suite | None:
     if not isinstance(test, str) or "no test specified" in test:
         return None
     tool, install = _node_tool(tree, folder)
-    return Suite(
-        language="node", framework=framework, command=f"{tool} test", install=install, folder=folder, source=path
-    )
+    migrates = framework == "Prisma" and any(tree.below(posixpath.join(folder, "prisma/migrations")))
+    command = f"npx prisma migrate deploy && {tool} test" if migrates else f"{tool} test"
+    return Suite(language="node", framework=framework, command=command, install=install, folder=folder, source=path)
 
 
 def _node_tool(tree: Tree, folder: str) -> tuple[str, tuple[str, ...]]:

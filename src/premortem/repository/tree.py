@@ -14,6 +14,19 @@ _NOT_OURS = {
     ".git", ".hg", ".venv", "venv", "node_modules", "vendor", "target", "dist", "build", "__pycache__", ".tox",
     ".mypy_cache", "site-packages", ".next", ".gradle", "_build", "deps",
 }  # fmt: skip
+_FOR_TESTS = {
+    "test",
+    "tests",
+    "spec",
+    "fixtures",
+    "fixture",
+    "seed",
+    "seeds",
+    "testdata",
+    "examples",
+    "example",
+    "bench",
+}
 #: No quotes, dollar signs or control characters: a folder called `${{ … }}` would be an expression in a workflow.
 _PLAIN = re.compile(r"[\w./@+=,~ ()\[\]-]+\Z")
 _MOST_FILES = 200_000
@@ -41,13 +54,22 @@ class Tree:
         return path in self.files
 
     def named(self, *names: str) -> tuple[str, ...]:
-        """Return the files of these names, those nearest to the root first."""
-        found = [f for f in self.files if posixpath.basename(f) in names]
+        """Return the files of these names, nearest to the root first, without those that tests have."""
+        found = [f for f in self.files if posixpath.basename(f) in names and not is_for_tests(f)]
         return tuple(sorted(found, key=lambda f: (f.count("/"), f)))
 
     def below(self, folder: str) -> Iterator[str]:
         """Yield the files below a folder."""
         return (f for f in self.files if not folder or f.startswith(folder + "/"))
+
+
+def is_for_tests(path: str) -> bool:
+    """Whether a file is only there for tests or to show something: an application in there is not the repository's.
+
+    >>> is_for_tests("tests/apps/shop/package.json"), is_for_tests("src/contest/a.sql")
+    (True, False)
+    """
+    return not _FOR_TESTS.isdisjoint(path.lower().split("/")[:-1])
 
 
 def read(root: Path) -> Tree:
