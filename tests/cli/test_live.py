@@ -357,3 +357,17 @@ def command_of(pid: int) -> str:
 
 def is_running(pid: int) -> bool:
     return "postgres" in command_of(pid)
+
+
+def test_one_check_writes_every_format(premortem: Premortem, production: Production, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text(f"{SKU};\nselect * from no_such_table;\n")
+    forms = ("markdown", "html", "json", "sarif", "junit", "gitlab", "text")
+    saved = [part for form in forms for part in ("--save", f"{form}=out.{form}")]
+    done = premortem("check", "-p", production.profile, "q.sql", "--save", "github=/dev/stderr", *saved)
+    assert done.returncode == 1, done.stderr
+    assert "CREATE INDEX CONCURRENTLY order_items_product_sku_status_idx" in done.stdout
+    assert done.stderr.startswith("::error file=q.sql,line=1,title=premortem%3A seq-scan-discards-rows::")
+    for form in forms:
+        text = (tmp_path / f"out.{form}").read_text("utf-8")
+        assert "seq-scan-discards-rows" in text
+        assert "no_such_table" in text

@@ -33,7 +33,13 @@ def test_partitions_that_differ_in_what_they_do_are_all_there() -> None:
 
 def test_what_was_measured_is_told() -> None:
     plan = parse_json([{"Plan": scan(100.0, 5)}])
-    ran = replace(plan.root, actual=Actual(startup_ms=0.1, total_ms=12.3456, rows=7, loops=2))
+    actual = Actual(startup_ms=0.1, total_ms=12.3456, rows=7, loops=2)
+    ran = replace(plan.root, actual=actual)
     assert tree.figures(ran).endswith("(actual time=0.100..12.346 rows=7 loops=2)")
+    (shown,) = tree.rows(
+        replace(plan, root=replace(ran, actual=replace(actual, disk_kb=2_048, rows_removed_by_filter=9)))
+    )
+    assert not isinstance(shown, tree.Alike)
+    assert tree.details(shown)[-1] == "Measured: rows removed by filter 9, on disk 2 MB"
     never = replace(plan.root, actual=Actual(rows=0, loops=0))
     assert tree.figures(never).endswith("(never executed)")

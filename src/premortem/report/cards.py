@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from premortem.model import Advice, Finding, Plan, QueryReport, Report, Verdict
+from premortem.model import Advice, Finding, Node, Plan, QueryReport, Report, Verdict
 from premortem.plans import own_times, total_ms
 from premortem.report import novelty, story, tree, words
 
@@ -288,7 +288,7 @@ def _spent(plan: Plan) -> Spent:
 
 
 def _steps(rows: Sequence[tree.Row], spent: Spent, hot: tuple[int, ...] | None) -> Iterator[Step]:
-    most = max((r.node.rows for r in rows if not isinstance(r, tree.Alike)), default=1.0)
+    most = max((_rows(r.node) for r in rows if not isinstance(r, tree.Alike)), default=1.0)
     depths = [row.depth for row in rows]
     for place, row in enumerate(rows):
         yield _step(row, spent, most, hot, _following(depths, place))
@@ -309,14 +309,19 @@ def _step(row: tree.Row, spent: Spent, most: float, hot: tuple[int, ...] | None,
         subplan=words.one_line(row.subplan or ""),
         figures=tree.figures(row.node),
         spent=said,
-        rows=words.number(row.node.rows),
+        rows=words.number(_rows(row.node)),
         spent_share=share,
-        rows_share=_share(math.log10(1 + _finite(row.node.rows)), math.log10(1 + _finite(most))),
-        details=tuple(words.one_line(d) for d in row.details),
+        rows_share=_share(math.log10(1 + _finite(_rows(row.node))), math.log10(1 + _finite(most))),
+        details=tree.details(row),
         is_hot=row.path == hot,
         has_more=deeper > 0,
         closes=closes,
     )
+
+
+def _rows(node: Node) -> float:
+    """Return the rows of all executions of a node where it was measured, else those that the planner expects."""
+    return node.actual.rows * node.actual.loops if node.actual is not None else node.rows
 
 
 def _finite(value: float) -> float:

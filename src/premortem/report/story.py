@@ -222,7 +222,7 @@ def sureness(judged: QueryReport, finding: Finding) -> str:
     """Return how well the remedy is proved, and for which parameter values."""
     if finding.remedy is None:
         return ""
-    names = [p.parameters.name for p in judged.planned]
+    names = [p.parameters.name for p in judged.planned if p.parameters.name != "pasted"]
     proof = PROOFS[finding.remedy.proof]
     if finding.remedy.proof is Proof.ADVICE or len(names) < 2:
         return f"{proof[0].upper()}{proof[1:]}."

@@ -12,6 +12,18 @@ from premortem.report import words
 
 MARK = "◀ here"
 _STEP = 3
+#: What EXPLAIN ANALYZE counts that says where the work went, as PostgreSQL calls it.
+_COUNTS = (
+    ("rows removed by filter", "rows_removed_by_filter"),
+    ("rows removed by join filter", "rows_removed_by_join_filter"),
+    ("rows removed by index recheck", "rows_removed_by_index_recheck"),
+    ("heap fetches", "heap_fetches"),
+    ("lossy heap blocks", "lossy_pages"),
+    ("buffers hit", "shared_hit_blocks"),
+    ("read", "shared_read_blocks"),
+    ("temp written", "temp_written_blocks"),
+    ("workers launched", "workers_launched"),
+)
 #: So many children in a row that do the same are shown as one or two, and counted.
 _MANY = 4
 
@@ -87,7 +99,21 @@ def node_lines(shown: PlanLine, *, hot: tuple[int, ...] | None = None) -> tuple[
     mark = f"  {MARK}" if shown.path == hot else ""
     head = f"{arrow}{words.one_line(shown.label)}  {figures(shown.node)}{mark}"
     above = (f"{indent}{words.one_line(shown.subplan)}",) if shown.subplan else ()
-    return (*above, head, *(f"{indent}  {words.one_line(d)}" for d in shown.details))
+    return (*above, head, *(f"{indent}  {d}" for d in details(shown)))
+
+
+def details(shown: PlanLine) -> tuple[str, ...]:
+    """Return a node's conditions and keys, then what was measured of it besides rows and times."""
+    return (*(words.one_line(d) for d in shown.details), *_besides(shown.node))
+
+
+def _besides(node: Node) -> tuple[str, ...]:
+    actual = node.actual
+    if actual is None:
+        return ()
+    told = [f"{name} {words.number(value)}" for name, field in _COUNTS if (value := getattr(actual, field))]
+    told += [f"on disk {words.size(actual.disk_kb * 1024)}"] if actual.disk_kb else []
+    return (f"Measured: {', '.join(told)}",) if told else ()
 
 
 def figures(node: Node) -> str:
