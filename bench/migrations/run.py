@@ -28,7 +28,8 @@ CREATE TABLE t (id bigint PRIMARY KEY, parent_id bigint, status text, email text
     total numeric(10,2), note text);
 INSERT INTO parent SELECT i FROM generate_series(1, 10000) i;
 INSERT INTO t SELECT i, 1 + i % 10000, (ARRAY['new', 'paid', 'sent'])[1 + i % 3],
-    md5((i % 60000)::text) || '@example.org', timestamptz '2024-01-01' + i * interval '1 minute', i % 90000 / 7.0, repeat(md5(i::text), 2)
+    md5((i % 60000)::text) || '@example.org',
+    timestamptz '2024-01-01' + i * interval '1 minute', i % 90000 / 7.0, repeat(md5(i::text), 2)
     FROM generate_series(1, {rows}) i;
 CREATE INDEX t_created ON t (created_at);
 VACUUM ANALYZE

@@ -73,7 +73,7 @@ def find_long(seen: Seen, world: World) -> Iterator[Finding]:
     rule, traffic = rule_of(seen), world.traffic.of(table.relation)
     rate = saying.waiting(mode, traffic)
     pile = (
-        f"; about {words.number(rate * seen.seconds)} statements would pile up"
+        f"; about {words.number(saying.roughly(rate * seen.seconds))} statements would pile up"
         if rate and rate * seen.seconds >= 1
         else ""
     )
@@ -83,7 +83,7 @@ def find_long(seen: Seen, world: World) -> Iterator[Finding]:
         rule,
         seen,
         f"{seen.name} blocks {saying.blocked(mode)} of {_sized(table, seen)}{also} for about"
-        f" {words.duration(max(seen.seconds, 0.001))}: {saying.reason(seen.passes)}{pile}",
+        f" {saying.lasting(seen.seconds)}: {saying.reason(seen.passes)}{pile}",
         *saying.lock_evidence(table, mode, seen, traffic),
         severity=weigh(seen.seconds, rate, world.limits),
         table=table.relation,

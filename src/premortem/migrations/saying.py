@@ -70,6 +70,20 @@ def waiting(mode: Mode, traffic: Traffic) -> float | None:
     return traffic.total if mode.blocks_reads else traffic.writes
 
 
+def roughly(value: float) -> float:
+    """Return an estimate with the two digits that it may claim.
+
+    >>> roughly(129_842), roughly(0.0304)
+    (130000.0, 0.03)
+    """
+    return float(f"{value:.2g}")
+
+
+def lasting(seconds: float) -> str:
+    """Return an estimated time in words, nothing being shorter than a millisecond."""
+    return words.duration(max(roughly(seconds), 0.001))
+
+
 def size_of(table: Table) -> str:
     """Return a table with its size, in parentheses."""
     return f"{table.full_name} ({words.plural(round(table.rows), 'row')}, {words.size(table.size_bytes)})"

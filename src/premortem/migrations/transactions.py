@@ -146,7 +146,7 @@ def _held(seconds: float, first: Seen, lock: Lock, longest: Seen, world: World) 
         "locks-held-together",
         longest,
         f"{lock.mode.value} on {saying.size_of(table)}, taken in line {first.step.first_line}, is held for about"
-        f" {words.duration(seconds)} more, because {longest.name} runs in the same transaction:"
+        f" {saying.lasting(seconds)} more, because {longest.name} runs in the same transaction:"
         f" {saying.blocked(lock.mode)} wait until it commits",
         *saying.lock_evidence(table, lock.mode, first, traffic),
         severity=weigh(seconds, rate, world.limits),
@@ -200,7 +200,7 @@ def find_backfills(
             "backfill-in-migration",
             seen,
             f"{said.verb} {verb} about {words.plural(round(rows), 'row')} of {saying.size_of(table)} in one"
-            f" transaction: about {words.duration(change_seconds(rows))} at least, with as many row locks",
+            f" transaction: about {saying.lasting(change_seconds(rows))} at least, with as many row locks",
             Evidence.plan("rows changed", round(rows), "rows"),
             Evidence.stat("rows of the table", round(table.rows), "rows"),
             severity=Severity.ERROR if rows >= limits.error_rows else Severity.WARNING,

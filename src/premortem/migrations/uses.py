@@ -249,7 +249,7 @@ def _shown(worse: _Worse) -> str:
     text = words.shortened(words.one_line(worse.query.text), 80)
     place = f"{worse.query.site} " if worse.query.calls is None else ""
     costs = f"{words.number(worse.with_it)} → {words.number(worse.without)}"
-    return f"{place}`{text}` cost {costs} ({words.change(worse.with_it, worse.without)})"
+    return f"{place}{text}, cost {costs} ({words.change(worse.with_it, worse.without)})"
 
 
 def find_dropped_names(seens: Sequence[Seen], uses: Uses) -> Iterator[tuple[int, Finding]]:
@@ -313,7 +313,7 @@ def _breaks(seen: Seen, table: Table, column: str | None, broken: Sequence[Query
         "dropped-but-used",
         seen,
         f"it {verb} {subject}, which {words.number(len(queries))} {what} ({whose}):"
-        f" `{words.shortened(words.one_line(example.text), 100)}`",
+        f" {words.shortened(words.one_line(example.text), 100)}",
         Evidence(name="statements that fail", value=len(queries), source=Source.WORKLOAD),
         table=table.relation,
         about=subject,
