@@ -1,4 +1,4 @@
-"""What drivers can do to a statement: prepared on the server, pipelined, cursors, COPY, functions, client-side values."""
+"""What drivers can do to a statement: prepared on the server, pipelined, cursors, COPY, functions."""
 
 import contextlib
 import os
