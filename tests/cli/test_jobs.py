@@ -5,6 +5,7 @@ What a CI itself does is left out: checking out, installing, fetching the profil
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -258,6 +259,37 @@ def test_a_fork_keeps_its_verdict(action: Action, api: Api) -> None:
     code, told = action.run(paths="queries")
     assert code == 1
     assert "workflow_run" in told
+
+
+POLICY = """
+[[budgets]]
+table = "items"
+rows_read = 1_000
+[[budgets]]
+path = "queries/**"
+ms = 5
+[[owners]]
+path = "queries"
+owners = "@acme/items"
+[[owners]]
+table = "items"
+owners = ["@acme/items", "Kim"]
+"""
+
+
+def test_what_a_team_decided_reaches_the_check(repository: Path, cache: str) -> None:
+    over = f"-- premortem: allow seq-scan-discards-rows (soon better) until 2020-02-29\n{BAD}"
+    write(repository, {"premortem.toml": POLICY, "queries/items.sql": over})
+    command = "premortem check -p prod.profile queries -f json"
+    done = script(command, repository, {"PREMORTEM_CACHE_DIR": cache})
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    (judged,) = report["queries"]
+    found = {f["rule"]: f["says"] for f in judged["findings"]}
+    assert "reads 200,000 rows of items, and its budget is 1,000 (budgets[1])" in found["over-budget"]
+    assert "allowed until 2020-02-29 (soon better), which is over" in found["seq-scan-discards-rows"]
+    assert judged["owners"] == ["@acme/items", "Kim"]
+    assert any("no time can be predicted" in g["says"] for g in report["gaps"])
 
 
 def test_the_hook_checks_the_files_that_it_is_given(repository: Path) -> None:
