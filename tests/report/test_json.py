@@ -14,7 +14,8 @@ import pytest
 
 from premortem.model import Change, Proof, Severity, Source, StatementKind, Verdict
 from premortem.report import Look, render
-from tests.report.reports import HOT, INCIDENT, REPORTS, report
+from premortem.report.json import document
+from tests.report.reports import GAP, HOT, INCIDENT, REPORTS, report
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json").read_text("utf-8")
@@ -118,6 +119,13 @@ def test_a_figure_that_is_not_finite_is_null() -> None:
     odd = replace(INCIDENT, planned=(replace(HOT, plan=replace(HOT.plan, root=endless)),))
     document = json.loads(render(report(odd), "json", look=Look()), parse_constant=pytest.fail)
     assert document["queries"][0]["plans"][0]["estimated_cost"] is None
+
+
+def test_a_long_report_has_a_line_for_each_query() -> None:
+    told = report(*[replace(INCIDENT, original=f"select {n}\n") for n in range(150)], gaps=(GAP,))
+    text = render(told, "json", look=Look())
+    assert json.loads(text) == document(told)
+    assert sum('"original"' in line for line in text.splitlines()) == 150
 
 
 def test_the_text_is_ascii() -> None:

@@ -38,11 +38,22 @@ from premortem.report.look import Look
 
 #: The number of the contract; it changes only when a field goes away or changes its meaning.
 FORMAT = 1
+#: Indentation doubles the size of what nobody reads: plans of thousands of queries.
+_MOST_INDENTED = 100
 
 
 def render(report: Report, *, look: Look) -> str:
-    """Return the report as a JSON document, ended by a newline."""
-    return json.dumps(document(report), indent=2, allow_nan=False) + "\n"
+    """Return the report as a JSON document, ended by a newline; a long one has a line for each query."""
+    told = document(report)
+    if len(report.queries) > _MOST_INDENTED:
+        return "{\n" + ",\n".join(f"{json.dumps(name)}: {_part(value)}" for name, value in told.items()) + "\n}\n"
+    return json.dumps(told, indent=2, allow_nan=False) + "\n"
+
+
+def _part(value: Json) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(json.dumps(item, allow_nan=False) for item in value) + "\n]"
+    return json.dumps(value, allow_nan=False)
 
 
 def document(report: Report) -> dict[str, Json]:

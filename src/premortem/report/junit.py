@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from premortem.model import QueryReport, Report, Severity
-from premortem.report import novelty, remarks, story, words
+from premortem.report import remarks, story, words
 from premortem.report.look import Look
 from premortem.report.remarks import Remark
 
@@ -123,7 +123,6 @@ def _told(remark: Remark) -> str:
 def _about(judged: QueryReport) -> Iterator[str]:
     yield words.first_lines(judged.original, lines=60, characters=_MOST_CHARACTERS)
     yield from (f"allowed: {s.finding.rule} ({words.one_line(s.reason)})" for s in judged.suppressed)
-    yield from (s for s in (novelty.seen(judged), story.owners(judged)) if s)
 
 
 def _others(report: Report, look: Look) -> Iterator[Case]:

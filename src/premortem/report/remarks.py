@@ -157,12 +157,22 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:40]
 
 
+def _about(judged: QueryReport, finding: Finding) -> tuple[str, ...]:
+    return (
+        story.hurts_with(judged, finding),
+        story.call_rate(judged),
+        novelty.sentence(judged),
+        novelty.seen(judged),
+        story.owners(judged),
+    )
+
+
 def details(remark: Remark) -> tuple[str, ...]:
     """Return what else there is to know about a remark, a sentence or statement each: how sure, and what to type."""
     finding, judged = remark.finding, remark.judged
     if finding is None:
         return ()
-    said = [story.hurts_with(judged, finding), story.call_rate(judged), novelty.sentence(judged)] if judged else []
+    said = list(_about(judged, finding)) if judged else []
     remedy = finding.remedy
     if remedy is not None:
         said += [story.sentence(remedy.says), *remedy.sql, story.gain(finding)]
