@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import timedelta
 
-from premortem.model import Node, Profile, RelationName, quoted
+from premortem.model import Node, Profile, RelationName, Table, quoted
 from premortem.rules.subject import Subject
 
 #: Bytes of a row beyond its columns, in a sort or hash table (`relation_byte_size` of costsize.c: an aligned header).
@@ -76,6 +77,11 @@ def texts(node: Node) -> Iterator[str]:
             yield value
         elif isinstance(value, list):
             yield from (item for item in value if isinstance(item, str))
+
+
+def is_settled(table: Table) -> bool:
+    """Whether a table's rates are those of a day at least, and not of a bulk load that the statistics began with."""
+    return table.activity.window is None or table.activity.window >= timedelta(days=1)
 
 
 def is_guess(subject: Subject) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Column, Evidence, Finding, Profile, Severity, Table
+from premortem.rules.amounts import is_settled
 from premortem.rules.foreign_key_without_index import rows_of
 from premortem.rules.rule import Kind, Rule
 from premortem.sqltext import base_type
@@ -61,7 +62,7 @@ def _used(table: Table, column: Column, rows: float) -> float:
 
 def _finding(table: Table, column: Column, used: float, largest: int, limits: Limits) -> Finding:
     share = min(used / largest, 1.0)
-    rate = table.activity.inserts
+    rate = table.activity.inserts if is_settled(table) else 0.0
     days = (largest - used) / rate / _DAY if rate > 0 else None
     left = f"; at {rate:,.1f} inserts a second the rest lasts {max(days, 0):,.0f} days" if days is not None else ""
     return RULE.finding(

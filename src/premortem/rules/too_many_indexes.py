@@ -3,7 +3,7 @@
 Sees:   a table with many indexes and many writes a second.
 Hurts:  an INSERT writes to each of them, and so does an update that is not HOT; WAL, replicas and vacuum pay as well.
 Do:     drop those that are not used or are the start of another; merge several into one with more columns.
-Quiet:  calm tables, few indexes.
+Quiet:  calm tables, few indexes, statistics of less than a day.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Evidence, Finding, Profile, Severity
-from premortem.rules.amounts import sized
+from premortem.rules.amounts import is_settled, sized
 from premortem.rules.indexes import size_of
 from premortem.rules.rule import Kind, Rule
 
@@ -33,7 +33,7 @@ def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
         activity = table.activity
         writes = activity.inserts + max(activity.updates - activity.hot_updates, 0.0)
         count = len(table.indexes)
-        if count < limits.min_indexes or writes < limits.min_writes:
+        if count < limits.min_indexes or writes < limits.min_writes or not is_settled(table):
             continue
         size = sum(size_of(table, i, profile) for i in table.indexes)
         yield RULE.finding(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from premortem import sqltext
 from premortem.model import Evidence, Finding, Index, Severity, Table
+from premortem.rules.amounts import is_settled
 from premortem.rules.execution import table_of
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
@@ -35,7 +36,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every restless column that an index holds."""
     for node in subject.plan.walk():
         table = table_of(node, subject.profile) if node.kind == "ModifyTable" and node.operation != "Delete" else None
-        if table is None or table.activity.updates < limits.min_updates:
+        if table is None or table.activity.updates < limits.min_updates or not is_settled(table):
             continue
         if table.activity.hot_updates > limits.max_hot * table.activity.updates:
             continue
