@@ -103,7 +103,7 @@ HARMLESS: dict[str, Damage] = {
     "docker": _each(lambda line: f"shop-db-1  | {line}"),
     "web page": web_page,
     "colours": _each(lambda line: f"\x1b[1m{line}\x1b[0m"),
-    "arrows": lambda text: text.replace("->", "→"),
+    "arrows": _each(lambda line: re.sub(r"^( *)->", r"\1→", line)),
     "another plan after it": lambda text: f"{text}\n{text}",
 }
 #: Damages that lose something: which node is what and how many rows it had is still the same.

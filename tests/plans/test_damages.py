@@ -85,6 +85,8 @@ def test_all_forms_are_one_plan(db: pg.Session) -> None:
 
 def test_a_damaged_text_is_the_same_plan(db: pg.Session) -> None:
     for settings, options, statement in corpus(db):
+        if "\n" in statement or "\\n" in statement:
+            continue  # a constant over two lines has no blanks of psql's in it, and gets them here
         text = explained(db, settings, options, statement, "TEXT")
         (whole,) = plans.read(text)
         assert whole.sound
@@ -93,8 +95,8 @@ def test_a_damaged_text_is_the_same_plan(db: pg.Session) -> None:
             assert len(read) == (2 if name == "another plan after it" else 1), f"{name}\n{damage(text)}"
             assert plans.lines(read[0].plan) == plans.lines(whole.plan), f"{name}\n{damage(text)}"
             assert read[0].plan.execution_ms == whole.plan.execution_ms
-        if "\n" in statement or "COSTS OFF" in options:
-            continue  # without costs or with lines in constants, what is lost is lost
+        if "COSTS OFF" in options:
+            continue  # the costs are what tells how many inputs an Append has
         for name, damage in LOSSY.items():
             read = plans.read(damage(text))
             assert outline(read[0].plan) == outline(whole.plan), f"{name}\n{damage(text)}"

@@ -86,8 +86,17 @@ def _findings(
     seen_by_rules = replace(planned, plan=measured(plan))
     found = rules.find(seen_by_rules, query, profile, settings.limits)
     times = own_times(plan)
-    told = [seen.marked(f, plan, sketched=sketched) for f in found]
+    told = [_named(seen.marked(f, plan, sketched=sketched), profile) for f in found]
     return sorted(told, key=lambda f: -times.get(f.node, 0.0) if f.node is not None else 0.0)
+
+
+def _named(finding: Finding, profile: Profile) -> Finding:
+    """Return the finding with the schema that its table has in the profile: a plan without VERBOSE names none."""
+    known = profile.find_table(finding.table.name) if finding.table is not None and not finding.table.schema else None
+    if known is None or finding.table is None:
+        return finding
+    key = finding.key.replace(f":{finding.table.sql}:", f":{known.relation.sql}:", 1)
+    return replace(finding, table=known.relation, key=key)
 
 
 def _graded(finding: Finding, settings: Settings) -> Finding:

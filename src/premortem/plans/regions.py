@@ -16,6 +16,7 @@ from premortem.plans.frames import is_end, is_frame, unframed
 FIGURES = re.compile(r"\s\((?:cost=|actual |never executed|rows=\d)")
 PROPERTY = re.compile(r"(?P<name>[A-Z][\w /()-]*?):(?: +(?P<value>.*))?\Z", re.DOTALL)
 EXPRESSION = re.compile(r"\s*(?:[A-Z][\w -]{0,40}(?:Cond|Filter|Key|Condition|By|Call)|Filter|Output|Settings): ")
+TARGET = re.compile(r"(?:Foreign )?(?:Insert|Update|Delete|Merge) on \S")
 HEADING = re.compile(r"(?:InitPlan|SubPlan|CTE) \S")
 TAIL = re.compile(
     r"(?:Planning(?: [Tt]ime)?|Execution [Tt]ime|Total runtime|Settings|JIT|Query Identifier|Serialization|Memory|"
@@ -149,6 +150,7 @@ def is_part(body: str) -> bool:
     known = FIGURES.search(body) and not _CONTINUES_FIGURES.match(body)
     return bool(
         body.startswith(_ARROWS)
+        or TARGET.match(body)
         or (known and labels.is_known(FIGURES.split(body, maxsplit=1)[0].strip()))
         or PROPERTY.match(body)
         or TAIL.match(body)
@@ -165,6 +167,8 @@ def rejoined(lines: Sequence[str]) -> list[str]:
     """
     found = list(lines)
     width = max((len(line) for line in lines if _is_of_plan(line)), default=0)
+    if sum(len(line) == width for line in lines) * 2 > len(lines):
+        width = 0  # a frame's right border, and no margin
     last, full = -1, False  # the line that may go on, and whether its newest piece reached the margin
     for at, line in enumerate(lines):
         body = _bare(line)

@@ -23,10 +23,9 @@ from premortem.plans import labels, measured, repair, values
 from premortem.plans.frames import cleaned
 from premortem.plans.hints import HINT
 from premortem.plans.json_form import plan
-from premortem.plans.regions import FIGURES, HEADING, PROPERTY, TAIL, Region, regions
+from premortem.plans.regions import FIGURES, HEADING, PROPERTY, TAIL, TARGET, Region, regions
 
 _ARROW = "->"
-_TARGET = re.compile(r"(?:Foreign )?(?:Insert|Update|Delete|Merge) on \S")
 _TRIGGER = re.compile(
     r"Trigger(?: (?P<name>(?!for constraint).+?))?(?: for constraint (?P<constraint>.+?))?(?: on (?P<relation>\S+))?:"
     r"(?: time=(?P<time>[\d.]+))? calls=(?P<calls>[\d.]+)"
@@ -99,7 +98,7 @@ class _Reader:
             self._after(body)
         elif HEADING.match(body) and (following.startswith(_ARROW) or _begins(following)):
             self._heading = (column, body)
-        elif _TARGET.match(body) and self._newest.get("Node Type") == "ModifyTable":
+        elif TARGET.match(body) and self._newest.get("Node Type") == "ModifyTable":
             self._append("Target Tables", {**labels.properties(body)})
         elif match := PROPERTY.match(body):
             self._property(match["name"], match["value"] or "")
