@@ -1,5 +1,7 @@
 """One query for all that only differ in values, with what was seen of it, and a reason for whatever is left out."""
 
+# ruff: noqa: E501 - in a table, an example is a line
+
 from __future__ import annotations
 
 from collections.abc import Iterable

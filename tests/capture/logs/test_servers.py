@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -60,14 +59,14 @@ def work(dsn: str) -> None:
 
 
 @pytest.fixture(scope="module", params=[15, 18])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The logs of one server, in three forms; the role's name says with which settings a session ran."""
     major = request.param
     installation = pg.exact_installation(major)
     if installation is None:
         missing = f"PostgreSQL {major} is not on this machine"
         pytest.fail(missing) if request.config.getoption("--require-pg") else pytest.skip(missing)
-    written = {
+    written: dict[str, str | int | float | bool] = {
         "logging_collector": True,
         "log_destination": "stderr,csvlog,jsonlog",
         "log_directory": "log",
@@ -87,7 +86,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             work(psycopg.conninfo.make_conninfo(server.dsn(), user=f"{mode}_"))
         for name in FILES.values():
             (to / name).write_bytes((place / name).read_bytes())
-    yield to
+    return to
 
 
 def _preset(db: pg.Session, role: str, settings: str) -> None:
@@ -179,7 +178,8 @@ def test_dumps_of_pg_stat_statements(database: str, form: str) -> None:
 
 
 def _dump(connection: psycopg.Connection[tuple[object, ...]], form: str) -> list[bytes]:
-    own = "(SELECT * FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    own = f"(SELECT * FROM pg_stat_statements WHERE dbid = {here})"
     if form == "csv":
         with connection.cursor().copy(f"COPY {own} TO STDOUT (FORMAT csv, HEADER)") as copy:
             return b"".join(bytes(piece) for piece in copy).splitlines(keepends=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain, islice
@@ -73,8 +74,11 @@ def sniff(head: Iterable[bytes]) -> LogForm:
     )
 
 
+_ARRAY = re.compile(rb"\[\s*(?:\{|\Z)")  # and not a prefix such as `[%p]`
+
+
 def _form_of(line: bytes) -> LogForm | None:
-    if line[:1] in b"{[":
+    if line[:1] == b"{" or _ARRAY.match(line):
         return _json_form(line)
     if csvlog.START.match(line):
         return LogForm.CSVLOG

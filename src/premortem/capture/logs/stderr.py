@@ -15,7 +15,7 @@ _ENOUGH = 0.8
 #: Lines and characters of one record beyond which the rest is dropped.
 _LONGEST = 32 << 20
 _STATE = re.compile(r"[0-9A-Z]{5}: ")
-_PROCESS = re.compile(r"\[(\d+)(?:-\d+)?\]|(?i:\bpid[=: ]+(\d+))")
+_PROCESS = re.compile(r"\[(\d+)(?:-\d+)?\]|(?i:\bpid[=: \"]+(\d+))")
 _FIELDS = {"DETAIL": "detail", "CONTEXT": "context", "STATEMENT": "statement", "QUERY": "query"}
 
 

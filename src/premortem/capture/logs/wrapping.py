@@ -83,6 +83,8 @@ def of_json_text(lines: Iterable[bytes]) -> Iterator[bytes]:
             found = json.loads(line)
         except ValueError:
             continue
+        if not isinstance(found, dict):
+            continue
         text = next((found[k] for k in ("log", "textPayload", "message") if isinstance(found.get(k), str)), None)
         if text is not None:
             first, *rest = text.rstrip("\n").split("\n")
