@@ -371,3 +371,21 @@ def test_one_check_writes_every_format(premortem: Premortem, production: Product
         text = (tmp_path / f"out.{form}").read_text("utf-8")
         assert "seq-scan-discards-rows" in text
         assert "no_such_table" in text
+
+
+def test_the_schema_is_judged_as_it_is_and_as_a_change_makes_it(
+    premortem: Premortem, production: Production, tmp_path: Path
+) -> None:
+    (tmp_path / "1.sql").write_text("CREATE INDEX again ON order_items (product_sku); CREATE TABLE heap (id int);\n")
+    asked = ("check", "-p", str(production.profile), "-f", "json", "-q")
+    whole = premortem(*asked, "--schema")
+    change = premortem(*asked, "-m", "1.sql")
+    both = premortem(*asked, "-m", "1.sql", "--schema")
+    told = [{f["key"] for f in json.loads(r.stdout)["findings"]} for r in (whole, change, both)]
+    assert (whole.returncode, both.returncode) == (0, change.returncode), whole.stderr
+    heap, old = "table-without-primary-key:public.heap:primary key", 'public."Überstunden ""x"" "" y":primary key'
+    assert any(old in key for key in told[0])
+    assert heap not in told[0]
+    assert heap in told[1]
+    assert not any(old in key for key in told[1])
+    assert told[0] | told[1] <= told[2]
