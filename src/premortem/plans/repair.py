@@ -19,7 +19,7 @@ _ONE = frozenset(
     "Aggregate|Sort|Incremental Sort|Limit|Unique|Hash|Materialize|Memoize|Gather|Gather Merge|Group|WindowAgg|"
     "LockRows|ProjectSet|Subquery Scan|Bitmap Heap Scan".split("|")
 )
-_MANY = frozenset({"Append", "Merge Append", "MergeAppend", "BitmapAnd", "BitmapOr", "ModifyTable"})
+_MANY = frozenset({"Append", "Merge Append", "MergeAppend", "BitmapAnd", "BitmapOr"})
 _ANY = frozenset({"Result", "SetOp", "Foreign Scan", "Custom Scan"})
 _UNSURE = 1.02  # an Append costs a little more than what it appends
 
@@ -34,6 +34,8 @@ def inputs(kind: str) -> tuple[int, int]:
         return 2, 2
     if kind in _ONE:
         return 1, 1
+    if kind == "ModifyTable":  # several up to version 13, one for each partition
+        return 1, 10_000
     if kind in _MANY:
         return 0, 10_000
     if kind in _ANY:
