@@ -30,7 +30,7 @@ CREATE TABLE events (at date NOT NULL, v int) PARTITION BY RANGE (at);
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
 INSERT INTO customers SELECT i, 'c' || i || '@example.com', 'n' FROM generate_series(1, 2000) i;
-INSERT INTO orders SELECT i, i % 2000, 'open', 1, 'x' FROM generate_series(1, 20000) i;
+INSERT INTO orders SELECT i, 1 + i % 2000, 'open', 1, 'x' FROM generate_series(1, 20000) i;
 INSERT INTO attic SELECT i, 'x' FROM generate_series(1, 20000) i;
 INSERT INTO tiny SELECT i, 'x' FROM generate_series(1, 200) i;
 INSERT INTO events SELECT '2026-01-01'::date + i % 58, i FROM generate_series(1, 20000) i;

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from premortem import sqltext
-from premortem.model import Finding, Profile, Query, Severity
+from premortem import pg, sqltext
+from premortem.model import Profile, Query, Severity
 from premortem.settings import parse as parse_settings
 
 from .conftest import Judge, by_line
@@ -194,5 +194,40 @@ def query(text: str) -> Query:
     return found
 
 
-def remedies(findings: tuple[Finding, ...]) -> list[str]:
-    return [sql for f in findings if f.remedy is not None for sql in f.remedy.sql]
+SAFE_WAYS = {
+    "ALTER TABLE orders ALTER COLUMN note SET NOT NULL": "SELECT attnotnull FROM pg_attribute WHERE attname = 'note'",
+    "ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (id)": (
+        "SELECT convalidated FROM pg_constraint WHERE conname = 'orders_customer_id_fkey'"
+    ),
+    "ALTER TABLE orders ADD CONSTRAINT c CHECK (total > 0)": (
+        "SELECT convalidated FROM pg_constraint WHERE conname = 'c'"
+    ),
+    "ALTER TABLE orders ADD UNIQUE (id, status)": (
+        "SELECT contype = 'u' FROM pg_constraint WHERE conname = 'orders_id_status_key'"
+    ),
+    "create unique index orders_u on orders (id, total)": (
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_u'::regclass"
+    ),
+    "REINDEX TABLE orders": "SELECT true",
+    "REINDEX INDEX orders_status": "SELECT true",
+    "DROP INDEX orders_status": "SELECT to_regclass('orders_status') IS NULL",
+    "ALTER TABLE events DETACH PARTITION events_1": (
+        "SELECT NOT relispartition FROM pg_class WHERE oid = 'events_1'::regclass"
+    ),
+}
+
+
+def test_what_is_typed_instead_works_and_comes_to_the_same(judge: Judge, database: str) -> None:
+    """The remedies are run on real rows, one after the other, each statement outside of a transaction."""
+    text = ";\n".join(["SET lock_timeout = '2s'", *SAFE_WAYS]) + ";"
+    found = by_line(judge(text))
+    tried = 0
+    with pg.writer(database, purpose="test") as db:
+        for line, check in enumerate(SAFE_WAYS.values(), start=2):
+            remedies = [f.remedy.sql for f in found[line].values() if f.remedy is not None and f.remedy.sql]
+            assert remedies, list(SAFE_WAYS)[line - 2]
+            for sql in remedies[0]:
+                db.execute(sql)
+            assert db.value(check), remedies
+            tried += 1
+    assert tried == len(SAFE_WAYS)

@@ -177,7 +177,7 @@ def test_every_form_takes_the_lock_that_the_table_of_locks_says(server: pg.Serve
     dsn, profile = schema
     forms = statements(FORMS) + (statements(ON_18) if server.installation.major >= 18 else [])
     assert len(forms) >= 60
-    wrong = []
+    wrong: list[tuple[object, ...]] = []
     with pg.writer(dsn, purpose="test") as db:
         known = names(db)
         for form in forms:
