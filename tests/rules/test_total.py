@@ -108,7 +108,14 @@ def test_a_schema_is_judged_without_any_query(profile: Profile) -> None:
 
 @pytest.mark.parametrize(
     ("change", "served"),
-    [({}, True), ({"valid": False}, False), ({"predicate": "id > 3"}, False), ({"method": "brin"}, False)],
+    [
+        ({}, True),
+        ({"valid": False}, False),
+        ({"predicate": "id > 3"}, False),
+        ({"predicate": "(item_id IS NOT NULL)"}, True),
+        ({"predicate": "((item_id IS NOT NULL) AND (id > 3))"}, False),
+        ({"method": "brin"}, False),
+    ],
 )
 def test_only_a_full_valid_index_serves_a_foreign_key(profile: Profile, change: dict[str, Any], served: bool) -> None:
     tables = tuple(

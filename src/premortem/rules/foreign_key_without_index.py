@@ -3,7 +3,7 @@
 Sees:   a statement that deletes rows of a table, or changes columns that are referenced, where a foreign key's columns
         are not the first columns of a usable index of the child; chains of ON DELETE CASCADE are followed.
 Hurts:  the child is read from end to end once per deleted row, inside a trigger, and EXPLAIN does not show it.
-Do:     index the foreign key's columns: not partially, the trigger's query does not imply a predicate.
+Do:     index the foreign key's columns: not partially, as the trigger's query implies no predicate but `IS NOT NULL`.
 Quiet:  small child tables, an index whose first columns pick few rows, updates of other columns.
 """
 
@@ -30,6 +30,7 @@ from premortem.rules.discards import counted
 from premortem.rules.readings import partition_root
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
+from premortem.sqltext import Comparison, ComparisonKind
 
 RULE = Rule(name="foreign-key-without-index", severity=Severity.ERROR, curable_by_index=True, page=__doc__)
 _ACTIONS = {
@@ -152,11 +153,23 @@ def is_served(child: Table, key: Constraint, max_found: float, profile: Profile)
     The key's columns may lead the index in any order; some of them suffice where they pick few rows by themselves.
     """
     rows = rows_of(child, profile)
-    return any(_finds(child, index, key, rows) <= max_found for index in child.indexes if _is_usable(index))
+    return any(_finds(child, index, key, rows) <= max_found for index in child.indexes if _is_usable(index, key))
 
 
-def _is_usable(index: Index) -> bool:
-    return index.valid and index.predicate is None and index.method in _FULL_INDEXES
+def _is_usable(index: Index, key: Constraint) -> bool:
+    return index.valid and index.method in _FULL_INDEXES and (not index.predicate or _is_implied(index.predicate, key))
+
+
+def _is_implied(predicate: str, key: Constraint) -> bool:
+    """Whether a predicate says no more than that the key is there, which comparing it with a value implies."""
+    parts = sqltext.conjuncts(sqltext.condition(predicate))
+    return all(
+        isinstance(p, Comparison)
+        and p.kind is ComparisonKind.IS_NOT_NULL
+        and p.left.column is not None
+        and p.left.column.column in key.columns
+        for p in parts
+    )
 
 
 def _finds(child: Table, index: Index, key: Constraint, rows: float) -> float:
