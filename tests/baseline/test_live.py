@@ -381,3 +381,14 @@ def test_what_the_branch_adds_to_the_lock_is_new_all_the_same(project: Project) 
     assert report["code"] == 0
     assert report["by"]["legacy"]["difference"]["change"] == "new"
     assert {s["reason"] for s in report["by"]["legacy"]["suppressed"]} == {"agreed"}
+
+
+def test_a_migration_that_has_nothing_to_do_with_it_makes_nothing_new(project: Project) -> None:
+    project.adopt()
+    path = project.folder / "premortem.lock"
+    path.write_text(re.sub(r"accepted = .*\n", "", project.lock))
+    (project.folder / "new.sql").write_text("ALTER TABLE orders ADD note text;\n")
+    report = project.check("-m", "new.sql")
+    assert {q["verdict"] for q in report["queries"]} == {"pass"}
+    assert report["by"]["legacy"]["difference"]["change"] == "unchanged"
+    assert any("nothing that matters changed" in s["reason"] for s in report["by"]["legacy"]["suppressed"])

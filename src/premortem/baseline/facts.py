@@ -52,9 +52,9 @@ class World:
     version: str
     rules: str = ""
     planner: str = ""
-    _digests: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)
-    _reached: dict[tuple[str, bool], frozenset[str]] = field(default_factory=dict, repr=False)
-    _beside: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _digests: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, init=False, repr=False)
+    _reached: dict[tuple[str, bool], frozenset[str]] = field(default_factory=dict, init=False, repr=False)
+    _beside: dict[str, frozenset[str]] = field(default_factory=dict, init=False, repr=False)
 
     def facts(self, query: Query) -> str:
         """Return the digest of all that the query's plan and verdict depend on."""

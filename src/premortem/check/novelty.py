@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from premortem import baseline, sqltext
 from premortem.baseline import Match, World
@@ -21,6 +22,7 @@ from premortem.check.figures import Figures, figures
 from premortem.check.judgement import plan_all
 from premortem.check.patience import Patience
 from premortem.check.planner import Planner
+from premortem.check.runner import run
 from premortem.check.sifting import Known, Sifted
 from premortem.errors import ServerTimeout, StatementError
 from premortem.model import (
@@ -63,6 +65,11 @@ class Comparing:
     def profile(self) -> Profile:
         """What today's plans are made for."""
         return self.world.profile
+
+    @cached_property
+    def plain(self) -> World | None:
+        """The world without the change's migrations, None where it has none."""
+        return replace(self.world, profile=self.production()[1]) if self.production is not None else None
 
 
 def compared(report: QueryReport, comparing: Comparing) -> QueryReport:
@@ -123,7 +130,11 @@ def _same(
     changed = baseline.changed(was.facts, comparing.world.facts(report.query))
     is_worse = worse(now.cost, was.cost, comparing.settings)
     is_moved = is_worse or bool(grown) or not was.facts or bool(changed & {baseline.SCHEMA, baseline.RULES})
-    noise = tuple(f for f in new if not is_moved and f.rule not in _EXACT and f.severity is not Severity.INFO)
+    doubted = tuple(f for f in new if f.rule not in _EXACT and f.severity is not Severity.INFO)
+    if is_moved and doubted and not is_worse and not grown and baseline.RULES not in changed:
+        there = _keys_on_production(report.query, was, comparing)
+        doubted, is_moved = tuple(f for f in doubted if f.key in there), False
+    noise = () if is_moved else doubted
     counted = tuple(f for f in new if f not in noise)
     suppressed = (*accepted, *(Suppressed(finding=f, reason=_near_tie(now, was)) for f in noise))
     if not is_worse and all(f.severity is Severity.INFO for f in (*counted, *again)):
@@ -140,6 +151,20 @@ def _same(
     )
     told = _of_worse(report, difference, _severity(before, now, was, comparing)) if is_worse else ()
     return _with_own(report, (*counted, *again), told, suppressed, difference, comparing)
+
+
+def _keys_on_production(query: Query, was: Accepted, comparing: Comparing) -> frozenset[str]:
+    """Return the findings that production's schema shows too, where only the change's migrations make it another.
+
+    They come from a near-tie then, and not from what the migrations do.
+    """
+    if comparing.production is None or comparing.plain is None:
+        return frozenset()
+    if baseline.SCHEMA in baseline.changed(was.facts, comparing.plain.facts(query)):
+        return frozenset()
+    planner, profile = comparing.production()
+    told = run(query, planner=planner, profile=profile, settings=comparing.settings)
+    return frozenset(f.key for f in told.findings if f.severity is not Severity.INFO)
 
 
 def worse(now: float, was: float, settings: Settings) -> bool:

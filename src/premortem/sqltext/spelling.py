@@ -7,9 +7,12 @@ comments, letter case and aliases are.
 
 from __future__ import annotations
 
+import re
+
 from premortem.sqltext.lexer import Kind, Token, tokens
 
 _CONSTANTS = frozenset({Kind.STRING, Kind.NUMBER, Kind.PARAM})
+_NUMBERED = re.compile(r'[^\W\d]\w*\d|"[^"]*\d')
 #: Words that are values: a fingerprint leaves them out as it leaves out strings and numbers.
 _VALUES = frozenset({"true", "false", "null"})
 
@@ -51,5 +54,7 @@ def numbered_names(text: str) -> tuple[str, ...]:
     >>> numbered_names('select "A1", b from t2 where c = 3')
     ('"A1"', 't2')
     """
+    if not _NUMBERED.search(text):
+        return ()
     names = (t.word or t.text for t in tokens(text) if t.kind in (Kind.WORD, Kind.QUOTED))
     return tuple(n for n in names if any(c.isdigit() for c in n))
