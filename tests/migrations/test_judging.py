@@ -170,6 +170,20 @@ ALTER TABLE orders ALTER COLUMN total TYPE float;
 
 
 @pytest.mark.pg("== 18")
+def test_thresholds_and_several_changes_in_one_statement(judge: Judge) -> None:
+    text = """SET lock_timeout = '2s';
+ALTER TABLE orders ADD COLUMN c int DEFAULT 5, ALTER COLUMN total TYPE float;
+ALTER TABLE orders ADD COLUMN d int, ALTER COLUMN note SET NOT NULL;
+"""
+    settings = parse_settings("[rules.long-lock]\nerror_seconds = 100\nwarn_seconds = 60\n", "premortem.toml")
+    found = by_line(judge(text, settings=settings))
+    assert {line: {r: f.severity for r, f in rules.items()} for line, rules in found.items()} == {
+        2: {"changing-column-type": ERROR},
+        3: {"adding-not-nullable-field": INFO},
+    }
+
+
+@pytest.mark.pg("== 18")
 def test_the_changes_own_queries_count(judge: Judge) -> None:
     uses_it = query("SELECT id FROM orders WHERE note = $1")
     found = by_line(judge("CREATE INDEX CONCURRENTLY orders_note ON orders (note);", queries=(uses_it,)))

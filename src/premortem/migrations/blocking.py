@@ -24,16 +24,25 @@ _MILDER = {Severity.ERROR: Severity.WARNING, Severity.WARNING: Severity.INFO, Se
 _QUEUE_PER_SECOND = 1.0
 #: A table of this many pages (80 MB) is taken to be in use where nobody knows its traffic.
 _LARGE_PAGES = 10_000
-_RULES = {
-    "ADD COLUMN": "adding-field-with-default",
-    "ALTER COLUMN TYPE": "changing-column-type",
-    "SET NOT NULL": "adding-not-nullable-field",
-    "ADD NOT NULL": "adding-not-nullable-field",
-    "ADD CHECK": "constraint-missing-not-valid",
-    "ADD FOREIGN KEY": "adding-foreign-key-constraint",
-    "ADD UNIQUE": "disallowed-unique-constraint",
-    "ADD PRIMARY KEY": "disallowed-unique-constraint",
-    "DETACH PARTITION": "require-concurrent-partition-detach",
+#: Which forms make PostgreSQL do which work, the likelier cause first, and squawk's name for it.
+_CAUSES: dict[Kind, dict[str, str]] = {
+    Kind.REWRITE: {"ALTER COLUMN TYPE": "changing-column-type", "ADD COLUMN": "adding-field-with-default"},
+    Kind.VALIDATE: {
+        "ADD FOREIGN KEY": "adding-foreign-key-constraint",
+        "ADD COLUMN": "adding-foreign-key-constraint",
+    },
+    Kind.VERIFY: {
+        "SET NOT NULL": "adding-not-nullable-field",
+        "ADD NOT NULL": "adding-not-nullable-field",
+        "ADD CHECK": "constraint-missing-not-valid",
+        "ADD COLUMN": "constraint-missing-not-valid",
+    },
+    Kind.BUILD: {
+        "ALTER COLUMN TYPE": "changing-column-type",
+        "ADD UNIQUE": "disallowed-unique-constraint",
+        "ADD PRIMARY KEY": "disallowed-unique-constraint",
+        "ADD COLUMN": "disallowed-unique-constraint",
+    },
 }
 _VERB_RULES = {
     "CREATE INDEX": "require-concurrent-index-creation",
@@ -109,25 +118,15 @@ def weigh(seconds: float, rate: float | None, limits: LockLimits) -> Severity:
 def rule_of(seen: Seen) -> str:
     """Return the rule that speaks of what a step does: squawk's name where squawk has one."""
     said = seen.step.said
-    kinds = {p.work.kind for p in seen.passes}
     if said.verb in _VERB_RULES:
         return _VERB_RULES[said.verb]
-    for action in said.actions:
-        if action.form == "ADD COLUMN" and any(c.form == "ADD PRIMARY KEY" for c in action.with_constraints):
-            return "adding-serial-primary-key-field"
-        if action.form == "ADD COLUMN" and kinds == {Kind.VALIDATE}:
-            return "adding-foreign-key-constraint"
-        if action.form == "ADD COLUMN" and Kind.REWRITE not in kinds:
-            return _of_new_column(kinds)
-        if action.form in _RULES:
-            return _RULES[action.form]
-    return "long-lock"
-
-
-def _of_new_column(kinds: set[Kind]) -> str:
-    if Kind.BUILD in kinds:
-        return "disallowed-unique-constraint"
-    return "constraint-missing-not-valid" if Kind.VERIFY in kinds else "long-lock"
+    if "DETACH PARTITION" in said.forms:
+        return "require-concurrent-partition-detach"
+    if any(c.form == "ADD PRIMARY KEY" for a in said.actions for c in a.with_constraints):
+        return "adding-serial-primary-key-field"
+    kinds = {p.work.kind for p in seen.passes}
+    causes = next((causes for kind, causes in _CAUSES.items() if kind in kinds), {})
+    return next((rule for form, rule in causes.items() if form in said.forms), "long-lock")
 
 
 def _about(seen: Seen) -> str:

@@ -60,6 +60,7 @@ class Uses:
     planner: Planner
     before: Profile
     after: Profile
+    _by_table: dict[RelationName, list[Query]] = field(default_factory=dict)
     _plans: dict[object, tuple[Planned, ...] | None] = field(default_factory=dict)
 
     def of_table(self, origin: RelationName | None, now: RelationName | None) -> tuple[Query, ...]:
@@ -67,9 +68,16 @@ class Uses:
         own = [r.query for r in self.reports if r.query is not None and r.query.kind is not StatementKind.UTILITY]
         changed = [q for q in own if now is not None and now in tuple(named_by(q, self.after))]
         texts = {q.text for q in changed}
-        theirs = [q for q in self.workload if origin is not None and origin in tuple(named_by(q, self.before))]
+        theirs = self._workload_of(origin) if origin is not None else ()
         often = sorted((q for q in theirs if q.text not in texts), key=lambda q: -(q.calls or 0.0))
         return (*changed, *often[:MOST])
+
+    def _workload_of(self, origin: RelationName) -> Sequence[Query]:
+        if not self._by_table:
+            for query in self.workload:
+                for relation in named_by(query, self.before):
+                    self._by_table.setdefault(relation, []).append(query)
+        return self._by_table.get(origin, ())
 
     def plans(self, query: Query) -> tuple[Planned, ...]:
         """Return a query's plans on the twin, none where it has none any more."""
