@@ -24,7 +24,7 @@ from premortem.capture import counted, following, logs, plugging, suite, target,
 from premortem.capture.captured import Capture, Schema, captured
 from premortem.capture.reading import Counter
 from premortem.capture.server import Recorder, Wanted, recording
-from premortem.capture.units import Tests, Units, WithoutTests
+from premortem.capture.units import Told, Units, WithoutTests
 from premortem.errors import CommandError
 
 _BEHIND = 1.0  # seconds: a test tells of its connections when it ends
@@ -125,7 +125,7 @@ class _Reader:
 
 @contextmanager
 def _read(recorder: Recorder, folder: Path | None) -> Iterator[_Reader]:
-    reader = _Reader(recorder, Tests(folder) if folder is not None else WithoutTests())
+    reader = _Reader(recorder, Told(folder) if folder is not None else WithoutTests())
     reader.start()
     try:
         yield reader

@@ -74,7 +74,7 @@ class _Process:
         return self.units[place] if place >= 0 else None
 
 
-class Tests:
+class Told:
     """The units of a suite whose processes write into a folder while it runs."""
 
     def __init__(self, folder: Path) -> None:

@@ -16,6 +16,7 @@ from premortem.capture.executed import Executed
 from premortem.capture.logs import leaving
 from premortem.capture.units import Unit
 from premortem.model import Query, Site
+from tests.parameters.test_choose import profile
 
 
 class Tests:
@@ -276,3 +277,13 @@ def test_call_sites_are_counted_apart() -> None:
     (found,) = queries(ran(*texts))
     assert found.repeats is not None
     assert (found.repeats.count, found.repeats.site) == (10, Site(source="a0.py", line=3))
+
+
+def test_a_function_s_variables_become_parameters_once_the_schema_is_known() -> None:
+    text = "select count(*) from t where t.c < n and c = 5"
+    query = one(ran(text, nested=True, function="f(integer), line 3"))
+    of = profile("integer", None)
+    assert logs.resolved(query, of).text == "select count(*) from t where t.c < $2 and c = $1"
+    assert logs.resolved(query, of).parameter_count == 2
+    outside = one(ran(text))
+    assert logs.resolved(outside, of) is outside

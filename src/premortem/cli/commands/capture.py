@@ -18,10 +18,9 @@ OURS_FAILED = 125
 def run(arguments: argparse.Namespace) -> int:
     """Capture, write the file, and return the suite's own exit code."""
     output.check(str(arguments.output))
-    if not arguments.suite:
-        raise UsageError("nothing to capture", hint="premortem capture -- COMMAND, for example: -- pytest")
+    _refuse_what_does_not_go_together(arguments)
     try:
-        taken = capturing.run(arguments, major=arguments.pg)
+        taken = _taken(arguments)
         capture.write(taken, arguments.output)
     except CommandError as error:
         _say(error)
@@ -36,6 +35,21 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print(summary(taken, arguments.output), file=sys.stderr)
     return taken.exit_status or 0
+
+
+def _refuse_what_does_not_go_together(arguments: argparse.Namespace) -> None:
+    if not arguments.suite and not arguments.dsn and not arguments.log:
+        raise UsageError("nothing to capture", hint="premortem capture -- COMMAND, for example: -- pytest")
+    if arguments.log and (arguments.suite or arguments.dsn):
+        raise UsageError("--log reads what is there, without a command or a server", hint="leave one of them out")
+
+
+def _taken(arguments: argparse.Namespace) -> capture.Capture:
+    if arguments.log:
+        return capture.from_logs(arguments.log, prefix=arguments.log_line_prefix)
+    if arguments.dsn:
+        return capture.attach(arguments.dsn, arguments.suite, timeout=arguments.timeout)
+    return capturing.run(arguments, major=arguments.pg)
 
 
 def _say(error: PremortemError) -> None:
