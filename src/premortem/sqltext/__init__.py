@@ -18,7 +18,7 @@ It refuses to guess: psql variables, templates and mixed placeholder styles come
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from premortem.model import Allow, Query, Unreadable
 from premortem.sqltext.conditions import (
@@ -89,10 +89,11 @@ __all__ = [
     "inner",
     "lasting_tags",
     "looks_like_code",
-    "observed",
     "numbered_names",
+    "observed",
     "one_line",
     "operand",
+    "parameter_count",
     "parameter_places",
     "prepared",
     "reduced",
@@ -105,6 +106,7 @@ __all__ = [
     "tags",
     "unit_of_work",
     "value",
+    "without_variables",
     "written",
 ]
 
@@ -296,3 +298,18 @@ def numbered_names(text: str) -> tuple[str, ...]:
     from premortem.sqltext import spelling
 
     return spelling.numbered_names(text)
+
+
+def without_variables(sql: str, columns: Callable[[TableName], Collection[str] | None]) -> str | None:
+    """Return a function's statement with `$n` for its variables, None where it has none or that cannot be told."""
+    from premortem.sqltext import variables
+
+    return variables.without_variables(sql, columns)
+
+
+def parameter_count(sql: str) -> int:
+    """Return the largest `$n` of a statement, 0 where it has none; or raise StatementError."""
+    from premortem.sqltext import tree
+
+    parts = tree.walk(tree.one_statement(sql))
+    return max((p.number for p in parts if isinstance(p, tree.pb.ParamRef)), default=0)

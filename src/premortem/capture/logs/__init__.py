@@ -4,6 +4,7 @@ Words: an *entry* is one record of a log; an *execution* is one run of a stateme
 statement, whatever its values; a *variant* differs in constants that cannot be parameters.
 
     read(lines)        -> executions      forms → jsonlog, csvlog, stderr (prefix, wrapping) → messages; or dumps
+    resolved(query, profile) -> Query      a function's statement with parameters for the function's variables
     gather(executions) -> Gathered        gathering → statement (samples), repeating, paths, leaving
 
 It streams: a log of any size is read in memory that grows with the number of different statements only.  It leaves out
@@ -17,11 +18,12 @@ from collections.abc import Iterable
 from premortem.capture.executed import Executed
 from premortem.capture.logs.forms import LogForm, read, sniff
 from premortem.capture.logs.gathering import Gathered, gather
+from premortem.capture.logs.resolving import resolved
 from premortem.capture.logs.wrapping import opened
 from premortem.capture.units import Units
 from premortem.model import Query, Unreadable
 
-__all__ = ["Gathered", "LogForm", "gather", "gathered", "opened", "read", "sniff"]
+__all__ = ["Gathered", "LogForm", "gather", "gathered", "opened", "read", "resolved", "sniff"]
 
 
 def gathered(

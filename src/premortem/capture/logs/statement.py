@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from premortem import sqltext
 from premortem.capture.executed import Executed
+from premortem.capture.logs.resolving import FUNCTION
 from premortem.capture.logs.samples import Held, Samples, held
 from premortem.capture.units import Unit
 from premortem.model import Query, Repeats, Site
@@ -109,6 +110,8 @@ class Statement:
         calls = executed.calls
         self.executions += calls
         _count(self.sites, (not is_called, site), calls)
+        if executed.nested:
+            tags = (*tags, (FUNCTION, executed.function or "unknown"))
         _count(self.tags, (not tags, (*tags, ("test", unit.name)) if unit.within == "test" else tags), calls)
         _count(self.sessions, (executed.role, executed.database), calls)
         _count(self.search_paths, search_path, calls)
