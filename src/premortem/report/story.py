@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import TypeAlias
 
 from premortem.model import (
     Advice,
@@ -23,6 +25,7 @@ from premortem.model import (
     Values,
     Verdict,
 )
+from premortem.plans import own_times, total_ms
 from premortem.report import novelty, words
 
 #: The order of severities, worst first.
@@ -113,6 +116,30 @@ def _remarks(report: Report) -> str:
     findings = [*report.findings, *(f for q in report.queries for f in q.findings)]
     warnings = sum(f.severity is Severity.WARNING for f in findings)
     return f"{words.plural(warnings, 'warning')}, nothing that fails" if warnings else "nothing found"
+
+
+#: What the parameter set of a plan that came ready-made is called.
+PASTED = "pasted"
+Notes: TypeAlias = Mapping[tuple[int, ...], tuple[tuple[Severity | None, str], ...]]
+NO_NOTES: Notes = MappingProxyType({})
+_SHARE_WORTH_TELLING = 0.1
+
+
+def at_nodes(judged: QueryReport, planned: Planned) -> Notes:
+    """Return what is to be said at the nodes of a pasted plan: its findings, and where the time went."""
+    if planned.parameters.name != PASTED:
+        return NO_NOTES
+    notes: dict[tuple[int, ...], tuple[tuple[Severity | None, str], ...]] = {}
+    for finding in by_severity(judged.findings):
+        if finding.parameters == PASTED and finding.node is not None:
+            said = (finding.severity, f"{finding.severity.value} {finding.rule}")
+            notes[finding.node] = (*notes.get(finding.node, ()), said)
+    own, whole = own_times(planned.plan), total_ms(planned.plan)
+    for path, spent in own.items():
+        if whole and spent >= _SHARE_WORTH_TELLING * whole:
+            said_of_time = f"{words.number(spent)} ms of its own, {spent / whole:.0%} of all"
+            notes[path] = ((None, said_of_time), *notes.get(path, ()))
+    return notes
 
 
 def shown(judged: QueryReport, finding: Finding) -> Shown | None:

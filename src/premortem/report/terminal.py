@@ -122,7 +122,8 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
         yield _inset(Text(f"hint: {words.one_line(judged.hint)}"))
     first = story.first_of_remedy(judged.findings)
     for place, finding in enumerate(story.by_severity(judged.findings)):
-        yield from _finding(judged, finding, lead=place == 0, cures=finding.key in first)
+        told_below = look.details and finding.parameters == story.PASTED
+        yield from _finding(judged, finding, lead=place == 0 and not told_below, cures=finding.key in first)
     if look.details:
         yield from _details(judged)
     yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
@@ -182,11 +183,12 @@ def _hot_plan(judged: QueryReport, finding: Finding) -> Iterator[RenderableType]
     yield Text()
 
 
-def _plan(plan: Plan, hot: tuple[int, ...] | None) -> Iterator[RenderableType]:
+def _plan(plan: Plan, hot: tuple[int, ...] | None, notes: story.Notes = story.NO_NOTES) -> Iterator[RenderableType]:
     every = tree.rows(plan, hot=hot)
     shown = _around(every, hot)
     for row in shown:
         yield from _plan_row(row, hot)
+        yield from _notes(row, notes)
     if len(shown) < len(every):
         yield _inset(_note(f"… {words.plural(len(every) - len(shown), 'more node')}"), 4)
 
@@ -203,6 +205,13 @@ def _plan_row(row: tree.Row, hot: tuple[int, ...] | None) -> Iterator[Renderable
         indent = len(text) - len(text.lstrip())
         hanging = Text(text.lstrip(), style=style)
         yield Padding(hanging, (0, 0, 0, 4 + min(indent, 40)))
+
+
+def _notes(row: tree.Row, notes: story.Notes) -> Iterator[RenderableType]:
+    """Yield what was found at a node, and how long it took itself, under it."""
+    for severity, said in notes.get(row.path, ()) if isinstance(row, PlanLine) else ():
+        style = _SEVERITIES[severity] if severity is not None else "dim"
+        yield Padding(Text(f"▲ {words.one_line(said)}", style=style), (0, 0, 0, 6 + min(3 * row.depth, 40)))
 
 
 def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iterator[RenderableType]:
@@ -241,7 +250,7 @@ def _details(judged: QueryReport) -> Iterator[RenderableType]:
         if values:
             named = ", ".join(f"${n} = {v}" for n, v in enumerate(values, start=1))
             yield _inset(_note(words.shortened(words.one_line(named), 600)))
-        yield from _plan(planned.plan, None)
+        yield from _plan(planned.plan, None, story.at_nodes(judged, planned))
         yield Text()
     for advice in judged.advice:
         yield _inset(Text(f"cost with {words.one_line(advice.name)}", style="bold"))
