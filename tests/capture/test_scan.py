@@ -9,7 +9,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from premortem.capture.watching.scan import Created, Ddl, Dropping, Event, Gate, Scan
+from premortem.capture.watching.scan import Created, Ddl, Dropping, Event, Gate, Missing, Scan
 
 STATEMENTS: tuple[tuple[str, str, tuple[Event, ...]], ...] = (
     ("app", "BEGIN", ()),
@@ -22,6 +22,7 @@ STATEMENTS: tuple[tuple[str, str, tuple[Event, ...]], ...] = (
     ("app", 'DROP DATABASE "a b" WITH (FORCE);', (Dropping(database="a b"),)),
     ("app", 'CREATE DATABASE "copy" WITH TEMPLATE "orig"', (Created(database="copy", template="orig"),)),
     ("app", "create database c2 encoding 'utf8' template = o2", (Created(database="c2", template="o2"),)),
+    ("app", 'extension "uuid-ossp" is not available', (Missing(extension="uuid-ossp"),)),
     ("app", 'CREATE DATABASE "plain"', (Created(database="plain", template="template1"),)),
 )
 

@@ -13,8 +13,8 @@ class Executed:
     `text` is what the server received, comments included.  `session` tells backends apart (`%c` of the log), `client`
     is the `host:port` at the other end where the log knows it, `transaction` is the virtual transaction id (`%v`).
     `parameters` are the values of `$n` in text form, None for a statement without any; `search_path` is known only if
-    the session set it.  `nested` statements were run by a function, which `function` names where that is known; `plan` is
-    what auto_explain said, as it stands.  `line` is the log's line.
+    the session set it.  `nested` statements were run by a function, which `function` names where that is known; `plan`
+    is what auto_explain said, as it stands.  `line` is the log's line.
     """
 
     text: str

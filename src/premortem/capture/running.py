@@ -12,9 +12,10 @@ run
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -26,7 +27,9 @@ from premortem.capture.reading import Counter
 from premortem.capture.server import Recorder, Wanted, recording
 from premortem.capture.units import Told, Units, WithoutTests
 from premortem.errors import CommandError
+from premortem.model import Gap
 
+_PRIORITY = 5  # as `nice` counts
 _BEHIND = 1.0  # seconds: a test tells of its connections when it ends
 
 
@@ -63,7 +66,17 @@ def run(
             timed_out=ending.timed_out,
             server_version=recorder.server.installation.version,
             schemas=tuple(Schema(databases=names, profile=profile) for names, profile in watcher.schemas),
+            gaps=tuple(_missing(name, recorder) for name in watcher.missing_extensions),
         )
+
+
+def _missing(extension: str, recorder: Recorder) -> Gap:
+    return Gap(
+        subject=f"extension {extension}",
+        says=f"The suite asked for it, and PostgreSQL {recorder.server.installation.version} here does not have it.",
+        effect="What the suite would have built with it is missing.",
+        cure="install a PostgreSQL that has it, and name its version with --pg MAJOR",
+    )
 
 
 def _plugin(*, wanted: bool) -> AbstractContextManager[Path | None]:
@@ -114,6 +127,7 @@ class _Reader:
         return self._counter.calls
 
     def _run(self) -> None:
+        _give_way()
         try:
             recorder = self._recorder
             lines = following.lines(recorder.log, self._stop, begins=recorder.begins, behind=_BEHIND)
@@ -121,6 +135,13 @@ class _Reader:
             self._found = logs.gather(self._counter.of(executed), self._units, source="capture")
         except BaseException as error:  # noqa: BLE001  # it is raised where somebody waits for us
             self._failed = error
+
+
+def _give_way() -> None:
+    """Let the suite go first where there are fewer cores than work; only Linux has that for a single thread."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PRIORITY)
 
 
 @contextmanager

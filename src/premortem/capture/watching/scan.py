@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 GATE = "premortem gate"
 
-_WORDS = (b"create", b"alter", b"drop", b"premortem gate", b"import foreign")
+_WORDS = (b"create", b"alter", b"drop", b"premortem gate", b"import foreign", b"is not available")
 _ESCAPED = rb'(?:[^"\\]|\\.)*'
 _DOUBLED = rb'(?:[^"]|"")*'
 _HEADS = {
@@ -27,6 +27,7 @@ _NAME = r"(\0(?:[^\0\"]|\0\0)+\0|[^\s\0\";',)=\\]+)"
 _DROP_DATABASE = re.compile(rf"\bdrop\s+database\s+(?:if\s+exists\s+)?{_NAME}", re.IGNORECASE)
 _CREATE_DATABASE = re.compile(rf"\bcreate\s+database\s+{_NAME}", re.IGNORECASE)
 _TEMPLATE = re.compile(rf"\btemplate\s*=?\s*{_NAME}", re.IGNORECASE)
+_MISSING = re.compile(r"extension \0([^\0]+)\0 is not available")
 _GATE = re.compile(rb"premortem gate (\d+) (\d+)")
 
 
@@ -61,7 +62,14 @@ class Gate:
     number: int
 
 
-Event: TypeAlias = Ddl | Dropping | Created | Gate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """An extension was asked for that the server does not have."""
+
+    extension: str
+
+
+Event: TypeAlias = Ddl | Dropping | Created | Gate | Missing
 
 
 class Scan:
@@ -87,6 +95,8 @@ class Scan:
             self._database = _text(head[1] or b"", self._quote).replace("\0", '"')
         if gate := _GATE.search(line):
             yield Gate(database=self._database, pid=int(gate[1]), number=int(gate[2]))
+        elif b"is not available" in line and (missing := _MISSING.search(_text(line, self._quote))):
+            yield Missing(extension=missing[1])
         elif self._database and _DDL.search(line):
             yield from _ddl(_text(line, self._quote), self._database)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from premortem import pg
 from premortem.capture.watching import gate, look
-from premortem.capture.watching.scan import Created, Ddl, Dropping, Event, Gate, Scan
+from premortem.capture.watching.scan import Created, Ddl, Dropping, Event, Gate, Missing, Scan
 from premortem.capture.watching.states import Seen, chosen, together
 from premortem.errors import PremortemError
 from premortem.model import Profile
@@ -75,6 +75,7 @@ class Watcher:
         self._suspects: dict[str, _Suspect] = {}
         self._seen: dict[str, Seen] = {}
         self._profiles: dict[str, Profile] = {}
+        self._missing: set[str] = set()
         self._spent = _Spent()
         self._failed: BaseException | None = None
 
@@ -94,6 +95,11 @@ class Watcher:
             raise self._failed
         found = {name: state for name, seen in self._seen.items() if (state := chosen(seen)) is not None}
         return tuple((names, self._profiles[state.digest]) for names, state in together(found))
+
+    @property
+    def missing_extensions(self) -> tuple[str, ...]:
+        """The extensions that were asked for and that the server does not have."""
+        return tuple(sorted(self._missing))
 
     @property
     def seconds(self) -> float:
@@ -137,6 +143,8 @@ class Watcher:
                 gate.answer(answers, event.pid, event.number)
             case Dropping(database=name):
                 self._look_and_leave(name, at_any_cost=True)
+            case Missing():
+                self._missing.add(event.extension)
             case Created():
                 self._look_and_leave(event.template, at_any_cost=False)
                 self._copied(event)

@@ -68,6 +68,9 @@ def summary(taken: capture.Capture, path: Path) -> str:
     ]
     if taken.unreadable:
         lines.append(f"  could not be read: {len(taken.unreadable):,} statements")
+    for gap in taken.gaps:
+        lines.append(f"  {gap.subject}: {gap.says} {gap.effect}")
+        lines.append(f"    {gap.cure}")
     if taken.failed:
         lines.append(f"  the command failed ({taken.exit_status}): what it would have run later is missing")
     return "\n".join(lines)
