@@ -123,3 +123,12 @@ def test_only_a_full_valid_index_serves_a_foreign_key(profile: Profile, change: 
         for t in profile.tables
     )
     assert (not of_foreign_keys(replace(profile, tables=tables))) is served
+
+
+@pytest.mark.parametrize("text", ["", "UPDATE item SET name = 'cut off", "\x00"])
+def test_a_plan_is_judged_although_its_text_is_missing_or_cut_off(database: str, profile: Profile, text: str) -> None:
+    with pg.session(database, purpose="test", search_path="public") as db:
+        plan = plans.parse_json(db.value("EXPLAIN (FORMAT JSON, VERBOSE) UPDATE item SET id = 7 WHERE name = 'x'"))
+    planned = Planned(parameters=ParameterSet(name="literal"), plan=plan)
+    found = rules.find(planned, replace(query_of("SELECT 1"), text=text), profile, LOW)
+    assert "seq-scan-discards-rows" in {f.rule for f in found}

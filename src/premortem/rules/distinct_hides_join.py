@@ -33,7 +33,7 @@ class Limits:
 def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding where DISTINCT undoes what a join did."""
     node = _top(subject.plan.root)
-    if node is None or not sqltext.statement_facts(subject.query.text).is_distinct:
+    if node is None or not subject.facts.is_distinct:
         return
     rows = node.inputs[0].rows
     if subject.weight(rows) < limits.min_rows or rows < limits.min_ratio * node.rows:

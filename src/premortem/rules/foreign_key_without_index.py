@@ -113,7 +113,7 @@ def _changed(node: Node, profile: Profile) -> Table | None:
 
 def _concerned(table: Table, node: Node, subject: Subject) -> Iterator[tuple[Table, Constraint]]:
     """Yield the foreign keys whose triggers the change fires, those behind cascades included."""
-    facts = sqltext.statement_facts(subject.query.text)
+    facts = subject.facts
     updated = facts.updated(table.name, table.schema) if node.operation != "Delete" else frozenset()
     if updated:
         for child, key in _pointing_at(table, subject.profile):

@@ -8,6 +8,7 @@ Quiet:  few rows joined, joins that filter or multiply, sorts by the joined tabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from premortem import sqltext
 from premortem.model import Evidence, Finding, Node, Profile, Severity, Table
 from premortem.rules.amounts import aliases, relation_of
 from premortem.rules.discards import counted
-from premortem.rules.execution import table_of
+from premortem.rules.execution import processes, table_of
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
 from premortem.sqltext import Comparison, ComparisonKind
@@ -37,11 +38,18 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every LIMIT whose sort waits for joins that it does not need."""
     for limit in subject.plan.walk():
         sort = _sort_below(limit) if limit.kind == "Limit" else None
-        if sort is None or subject.weight(sort.rows) < limits.min_rows or limit.rows > limits.max_kept * sort.rows:
+        rows = sort.rows * _processes(limit, sort) if sort is not None else 0.0
+        if sort is None or subject.weight(rows) < limits.min_rows or limit.rows > limits.max_kept * rows:
             continue
         late = tuple(_late(sort, subject.profile))
         if late:
-            yield _finding(subject, limit, sort, late)
+            yield _finding(subject, limit, sort, late, rows)
+
+
+def _processes(limit: Node, sort: Node) -> float:
+    """Return how many processes sort, each its share."""
+    above = (n for n in limit.walk() if n.kind in ("Gather", "Gather Merge") and sort.path[: len(n.path)] == n.path)
+    return math.prod(processes(n) for n in above)
 
 
 def _sort_below(limit: Node) -> Node | None:
@@ -118,13 +126,13 @@ def _always_matches(
     )
 
 
-def _finding(subject: Subject, limit: Node, sort: Node, late: tuple[Table, ...]) -> Finding:
+def _finding(subject: Subject, limit: Node, sort: Node, late: tuple[Table, ...], rows: float) -> Finding:
     names = " and ".join(dict.fromkeys(t.full_name for t in late))
     table = relation_of(*(n for n in sort.walk() if n.alias in _sorted(sort)))
     return RULE.finding(
-        f"joins {names} to {counted(sort.rows)} of {table}, sorts them, and hands on {counted(limit.rows)}: the join"
+        f"joins {names} to {counted(rows)} of {table}, sorts them, and hands on {counted(limit.rows)}: the join"
         " could wait for these",
-        Evidence.plan("rows joined and sorted", round(sort.rows), "rows"),
+        Evidence.plan("rows joined and sorted", round(rows), "rows"),
         Evidence.plan("rows handed on", round(limit.rows), "rows"),
         table=table,
         about=names.replace(" ", ""),

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Node, Severity, Table
 from premortem.rules.discards import counted
 from premortem.rules.execution import table_of
@@ -34,7 +33,7 @@ class Limits:
 def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for a locking join that does not say which table it means."""
     node = next((n for n in subject.plan.walk() if n.kind == "LockRows"), None)
-    locks = sqltext.statement_facts(subject.query.text).locks if node is not None else ()
+    locks = subject.facts.locks if node is not None else ()
     if node is None or not any(lock.strength in ("update", "no key update") and not lock.of for lock in locks):
         return
     tables = sorted(_joined(node, subject), key=lambda t: rows_of(t, subject.profile))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Severity, Source
 from premortem.rules.amounts import relation_of
 from premortem.rules.rule import Rule
@@ -32,7 +31,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for a list that is too long to be written out."""
     if len(subject.query.text) < 2 * limits.min_values:
         return
-    length = sqltext.statement_facts(subject.query.text).longest_list
+    length = subject.facts.longest_list
     if length >= limits.min_values:
         table = relation_of(subject.plan.root)
         yield RULE.finding(

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Severity
 from premortem.rules.amounts import bytes_of, hash_mem, relation_of, sized
 from premortem.rules.discards import counted
@@ -36,7 +35,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every NOT IN whose list is, or soon will be, gone through row by row."""
     if not any(n.parent_relationship == "SubPlan" for n in subject.plan.walk()):
         return
-    if not sqltext.statement_facts(subject.query.text).has_not_in:
+    if not subject.facts.has_not_in:
         return
     for execution in subject.executions:
         node = execution.node

@@ -16,7 +16,7 @@ from premortem.model import Evidence, Finding, Node, Severity
 from premortem.rules.amounts import relation_of
 from premortem.rules.discards import counted
 from premortem.rules.execution import Execution
-from premortem.rules.obstacles import Obstacle, indexes_starting_with, obstacle
+from premortem.rules.obstacles import Obstacle, has_expression_index, indexes_starting_with, obstacle
 from premortem.rules.readings import Reading, columns_of
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
@@ -97,5 +97,7 @@ def _reading(subject: Subject, arm: Condition) -> Reading | None:
 
 def _is_served(arm: Condition, reading: Reading) -> bool:
     """Whether an index exists that would serve this alternative alone."""
+    asked = (c.about(reading.node.alias) for c in sqltext.conjuncts(arm) if isinstance(c, sqltext.Comparison))
     plain = any(obstacle(c, reading.table, reading.node.alias) is Obstacle.NONE for c in sqltext.conjuncts(arm))
-    return plain and any(any(indexes_starting_with(reading.table, column)) for column in columns_of([arm]))
+    by_column = any(any(indexes_starting_with(reading.table, column)) for column in columns_of([arm]))
+    return plain and (by_column or any(c is not None and has_expression_index(reading.table, c.left) for c in asked))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Severity
 from premortem.rules.execution import table_of
 from premortem.rules.partition_pruning_lost import key_columns
@@ -37,7 +36,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
         root = partition_root(table, subject.profile) if table is not None else None
         if root is None or not root.partition_key:
             continue
-        updated = sqltext.statement_facts(subject.query.text).updated(root.name, root.schema)
+        updated = subject.facts.updated(root.name, root.schema)
         moved = [c for c in key_columns(root) if c in updated]
         if moved and len(updated) <= max(limits.max_set * len(root.columns), 1):
             yield RULE.finding(

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Severity
 from premortem.rules.amounts import relation_of
 from premortem.rules.discards import counted
@@ -35,7 +34,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     below = root.inputs[0] if root.kind == "Limit" and root.inputs else None
     if below is None or below.kind != "LockRows" or below.rows < limits.min_candidates:
         return
-    locks = sqltext.statement_facts(subject.query.text).locks
+    locks = subject.facts.locks
     waits = any(lock.waits and lock.strength in ("update", "no key update") for lock in locks)
     if waits and root.rows <= limits.max_share * below.rows:
         yield RULE.finding(

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Node, Severity, Table, TriggerDefinition
 from premortem.rules.discards import counted
 from premortem.rules.execution import table_of
@@ -50,7 +49,7 @@ def _fires(trigger: TriggerDefinition, node: Node, table: Table, subject: Subjec
         return False
     if node.operation == "Update" and (named := _COLUMNS.search(match["events"])):
         columns = {c.strip().strip('"') for c in named[1].split(",")}
-        return bool(columns & sqltext.statement_facts(subject.query.text).updated(table.name, table.schema))
+        return bool(columns & subject.facts.updated(table.name, table.schema))
     return node.operation == "Merge" or (node.operation or "").upper() in match["events"]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from premortem import sqltext
+from premortem.errors import StatementError
 from premortem.model import Node, Plan, Planned, Profile, Query
 from premortem.rules.execution import Execution, executions
 from premortem.rules.readings import Reading, readings
+from premortem.sqltext import StatementFacts
 
 #: A query that runs this often weighs as much as it can: what it reads counts twenty times.
 BUSIEST = 20.0
@@ -30,6 +33,14 @@ class Subject:
     def parameters(self) -> str:
         """The name of the parameter set that the plan was made for."""
         return self.planned.parameters.name
+
+    @cached_property
+    def facts(self) -> StatementFacts:
+        """What the query's text says; nothing where a pasted plan came with none, or with a part of it."""
+        try:
+            return sqltext.statement_facts(self.query.text)
+        except StatementError:
+            return StatementFacts(kind=self.query.kind)
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from premortem import sqltext
 from premortem.model import Evidence, Finding, Index, Severity, Table
 from premortem.rules.amounts import is_settled
 from premortem.rules.execution import table_of
@@ -40,7 +39,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
             continue
         if table.activity.hot_updates > limits.max_hot * table.activity.updates:
             continue
-        updated = sqltext.statement_facts(subject.query.text).updated(table.name, table.schema)
+        updated = subject.facts.updated(table.name, table.schema)
         held = {c: names for c in sorted(updated) if (names := _holding(table, c))}
         if held and len(updated) <= max(limits.max_set * len(table.columns), 1):
             yield _finding(subject, table, held)
