@@ -7,7 +7,11 @@ from __future__ import annotations
 import pytest
 
 from premortem import pg, sqltext
+from premortem.capture import logs
+from premortem.capture.executed import Executed
 from premortem.errors import StatementError
+from premortem.model import Query
+from premortem.model.relation import literal
 from premortem.sqltext import Freedom
 
 SCHEMA = """
@@ -145,3 +149,27 @@ def test_servers_prepare_what_is_written(prepares: dict[int, pg.Server], major: 
                 except StatementError as error:
                     refused.append((line, text, error.message))
     assert refused == []
+
+
+@pytest.mark.parametrize("major", [15, 18])
+def test_with_its_own_values_a_statement_has_the_plan_of_its_literals(
+    prepares: dict[int, pg.Server], major: int
+) -> None:
+    others = []
+    with pg.writer(prepares[major], purpose="test", database="observed") as db:
+        for line in (line for line in LINES if "$1" not in line):
+            (query,) = logs.gather([Executed(text=line)]).queries or (None,)
+            if not isinstance(query, Query):
+                continue  # it reads no table
+            values = ", ".join("NULL" if v is None else literal(v) for v in query.samples[0]) if query.samples else ""
+            db.execute(f"PREPARE p AS {query.text}")
+            planned = plan(db, f"EXECUTE p({values})" if values else "EXECUTE p")
+            db.execute("DEALLOCATE p")
+            if planned != plan(db, line):
+                others.append(query.text)
+    assert others == []
+
+
+def plan(db: pg.Session, sql: str) -> tuple[object, ...]:
+    root = db.value(f"EXPLAIN (FORMAT JSON) {sql}")[0]["Plan"]
+    return root["Node Type"], root["Total Cost"], root["Plan Rows"]
