@@ -19,8 +19,14 @@ from premortem.sqltext.slots import slots
 from premortem.sqltext.wrappers import unwrap
 
 
+#: The protocol counts them with 16 bits.
+_MOST_PARAMETERS = 65_535
+
+
 def observed(found: Reduced) -> Observed:
     """Return what the parser says of a reduced statement; raises StatementError where it cannot be parsed."""
+    if any((v.parameter or 0) > _MOST_PARAMETERS for p in found.places for v in p.values):
+        raise StatementError(f"a statement has no more than {_MOST_PARAMETERS:,} parameters")
     sql = readable(found.text) if "$" in found.text else found.text
     statement = tree.one_statement(sql)
     if statement is None:

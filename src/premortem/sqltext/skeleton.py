@@ -120,7 +120,7 @@ def _patterned(sql: str) -> tuple[str, list[Value], tuple[str, ...]]:
             comments.append(sql[start:end])
             parts += (before.rstrip(" "), " ")
         elif kind == "quoted":
-            parts += (before, found.group())
+            parts += (before, found.group().replace(_C, "").replace(_P, ""))
         elif kind == "param":
             parts += (before, _P)
             values.append(Value(parameter=int(found.group()[1:])))

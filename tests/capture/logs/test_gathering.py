@@ -217,7 +217,7 @@ def test_the_search_path_of_a_session_is_known_if_it_set_one() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.sampled_from("/*-'\"$\\ =,:;%\n\x00\u202eabкexISnu1(){}"), max_size=60))
+@given(st.text(alphabet=st.sampled_from("/*-'\"$\\ =,:;%\n\x00\x01\x02\u202eabкexISnu19(){}"), max_size=60))
 def test_hostile_texts_do_no_harm(text: str) -> None:
     found = logs.gather([*ran(text), *ran(f"select * from t where a = 1 /*{text}*/"), *ran(f"select 1 -- {text}")])
     for query in found.queries:
@@ -287,3 +287,9 @@ def test_a_function_s_variables_become_parameters_once_the_schema_is_known() -> 
     assert logs.resolved(query, of).parameter_count == 2
     outside = one(ran(text))
     assert logs.resolved(outside, of) is outside
+
+
+def test_a_placeholder_that_cannot_be_is_refused() -> None:
+    (found,) = logs.gather(ran("select * from t where a = $99999999")).queries
+    assert not isinstance(found, Query)
+    assert "65,535" in found.says

@@ -136,7 +136,7 @@ class _Gatherer:
             yield self._one(prepared[0], executed, prepared[1])
             return
         reduced = sqltext.reduced(text)
-        if ";" not in reduced.text:
+        if ";" not in reduced.key:  # where constants are not spelled out
             yield self._of(text, reduced, executed, None)
             return
         for one in sqltext.separated(text):
