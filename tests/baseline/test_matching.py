@@ -135,3 +135,13 @@ def test_tables_whose_names_differ_in_digits_are_others() -> None:
     captured = replace(accepted(one.text), is_captured=True)
     found = only(replace(other, executions=1), [captured])
     assert found is None or not found.is_same
+
+
+def test_a_capture_is_no_place() -> None:
+    other = "select max(created_at), min(created_at) from orders where status = $1 group by note"
+    before = replace(accepted(ORDERS, source="capture", line=None), is_captured=True)
+    assert only(replace(query(other, source="capture"), executions=1), [before]) is None
+    edited = ORDERS.replace(" limit 20", "").replace("status", "state")
+    found = only(replace(query(edited, source="capture"), executions=1), [before])
+    assert found is not None
+    assert not found.is_same

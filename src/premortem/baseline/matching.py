@@ -131,7 +131,8 @@ def _step(query: Query, was: Accepted, text: _Text, old: _Text) -> int | None:
         return 3
     near = text.near(old)
     same_tables = bool(text.tables) and text.tables == old.tables
-    if same_file and not (query.site.name and was.site.name) and (same_tables or near >= NEAR):
+    in_file = same_file and "." in query.site.source  # a capture, standard input and the workload are one place each
+    if in_file and not (query.site.name and was.site.name) and (same_tables or near >= NEAR):
         return 4
     if near >= NEAR and _place(query.tags) & _place(was.tags):
         return 5

@@ -17,8 +17,8 @@ from premortem.errors import InputError, UsageError
 from premortem.model import Accepted, Query, Site
 from premortem.report import words
 
-#: Places of queries that are no files: `<stdin>`, `pg_stat_statements`, `command line`.
-_NO_FILE = re.compile(r"<.*>\Z|pg_stat_statements\b|command line\Z")
+#: Places of queries that are no files: `<stdin>`, `pg_stat_statements`, `command line`, a capture without call sites.
+_NO_FILE = re.compile(r"<.*>\Z|pg_stat_statements\b|command line\Z|capture\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,12 @@ class LockFile:
     text: str = ""
 
     def place(self, site: Site) -> Site:
-        """Return a site as the lock writes it: seen from the lock's folder, so that every checkout writes the same."""
+        """Return a site as the lock writes it: seen from the lock's folder, so that every checkout writes the same.
+
+        Where there is no file, a line is the number of a statement in one run.
+        """
         if _NO_FILE.match(site.source):
-            return site
+            return replace(site, line=None)
         seen = os.path.relpath(site.source, self.path.parent)
         return replace(site, source=seen.replace(os.sep, "/"))
 

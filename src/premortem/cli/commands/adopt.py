@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     assert outcome.lock is not None
     said = locking.write(file, outcome.lock)
     reports = outcome.report.queries
-    output.write("\n".join([said, *_accepted(reports, reason), *_untold(reports)]) + "\n")
+    output.write("\n".join([said, *_accepted(reports, reason), *_merging(file), *_untold(reports)]) + "\n")
     return Verdict.UNKNOWN.exit_code if any(r.verdict is Verdict.UNKNOWN for r in reports) else 0
 
 
@@ -45,6 +45,14 @@ def _accepted(reports: Sequence[QueryReport], reason: check.Reason) -> Iterator[
     of = f"in {words.plural(queries, 'query', 'queries')}, {words.plural(errors, 'of them an error', 'of them errors')}"
     until = f", until {reason.until}" if reason.until else ""
     yield f"  {words.plural(len(findings), 'finding')} accepted {of}{until}"
+
+
+def _merging(file: locking.LockFile) -> Iterator[str]:
+    """Yield what to tell git, once: two branches that add queries then always merge."""
+    attributes = file.path.parent / ".gitattributes"
+    line = f"{file.path.name} merge=union"
+    if file.lock is None and (not attributes.is_file() or line not in attributes.read_text("utf-8", "replace")):
+        yield f"  for clean merges add to .gitattributes: {line}"
 
 
 def _untold(reports: Sequence[QueryReport]) -> Iterator[str]:
