@@ -18,7 +18,6 @@ from premortem.sqltext.skeleton import Place, Reduced, Value
 from premortem.sqltext.slots import slots
 from premortem.sqltext.wrappers import unwrap
 
-
 #: The protocol counts them with 16 bits.
 _MOST_PARAMETERS = 65_535
 
