@@ -17,6 +17,7 @@ Total: an unknown node or property is kept, never dropped.  InputError is raised
 from premortem.plans.costs import Prices
 from premortem.plans.json_form import parse_json
 from premortem.plans.lines import PlanLine, label, lines
+from premortem.plans.nodes import number
 from premortem.plans.pasted import Pasted, parse, read
 from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
@@ -33,6 +34,7 @@ __all__ = [
     "label",
     "largest_share",
     "lines",
+    "number",
     "own_times",
     "parse",
     "parse_json",

@@ -5,11 +5,13 @@ The text form is first brought into PostgreSQL's JSON vocabulary (`text.py`); ev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from premortem.model import Actual, Json, Node, RelationName
 
+_MOST = 1e60
 #: Nodes whose "Schema" and "Alias" are those of a relation that is stored somewhere.
 _NAMELESS = frozenset({"Function Scan", "Table Function Scan"})
 
@@ -56,14 +58,18 @@ def node(properties: Mapping[str, Json], path: tuple[int, ...] = ()) -> Node:
 
 
 def number(properties: Mapping[str, Json], name: str) -> float | None:
-    """Return a property as a number, None where it is absent or no number."""
+    """Return a property as a number, None where it is absent or no number; an endless one is cut off.
+
+    PostgreSQL itself clamps rows at 1e100; what is pasted can say anything, and sums of it must stay finite.
+    """
     value = properties.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
-    except ValueError:
+        found = float(value)
+    except (ValueError, OverflowError):
         return None
+    return None if math.isnan(found) else min(max(found, -_MOST), _MOST)
 
 
 def whole(properties: Mapping[str, Json], name: str) -> int | None:

@@ -12,6 +12,7 @@ read
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,4 +99,13 @@ def _of_region(region: Region) -> Pasted:
 
 def _json(node: Node) -> Json:
     below: dict[str, Json] = {"Plans": [_json(child) for child in node.children]} if node.children else {}
-    return {**node.raw, **below}
+    return {**{name: _finite(value) for name, value in node.raw.items()}, **below}
+
+
+def _finite(value: Json) -> Json:
+    """Return a value without the infinite numbers that JSON has no words for."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from premortem import sqltext
 from premortem.model import Actual, Evidence, Node, RelationName, Source
-from premortem.plans import label, own_times, total_ms
+from premortem.plans import label, number, own_times, total_ms
 from premortem.rules.readings import columns_of
 from premortem.rules.subject import Subject
 
@@ -29,8 +29,8 @@ def evidence(name: str, value: float, unit: str = "") -> Evidence:
 
 def estimate(node: Node) -> float:
     """Return the rows that the planner expected of one execution of a node, at least one as it always does."""
-    planned = node.raw.get("Plan Rows")
-    return max(float(planned) if isinstance(planned, int | float | str) and planned else node.rows, 1.0)
+    planned = number(node.raw, "Plan Rows")
+    return max(planned if planned is not None else node.rows, 1.0)
 
 
 def has_estimate(node: Node) -> bool:
