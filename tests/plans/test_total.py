@@ -76,6 +76,7 @@ def test_a_plan_that_was_damaged_more_than_once_is_judged(text: str, names: list
         judged(pasted)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="<>/explain -:\n[]{}\"'PlanNodeType&;"))
 def test_any_text_is_plans_or_refused(text: str) -> None:
     for pasted in read(text) + read("<explain>" + text) + read("- Plan:\n    Node Type: x\n    " + text):
