@@ -4,7 +4,8 @@ Sees:   the hash of a join, or of GROUP BY, whose rows and width make it larger 
         `hash_mem_multiplier`, and large in itself.
 Hurts:  both sides of the join are split into batches, written to disk and read again.
 Do:     hash less (filter first, fewer columns), an index that allows another join, or more `work_mem` for this role.
-Quiet:  tables that fit, or spill a little; a generic plan.  The sizes are estimates.
+Quiet:  tables that fit, or spill a little; a generic plan; a plan that was executed, of which hash-spills-to-disk
+        knows more.  The sizes here are estimates.
 """
 
 from __future__ import annotations
@@ -50,4 +51,6 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
 
 
 def _is_hash(node: Node) -> bool:
+    if node.actual is not None:
+        return False
     return node.kind == "Hash" or (node.kind == "Aggregate" and node.strategy == "Hashed")

@@ -4,7 +4,7 @@ Sees:   a cost above `jit_above_cost`, for a query that production runs often an
         (every partition's expressions are compiled).
 Hurts:  compiling costs tens of milliseconds to seconds for each execution, and is not kept for the next.
 Do:     `SET jit = off` for the role or database, or raise `jit_above_cost`; search fewer partitions.
-Quiet:  jit off, cheaper plans, long queries, plans of few nodes whose time nobody knows.
+Quiet:  jit off, cheaper plans, long queries, plans of few nodes whose time nobody knows, plans that were executed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding where compiling costs more than it saves."""
     threshold = _threshold(subject)
     cost = subject.plan.total_cost
-    if threshold is None or cost < threshold or is_guess(subject):
+    if threshold is None or cost < threshold or is_guess(subject) or subject.plan.execution_ms is not None:
         return
     nodes = _compiled(subject.plan)
     short = _is_short(subject.query, limits)

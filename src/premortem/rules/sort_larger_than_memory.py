@@ -3,7 +3,8 @@
 Sees:   a Sort whose input, by the planner's rows and width, is larger than `work_mem` and large in itself.
 Hurts:  everything is written to disk and read again; many at a time fill the disk.
 Do:     sort less (filter first, fewer columns), an index in that order, or more `work_mem` for this query's role.
-Quiet:  sorts that fit, or spill a little; those of which LIMIT keeps a few; a generic plan.  The sizes are estimates.
+Quiet:  sorts that fit, or spill a little; those of which LIMIT keeps a few; a generic plan; a plan that was executed,
+        of which sort-spills-to-disk knows more.  The sizes here are estimates.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     memory = work_mem(subject.profile)
     for execution in subject.executions:
         node = execution.node
-        size = bytes_of(node.rows, node.width) if node.kind == "Sort" else 0.0
+        size = bytes_of(node.rows, node.width) if node.kind == "Sort" and node.actual is None else 0.0
         if size < max(limits.min_megabytes * 2**20, limits.min_ratio * memory):
             continue
         if is_guess(subject) or _is_top(execution):

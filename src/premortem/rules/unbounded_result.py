@@ -36,14 +36,15 @@ class Limits:
 def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding where a query returns very many rows at once."""
     root = subject.plan.root
-    if subject.weight(root.rows) < limits.min_rows or is_guess(subject) or subject.parameters in _STRETCHED:
+    rows = root.actual.rows if root.actual is not None else root.rows
+    if subject.weight(rows) < limits.min_rows or is_guess(subject) or subject.parameters in _STRETCHED:
         return
     if root.kind == "ModifyTable" or _is_limited(root) or _STREAMED.match(subject.query.original):
         return
     yield RULE.finding(
-        f"returns {counted(root.rows)} of {relation_of(root)}, about {sized(root.rows * root.width)}, without a LIMIT",
-        Evidence.plan("rows returned", round(root.rows), "rows"),
-        Evidence.plan("size of the result", round(root.rows * root.width), "bytes"),
+        f"returns {counted(rows)} of {relation_of(root)}, about {sized(rows * root.width)}, without a LIMIT",
+        Evidence.plan("rows returned", round(rows), "rows"),
+        Evidence.plan("size of the result", round(rows * root.width), "bytes"),
         table=relation_of(root),
         about="result",
         node=root,
