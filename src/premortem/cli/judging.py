@@ -54,10 +54,14 @@ def judged(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run found, and the lock as it would be with it, where one is to be written."""
+    """What a run found, and the lock as it would be with it, where one is to be written.
+
+    `is_whole` is false where a suite failed, so that queries may be missing.
+    """
 
     report: Report
     lock: Lock | None = None
+    is_whole: bool = True
 
 
 def run(
@@ -108,7 +112,7 @@ def run(
         )
         of_change = migrating.judged(world.migrations, profile, opened, judging.planner, reports, settings)
         report = migrating.with_migrations(report, of_change)
-        return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock)
+        return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock, is_whole=inputs.is_whole)
 
 
 def _not_whole(report: Report) -> Report:

@@ -19,7 +19,7 @@ _NAMED = 10
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the lock with today's findings accepted; 3 where a query could not be judged, which the lock then lacks."""
+    """Write the lock with today's findings accepted; 3 where it may lack a query that could not be judged or seen."""
     today = date.today()
     if arguments.until is not None and arguments.until <= today:
         raise UsageError(f"--until {arguments.until} is over already", hint="name a day to come")
@@ -30,8 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     assert outcome.lock is not None
     said = locking.write(file, outcome.lock)
     reports = outcome.report.queries
-    output.write("\n".join([said, *_accepted(reports, reason), *_merging(file), *_untold(reports)]) + "\n")
-    return Verdict.UNKNOWN.exit_code if any(r.verdict is Verdict.UNKNOWN for r in reports) else 0
+    lacks = [] if outcome.is_whole else ["  the suite failed, so some of its queries may be missing"]
+    output.write("\n".join([said, *_accepted(reports, reason), *_merging(file), *_untold(reports), *lacks]) + "\n")
+    told = outcome.is_whole and all(r.verdict is not Verdict.UNKNOWN for r in reports)
+    return 0 if told else Verdict.UNKNOWN.exit_code
 
 
 def _accepted(reports: Sequence[QueryReport], reason: check.Reason) -> Iterator[str]:
