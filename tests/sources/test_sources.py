@@ -186,3 +186,13 @@ def test_the_workload_is_made_readable_again() -> None:
     assert isinstance(hidden, Unreadable)
     assert "does not show" in hidden.says
     assert isinstance(odd, Query)
+
+
+def test_a_table_that_is_called_almost_the_same_has_calls_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "q.sql"
+    file.write_text("select * from orders_2025 where id = $1;\nselect * from orders_2026 where id = $1;")
+    production = profile(measured("select * from orders_2026 where id = $1", calls=100, rate=2.0, ms=10))
+    old, now = read(file, profile=production)
+    assert isinstance(old, Query)
+    assert isinstance(now, Query)
+    assert (old.calls, now.calls) == (None, 100)

@@ -55,18 +55,23 @@ def _measured(item: Query, measured: Query) -> Query:
     )
 
 
-def _called(item: Query, known: Mapping[str, Query]) -> Query:
-    measured = known.get(item.fingerprint) if item.kind is not StatementKind.UTILITY else None
+def _identity(query: Query) -> tuple[str, tuple[str, ...]]:
+    """Return what makes two statements one here: all but constants; a fingerprint leaves digits of names out too."""
+    return query.fingerprint, sqltext.numbered_names(query.text)
+
+
+def _called(item: Query, known: Mapping[tuple[str, tuple[str, ...]], Query]) -> Query:
+    measured = known.get(_identity(item)) if item.kind is not StatementKind.UTILITY else None
     return _measured(item, measured) if measured else item
 
 
-def _by_fingerprint(profile: Profile) -> Mapping[str, Query]:
-    """Return the workload by fingerprint; statements that only differ in what it leaves out are added up."""
-    known: dict[str, Query] = {}
+def _by_fingerprint(profile: Profile) -> Mapping[tuple[str, tuple[str, ...]], Query]:
+    """Return the workload by what its statements say; those that differ in constants only are added up."""
+    known: dict[tuple[str, tuple[str, ...]], Query] = {}
     for item in workload(profile):
         if isinstance(item, Query) and item.fingerprint:
-            before = known.get(item.fingerprint)
-            known[item.fingerprint] = _added(before, item) if before else item
+            before = known.get(_identity(item))
+            known[_identity(item)] = _added(before, item) if before else item
     return known
 
 
