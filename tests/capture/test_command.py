@@ -65,6 +65,9 @@ def test_a_command_that_is_not_there_is_127_and_no_server_is_125(captures: Captu
     assert ran.status == 125
     assert "PREMORTEM_CACHE_DIR" in ran.err
     assert not ran.path.exists()
+    ran = captures("true", options=["--pg", "11"])
+    assert ran.status == 125
+    assert "PostgreSQL 11 is not on this machine" in ran.err
 
 
 def test_a_suite_that_takes_too_long_is_124_and_kept(captures: Captures) -> None:

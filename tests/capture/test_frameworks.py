@@ -70,6 +70,8 @@ def test_sqlalchemy_and_alembic(captures: Captures) -> None:
     assert ran.status == 0, ran.out + ran.err
     assert {t.name for t in ran.schema("app").tables} == {"authors", "books"}
     assert ("name",) in index_columns(ran.schema("app"), "authors")
+    assert {t.name for t in ran.schema("postgres").tables} == {"accounts", "entries", "alembic_version"}
+    assert ("account_id", "booked_at") in index_columns(ran.schema("postgres"), "entries")
     lazy = ran.statement("FROM books", "books.author_id")
     assert lazy.repeats is not None
     assert (lazy.repeats.count, lazy.repeats.within) == (15, "test")

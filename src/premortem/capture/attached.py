@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from premortem import pg
-from premortem.capture import counted, logs, suite
+from premortem.capture import counted, following, logs, suite
 from premortem.capture.captured import Capture, Schema, captured
 from premortem.capture.executed import Executed
 from premortem.capture.reading import Counter
@@ -135,8 +135,9 @@ def _lines(db: pg.Session, log: _Log) -> Iterator[bytes]:
     place, rest = log.file.size, b""
     while piece := bytes(db.value(QUERIES["piece"], path=log.file.path, begins=place, length=_PIECE) or b""):
         place += len(piece)
-        whole, _, rest = (rest + piece).rpartition(b"\n")
-        yield from whole.split(b"\n")
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield from following.ended(whole)
     if rest:
         yield rest
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from premortem import pg
 from premortem.capture.executed import Executed
+from premortem.capture.watching import OURS
 
 QUERIES = pg.named_sql("premortem.capture", "sql/counted.sql")
 
@@ -41,7 +42,7 @@ def nested(server: pg.Server) -> Iterator[Executed]:
     """Yield the statements that functions ran on a server of ours; what we asked ourselves is not counted there."""
     if "pg_stat_statements" not in server.installation.extensions():
         return
-    with pg.session(server, purpose="capture", search_path="public") as db:
+    with pg.session(server, purpose="capture", database=OURS, search_path="public") as db:
         found = db.rows(QUERIES["nested"], _Nested)
     for one in found:
         yield Executed(text=one.text, calls=one.calls, database=one.database, role=one.role, nested=True)

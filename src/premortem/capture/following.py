@@ -27,10 +27,15 @@ def lines(path: Path, stop: threading.Event, *, begins: int = 0, behind: float =
             if not newline:
                 rest += chunk
                 continue
-            yield from (rest + whole).split(b"\n")
+            yield from ended(rest + whole)
             rest = after
     if rest:
         yield rest
+
+
+def ended(whole: bytes) -> Iterator[bytes]:
+    """Yield the lines of a text each with its end, for a message may have several; a carriage return ends none."""
+    return (line + b"\n" for line in whole.split(b"\n"))
 
 
 def _chunks(log: BinaryIO, path: Path, stop: threading.Event, behind: float) -> Iterator[bytes]:

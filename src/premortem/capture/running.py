@@ -66,8 +66,20 @@ def run(
             timed_out=ending.timed_out,
             server_version=recorder.server.installation.version,
             schemas=tuple(Schema(databases=names, profile=profile) for names, profile in watcher.schemas),
-            gaps=tuple(_missing(name, recorder) for name in watcher.missing_extensions),
+            gaps=(*_unwatched(watcher), *(_missing(name, recorder) for name in watcher.missing_extensions)),
         )
+
+
+def _unwatched(watcher: watching.Watcher) -> tuple[Gap, ...]:
+    if watcher.problem is None:
+        return ()
+    return (
+        Gap(
+            subject="the suite's schema",
+            says=f"It could not be watched to the end: {watcher.problem}.",
+            effect="Tables that were made later are missing.",
+        ),
+    )
 
 
 def _missing(extension: str, recorder: Recorder) -> Gap:

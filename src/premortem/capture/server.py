@@ -18,7 +18,7 @@ from pathlib import Path
 from premortem import pg
 from premortem.capture import watching
 from premortem.capture.target import Target
-from premortem.errors import UsageError
+from premortem.errors import InstallationError, UsageError
 
 Setting = str | int | float | bool
 
@@ -91,7 +91,7 @@ def recording(wanted: Wanted) -> Iterator[Recorder]:
 
     Raises InstallationError where there is no usable PostgreSQL.
     """
-    chosen = pg.installation(wanted.major)
+    chosen = _installation(wanted.major)
     form = "jsonlog" if chosen.major >= 15 else "csvlog"
     locale = wanted.locale or _locale(chosen.major)
     with pg.start(chosen, settings=_settings(chosen, form), tcp=True, locale=locale) as server:
@@ -101,6 +101,19 @@ def recording(wanted: Wanted) -> Iterator[Recorder]:
         recorder = Recorder(server=server, target=target, log=log, form=form)
         recorder.flush()
         yield replace(recorder, begins=log.stat().st_size)
+
+
+def _installation(major: int | None) -> pg.Installation:
+    """The programs of exactly the version that somebody named: a suite may use what only that version has."""
+    if major is None:
+        return pg.installation()
+    found = pg.exact_installation(major)
+    if found is None:
+        raise InstallationError(
+            f"PostgreSQL {major} is not on this machine",
+            hint="install it, or name the folder of it in PREMORTEM_PG_BIN",
+        )
+    return found
 
 
 def _settings(chosen: pg.Installation, form: str) -> dict[str, Setting]:
@@ -130,14 +143,20 @@ def _made(server: pg.Server, wanted: Wanted) -> Target:
     password = wanted.password or secrets.token_hex(16)
     if wanted.user == server.superuser:
         raise UsageError(f"the role {wanted.user} is premortem's own on that server", hint="name another with --user")
-    name, database = pg.Identifier(wanted.user), pg.Identifier(wanted.database)
+    if wanted.database == watching.OURS:
+        raise UsageError(
+            f"the database {wanted.database} is premortem's own there", hint="name another with --database"
+        )
+    role, database = pg.Identifier(wanted.user), pg.Identifier(wanted.database)
     with pg.writer(server, purpose="capture") as db:
         db.execute("SET log_statement = 'none'")
         db.execute("ALTER ROLE CURRENT_USER SET log_statement = 'none'")
-        db.execute(pg.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(name, pg.Literal(password)))
+        db.execute(pg.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}").format(role, pg.Literal(password)))
         if wanted.database != "postgres":
-            db.execute(pg.SQL("CREATE DATABASE {} OWNER {}").format(database, name))
-        if server.installation.extensions() >= {"pg_stat_statements"}:
-            db.execute("CREATE EXTENSION pg_stat_statements")
+            db.execute(pg.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
+        if "pg_stat_statements" in server.installation.extensions():
             db.execute("ALTER ROLE CURRENT_USER SET pg_stat_statements.track = 'none'")
+            db.execute(pg.SQL("CREATE DATABASE {}").format(pg.Identifier(watching.OURS)))
+            with pg.writer(server, purpose="capture", database=watching.OURS) as own:
+                own.execute("CREATE EXTENSION pg_stat_statements")
     return Target(host="127.0.0.1", port=server.port, user=wanted.user, password=password, database=wanted.database)

@@ -12,6 +12,6 @@ schema that a database had from one look to the next; a *gate* makes a DROP wait
 
 from premortem.capture.watching.gate import install
 from premortem.capture.watching.states import Seen, chosen
-from premortem.capture.watching.watcher import Watcher
+from premortem.capture.watching.watcher import OURS, Watcher
 
-__all__ = ["Seen", "Watcher", "chosen", "install"]
+__all__ = ["OURS", "Seen", "Watcher", "chosen", "install"]

@@ -13,9 +13,10 @@ QUERIES = pg.named_sql("premortem.capture.watching", "sql/gate.sql")
 
 
 def install(server: pg.Server) -> None:
-    """Put the gate into the template of the databases that the server will have."""
-    with pg.writer(server, purpose="capture", database="template1") as db:
-        db.execute(QUERIES["gate"])
+    """Put the gate into the one database that there is, and into the template of those that will be."""
+    for name in ("postgres", "template1"):
+        with pg.writer(server, purpose="capture", database=name) as db:
+            db.execute(QUERIES["gate"])
 
 
 def answer(db: pg.Session, pid: int, number: int) -> None:

@@ -30,7 +30,8 @@ _LONGEST = 3.0  # seconds; DROP DATABASE and CREATE DATABASE give up after 5
 _PIECE = 1 << 20
 _FREE = 2.0  # seconds of looking that every suite gets
 _SHARE = 0.05
-_OURS = frozenset({"postgres", "template0", "template1"})
+OURS = "premortem"  # a database that only we use
+_NOBODYS = frozenset({OURS, "template0", "template1"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,10 +92,15 @@ class Watcher:
     @property
     def schemas(self) -> tuple[tuple[tuple[str, ...], Profile], ...]:
         """Each schema that there was once, with the databases that had it."""
-        if self._failed is not None:
+        if self._failed is not None and self.problem is None:
             raise self._failed
         found = {name: state for name, seen in self._seen.items() if (state := chosen(seen)) is not None}
         return tuple((names, self._profiles[state.digest]) for names, state in together(found))
+
+    @property
+    def problem(self) -> str | None:
+        """Why we could not go on watching, None where we could."""
+        return self._failed.message if isinstance(self._failed, PremortemError) else None
 
     @property
     def missing_extensions(self) -> tuple[str, ...]:
@@ -168,7 +174,7 @@ class Watcher:
             self._seen.setdefault(event.database, Seen()).now(known.states[-1])
 
     def _suspect(self, name: str) -> None:
-        if name in _OURS:
+        if name in _NOBODYS:
             return
         now = datetime.now(UTC)
         if name in self._suspects:
