@@ -80,6 +80,13 @@ def test_a_query_gives_no_commands() -> None:
             assert "##[" not in plain
 
 
+def test_text_comes_back_as_it_was() -> None:
+    said = "keeps 5%0A of 100 %, a:b,c"
+    ((_, place, text), *_), _ = commands(report(replace(INCIDENT, findings=(replace(FINDING, says=said, rule=said),))))
+    assert text.splitlines()[0] == said
+    assert place["title"] == f"premortem: {said}"
+
+
 def issues(told: Report) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(render(told, "gitlab", look=Look()))
     return found
