@@ -209,3 +209,52 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_any_json_is_a_plan_or_refused(value: object) -> None:
     _outcome(json.dumps(value))
+
+
+OLD = """\
+ Update on ev  (cost=0.00..82.50 rows=26 width=14) (actual time=0.005..0.005 rows=0 loops=1)
+   Update on ev1
+   Update on ev2
+   ->  Seq Scan on ev1  (cost=0.00..41.25 rows=13 width=14) (actual time=0.003..0.003 rows=0 loops=1)
+         Filter: (a = 3)
+         Rows Removed by Filter: 200000
+   ->  Seq Scan on ev2  (cost=0.00..41.25 rows=13 width=14) (never executed)
+         Filter: (a = 3)
+ Planning time: 0.1 ms
+ Trigger for constraint a_fkey on b: time=2345.123 calls=2
+ JIT:
+   Functions: 14
+   Generation Time: 3.1 ms
+   Inlining: true
+   Inlining Time: 20.2 ms
+ Execution time: 2400.2 ms
+"""
+
+
+def test_what_only_old_servers_print_is_understood() -> None:
+    (pasted,) = plans.read(OLD + "(15 rows)\n")
+    plan = pasted.plan
+    assert pasted.sound
+    assert [n.alias for n in plan.root.children] == ["ev1", "ev2"]
+    assert (plan.planning_ms, plan.execution_ms, plan.jit_ms) == (0.1, 2400.2, pytest.approx(23.3))
+    assert [(t.constraint, t.relation, t.time_ms) for t in plan.triggers] == [("a_fkey", "b", 2345.123)]
+    timed = plans.parse(
+        PLAIN.replace("  Buffers: shared hit=3 read=1", "  Buffers: shared hit=3\n  I/O Timings: read=1.5")
+    )
+    assert timed.root.actual is not None
+    assert timed.root.actual.read_ms == 1.5
+
+
+def test_a_newer_servers_fractions_and_stores_are_understood() -> None:
+    plan = plans.parse(
+        "WindowAgg  (cost=1.00..2.00 rows=60 width=24) (actual time=19.8..36.3 rows=0.33 loops=3)\n"
+        "  Window: w1 AS (PARTITION BY kind)\n  Storage: Disk  Maximum Storage: 17kB\n  Disabled: true\n"
+        "  ->  Index Scan using a on t  (cost=0.00..1.00 rows=60 width=20) (actual time=0.0..4.7 rows=60.00 loops=3)\n"
+        "        Index Searches: 7\n        Heap Fetches: 2\nPlanning:\n  Buffers: shared hit=3 read=9\n"
+        "  Memory: used=19kB  allocated=32kB\nPlanning Time: 0.1 ms\nSerialization: time=4.1 ms  output=1257kB  format=text\n"
+    )
+    window, scan = (n.actual for n in plan.walk())
+    assert window is not None
+    assert scan is not None
+    assert (window.rows, window.disk_kb, scan.index_searches, scan.heap_fetches) == (0.33, 17, 7, 2)
+    assert plan.planning_read_blocks == 9

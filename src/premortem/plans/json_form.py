@@ -61,8 +61,14 @@ def plan(explained: Mapping[str, Json], root: Mapping[str, Json]) -> Plan:
 
 
 def _jit_ms(jit: Json) -> float | None:
-    timing = jit.get("Timing") if isinstance(jit, dict) else None
-    return number(timing, "Total") if isinstance(timing, dict) else None
+    if not isinstance(jit, dict):
+        return None
+    timing = jit.get("Timing")
+    if isinstance(timing, dict):
+        return number(timing, "Total")
+    parts = [number(jit, f"{part} Time") for part in ("Generation", "Inlining", "Optimization", "Emission")]  # 11
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
 
 
 def _trigger(properties: Mapping[str, Json]) -> Trigger:

@@ -193,7 +193,7 @@ class _Reader:
         elif self._tail == "Planning":
             holder |= measured.taken_apart(name, value)
         else:
-            holder[name] = value
+            holder[name] = value.removesuffix(" ms")
 
 
 def _begins(body: str) -> bool:
