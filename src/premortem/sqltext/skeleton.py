@@ -212,11 +212,13 @@ class _Shape:
 
 
 _CACHED = 20_000
+#: The members of `IN ((1), (2))`, as Django writes it for some keys.
+_IN_PARENTHESES = re.compile(rf"(?<=\bin \()\([{_C}{_P}]\)(?: ?, ?\([{_C}{_P}]\))*+(?= ?\))", re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)
 def _shape(pattern: str) -> _Shape:
-    pattern_, skipped, rows = _one_row(pattern)
+    pattern_, skipped, rows = _one_row(_IN_PARENTHESES.sub(lambda m: re.sub(r"[()]", "", m[0]), pattern))
     pieces = tuple(_pieces(pattern_, skipped))
     key = "".join(text + ("" if number is None else "\x04" if is_list else _C) for text, number, _, is_list in pieces)
     return _Shape(pieces, key, rows)

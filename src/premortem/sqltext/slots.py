@@ -74,6 +74,9 @@ _VALUES = frozenset(
     "int4range int8range numrange daterange "
     "tsrange tstzrange".split()
 )
+#: Types whose constants are the program's own more often than somebody's values, and the other way round.
+_PROGRAM = frozenset("interval regclass regconfig regtype regproc regdictionary bool".split())
+_DATA = frozenset("timestamptz timestamp date time timetz uuid json jsonb inet bytea geometry geography vector".split())
 _CONDITIONS = frozenset(("where_clause", "quals", "condition", "join_condition", "having_clause"))
 _SORTS = frozenset(("sort_clause", "group_clause", "distinct_clause", "window_clause"))
 _LIMITS = frozenset(("limit_count", "limit_offset"))
@@ -281,8 +284,9 @@ def _cast_of(node: Node, where: _Where) -> Iterator[Slot]:
         yield from _below(arg, where)
         return
     name = tree.name_of(node.type_name.names)[-1]
-    value = where.role in ("equal", "compared", "pattern", "written", "typed", "user", "member", "condition")
-    value = value and name not in ("interval", "regclass", "regconfig", "regtype", "bool")
+    compared = where.role in ("equal", "compared", "pattern", "written", "typed", "user", "member", "condition")
+    data = bool(node.type_name.array_bounds) or name in _DATA
+    value = (compared or data) and name not in _PROGRAM
     role = "fixed" if where.role == "fixed" else "typed" if value else "typed code"
     if name in ("regclass", "regconfig", "regtype", "regproc", "regdictionary"):
         role = "fixed"

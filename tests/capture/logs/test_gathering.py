@@ -67,6 +67,8 @@ def test_literals_are_one_query_however_many() -> None:
         (["insert into t (a, b) values (1, 'x'), (2, 'y')", "insert into t (a, b) values (3, 'z')"], "insert into t (a, b) values ($1, $2)", {("1", "x"), ("3", "z")}),
         (["select * from t where u in ('a'::uuid, 'b'::uuid)"], "select * from t where u = ANY ($1::uuid[])", {("{a,b}",)}),
         (["select * from t where a = any(array[1, 2]) limit 5", "select * from t where a = any(array[4]) limit 6"], "select * from t where a = any($1) limit $2", {("{1,2}", "5"), ("{4}", "6")}),
+        (["select * from t where (a) in ((1), (2))", "select * from t where (a) in ((3))"], "select * from t where (a) = ANY ($1)", {("{1,2}",), ("{3}",)}),
+        (["insert into t (a, b) select * from unnest(('{1,2}'::int2[])::bigint[], '{x,y}'::text[])"], "insert into t (a, b) select * from unnest(($1::int2[])::bigint[], $2::text[])", {("{1,2}", "{x,y}")}),
         (["select * from t where (a, b) > (1, 'x')"], "select * from t where (a, b) > ($1, $2)", {("1", "x")}),
         (["update t set a = 'x', b = NULL, ok = true where id = 5"], "update t set a = $1, b = NULL, ok = true where id = $2", {("x", "5")}),
         (["select * from t where at > now() - interval '1 day' and a = 1"], "select * from t where at > now() - interval '1 day' and a = $1", {("1",)}),
