@@ -95,7 +95,7 @@ def test_a_comment_that_only_mentions_the_way_back_cuts_nothing(text: str) -> No
         ("1.sql", "-- migrate:up\nselect 1;", True),
         ("1.sql", "-- migrate:up transaction:false\nselect 1;", False),
         ("1.sql", "-- +migrate Up notransaction\nselect 1;", False),
-        ("20240101000000_x.up.sql", "select 1;", True),
+        ("20240101000000_x.up.sql", "select 1;", None),
         ("20240101000000_x.up.sql", "-- no-transaction\nselect 1;", False),
         ("V1__x.sql", "select 1;", True),
         ("1.sql", "--liquibase formatted sql\n--changeset a:1 runInTransaction:false\nselect 1;", False),
@@ -107,6 +107,17 @@ def test_a_comment_that_only_mentions_the_way_back_cuts_nothing(text: str) -> No
 )
 def test_whether_the_tool_wraps_a_file(name: str, text: str, wrapped: bool | None) -> None:
     assert parse(name, text).wrapped is wrapped
+
+
+def test_whose_up_files_these_are(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        **{"rust__SLASH__Cargo.toml": "", "rust__SLASH__migrations__SLASH__20240101000000_x.up.sql": "select 1;"},
+    )
+    put(tmp_path, **{"go__SLASH__go.mod": "", "go__SLASH__db__SLASH__migrations__SLASH__1_x.up.sql": "select 1;"})
+    put(tmp_path, **{"other__SLASH__1_x.up.sql": "select 1;"})
+    found = migrations.read([tmp_path / "rust", tmp_path / "go", tmp_path / "other"])
+    assert [m.tool for m in found] == ["sqlx", "golang-migrate", None]
 
 
 def test_flyways_and_diesels_settings_beside_the_file(tmp_path: Path) -> None:

@@ -194,6 +194,19 @@ def test_the_changes_own_queries_count(judge: Judge) -> None:
 
 
 @pytest.mark.pg("== 15")
+def test_what_postgresql_refuses_on_partitioned_tables(judge: Judge, database: str) -> None:
+    found = by_line(judge("CREATE INDEX CONCURRENTLY events_v ON events (v);"))
+    refused = found[1]["concurrently-on-partitioned-table"]
+    assert refused.severity is ERROR
+    assert refused.remedy is not None
+    assert refused.remedy.sql[0] == "CREATE INDEX events_v ON ONLY public.events USING btree (v);"
+    with pg.writer(database, purpose="test") as db:
+        for sql in refused.remedy.sql:
+            db.execute(sql)
+        assert db.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'events_v'::regclass")
+
+
+@pytest.mark.pg("== 15")
 def test_an_index_that_is_replaced_or_recreated_is_not_missed(judge: Judge) -> None:
     text = """SET lock_timeout = '1s';
 CREATE INDEX CONCURRENTLY orders_customer_created ON orders (customer_id, created_at);

@@ -97,7 +97,7 @@ def find_long(seen: Seen, world: World) -> Iterator[Finding]:
         severity=weigh(seen.seconds, rate, world.limits),
         table=table.relation,
         about=_about(seen),
-        remedy=instead(seen, table, world.major, saying.advice(saying.RULES[rule])),
+        remedy=instead(seen, table, world.after, saying.advice(saying.RULES[rule])),
     )
 
 
@@ -230,5 +230,5 @@ def find_avoidable(seen: Seen, world: World) -> Iterator[Finding]:
         severity=_queue_severity(table, saying.waiting(mode, traffic)),
         table=table.relation,
         about=_about(seen),
-        remedy=instead(seen, table, world.major, saying.advice(saying.RULES[rule])),
+        remedy=instead(seen, table, world.after, saying.advice(saying.RULES[rule])),
     )

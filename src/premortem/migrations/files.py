@@ -170,14 +170,24 @@ def _tool(name: str, text: str, beside: Path | None) -> str | None:
         return found
     if _FLYWAY.match(name):
         return "Flyway"
-    if name.endswith(".up.sql") and re.match(r"\d{14}_", name):
-        return "sqlx"
+    if name.endswith(".up.sql") and beside is not None:
+        return _of_language(beside)
     if beside is not None and (beside / "atlas.sum").exists():
         return "Atlas"
     if beside is not None and name == "up.sql":
         return "Diesel"
     if beside is not None and name == "migration.sql" and (beside.parent / "migration_lock.toml").exists():
         return "Prisma"
+    return None
+
+
+def _of_language(folder: Path) -> str | None:
+    """Return whose `*.up.sql` these are: sqlx and golang-migrate name them alike, so the project's language tells."""
+    for parent in (folder.resolve(), *folder.resolve().parents[:4]):
+        if (parent / "Cargo.toml").exists():
+            return "sqlx"
+        if (parent / "go.mod").exists():
+            return "golang-migrate"
     return None
 
 

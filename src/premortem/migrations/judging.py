@@ -90,6 +90,7 @@ def _found(seens: Sequence[Seen], linted: Linted, used: Uses, settings: Settings
     yield from (f for s in run for f in blocking.find_avoidable(s, world))
     yield from blocking.find_unbounded(run, world)
     yield from transactions.find_misplaced(seens)
+    yield from transactions.find_refused(run, world)
     yield from transactions.find_held_together(run, world, estimate)
     yield from transactions.find_backfills(
         run, world, estimate, _limits(settings, "backfill-in-migration", BackfillLimits())

@@ -6,18 +6,21 @@ import re
 from collections.abc import Callable
 
 from premortem.migrations.seen import Seen
-from premortem.model import Remedy, Table, quoted
+from premortem.model import Profile, RelationKind, RelationName, Remedy, Table, quoted
 from premortem.sqltext import Action
 
 _INDEX = re.compile(r"\bINDEX\b(?!\s+CONCURRENTLY)", re.I)
 _REINDEX = re.compile(r"\bREINDEX\s+(?:\([^)]*\)\s*)?(?:INDEX|TABLE|SCHEMA)\b", re.I)
+_MOST_PARTS = 24
 _TIMEOUT = "SET lock_timeout = '2s';"
 
 
-def instead(seen: Seen, table: Table, major: int, says: str) -> Remedy:
+def instead(seen: Seen, table: Table, after: Profile, says: str) -> Remedy:
     """Return the statements to type instead of a step's own, or only the advice where they cannot be written down."""
-    actions = seen.step.said.actions
+    actions, major = seen.step.said.actions, after.server.major
     made: tuple[str, ...] = ()
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        return Remedy(sql=_part_by_part(seen, table, after, major), says=says)
     if len(actions) == 1 and actions[0].form in _WAYS:
         made = _WAYS[actions[0].form](seen, actions[0], table, major)
     elif seen.step.said.verb in ("CREATE INDEX", "CREATE UNIQUE INDEX", "DROP INDEX"):
@@ -32,6 +35,28 @@ def instead(seen: Seen, table: Table, major: int, says: str) -> Remedy:
 def with_timeout(says: str) -> Remedy:
     """Return the setting that keeps a lock from waiting long."""
     return Remedy(sql=(_TIMEOUT,), undo=("RESET lock_timeout;",), says=says)
+
+
+def _part_by_part(seen: Seen, table: Table, after: Profile, major: int) -> tuple[str, ...]:
+    """Return an index of a partitioned table made without blocking: CONCURRENTLY works on its partitions only."""
+    actions = seen.step.said.actions
+    if len(actions) == 1 and (actions[0].form in ("SET NOT NULL", "ADD CHECK", "DETACH PARTITION")):
+        return _WAYS[actions[0].form](seen, actions[0], table, major)
+    if seen.step.said.verb not in ("CREATE INDEX", "CREATE UNIQUE INDEX"):
+        return ()
+    here = after.table(table.relation)
+    new = {r.name for r in seen.observed.created}
+    parent = next((i for i in here.indexes if i.name in new), None) if here is not None else None
+    parts = [(t, i) for t in after.tables if t.parents == (table.relation,) for i in t.indexes if i.name in new]
+    if parent is None or not parts or len(parts) > _MOST_PARTS:
+        return ()
+    name = RelationName(schema=table.schema, name=parent.name).sql
+    made = [f"{parent.definition};"]
+    for part, index in parts:
+        own = RelationName(schema=part.schema, name=index.name).sql
+        made.append(f"{_INDEX.sub('INDEX CONCURRENTLY', index.definition, count=1)};")
+        made.append(f"ALTER INDEX {name} ATTACH PARTITION {own};")
+    return tuple(made)
 
 
 def _concurrently(found: re.Match[str]) -> str:

@@ -10,8 +10,20 @@ from premortem.migrations import saying
 from premortem.migrations.blocking import World, weigh
 from premortem.migrations.durations import change_seconds
 from premortem.migrations.locks import Lock, Mode
+from premortem.migrations.safe_ways import instead
 from premortem.migrations.seen import Seen, find
-from premortem.model import Evidence, Finding, Profile, Query, RelationName, Remedy, Severity, Source, quoted
+from premortem.model import (
+    Evidence,
+    Finding,
+    Profile,
+    Query,
+    RelationKind,
+    RelationName,
+    Remedy,
+    Severity,
+    Source,
+    quoted,
+)
 from premortem.report import words
 from premortem.rules.of_migrations import BackfillLimits
 
@@ -30,6 +42,8 @@ _MARKERS = {
     "tern": "---- tern: disable-tx ----",
     "Diesel": "run_in_transaction = false in metadata.toml",
 }
+#: Tools without a transaction of their own: a file of one statement has none, one of several runs as one.
+_SENDS_WHOLE = frozenset({"Flyway", "Prisma", "golang-migrate"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _REFUSED = frozenset(
     {"VACUUM", "VACUUM FULL", "REINDEX DATABASE", "REINDEX SYSTEM", "REINDEX SCHEMA", "CREATEDB", "DROPDB"}
@@ -42,7 +56,7 @@ def find_misplaced(seens: Sequence[Seen]) -> Iterator[Finding]:
     for seen in seens:
         if not _needs_none(seen) or seen.step.transaction is None or seen.step.undone:
             continue
-        if seen.step.migration.tool in ("Flyway", "Prisma") and seen.step.migration.path in alone:
+        if seen.step.migration.tool in _SENDS_WHOLE and seen.step.migration.path in alone:
             continue
         yield saying.finding(
             "concurrently-in-transaction",
@@ -50,6 +64,30 @@ def find_misplaced(seens: Sequence[Seen]) -> Iterator[Finding]:
             f"{_named(seen)} cannot run inside a transaction, and {_why_in_one(seen)}: PostgreSQL refuses it",
             remedy=Remedy(says=_way_out(seen)),
             about=_about(seen),
+        )
+
+
+def find_refused(seens: Sequence[Seen], world: World) -> Iterator[Finding]:
+    """Yield the indexes of partitioned tables that are made or dropped CONCURRENTLY, which PostgreSQL does not do."""
+    for seen in seens:
+        said = seen.step.said
+        if not said.concurrently or said.verb not in ("CREATE INDEX", "CREATE UNIQUE INDEX", "DROP INDEX"):
+            continue
+        table = find(said.relation, world.before)
+        if said.verb == "DROP INDEX" and said.relation is not None:
+            schemas = (said.relation.schema,) if said.relation.schema else world.before.search_path
+            owners = (world.before.table_of_index(s, said.relation.name) for s in schemas)
+            table = next((t for t in owners if t is not None), None)
+        if table is None or table.kind is not RelationKind.PARTITIONED_TABLE or not seen.is_run:
+            continue
+        rule = saying.RULES["concurrently-on-partitioned-table"]
+        yield saying.finding(
+            rule.name,
+            seen,
+            f"{seen.name} CONCURRENTLY does not work on {table.full_name}, which is partitioned: PostgreSQL refuses it",
+            table=table.relation,
+            about=_about(seen),
+            remedy=instead(seen, table, world.after, saying.advice(rule)),
         )
 
 

@@ -59,6 +59,14 @@ OWN = (
         "files of which nobody says that they run in a transaction",
     ),
     _rule(
+        "concurrently-on-partitioned-table",
+        ERROR,
+        "CREATE INDEX or DROP INDEX CONCURRENTLY on a partitioned table.",
+        "PostgreSQL refuses it, so the deploy fails",
+        "CREATE INDEX ON ONLY the table, CONCURRENTLY on each partition, then ALTER INDEX … ATTACH PARTITION",
+        "REINDEX, which can (PostgreSQL 14 and later), and partitions themselves",
+    ),
+    _rule(
         "invalid-index-left-behind",
         WARNING,
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS, which takes the ruin of a failed build for the index.",
