@@ -22,6 +22,7 @@ TABLES = {"t": {"a", "b", "x"}, "u": {"id", "name"}}
         ("select g from generate_series(1, n) g", "select g from generate_series(1, $1) g"),
         ("select s.y from (select a, x + 1 as y from t) s where y = z and s.a = 1", "select s.y from (select a, x + 1 as y from t) s where y = $1 and s.a = 1"),
         ("delete from t where b = é and a = $1", "delete from t where b = $2 and a = $1"),
+        ("(select x from t where a = wanted limit $2)", "(select x from t where a = $1 limit $2)"),
         ("select a from t where ctid = '(0,1)'", None),
         ("select a from missing where b = n", None),
         ("select * from t where a = 1", None),

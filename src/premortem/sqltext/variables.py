@@ -7,6 +7,7 @@ Nobody else can plan `select count(*) from orders where total > minimum`: the va
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from itertools import count
 
 from premortem.sqltext import tree
 from premortem.sqltext.shapes import TableName
@@ -38,7 +39,7 @@ def without_variables(sql: str, columns: Columns) -> str | None:
             if end is None:
                 return None
             edits[part.location] = (end, words)
-    return _edited(encoded, edits, first=_first_free(parts)) if edits else None
+    return _edited(encoded, edits, _free(parts)) if edits else None
 
 
 def _known_columns(parts: tuple[Node, ...], columns: Columns) -> frozenset[str] | None:
@@ -106,16 +107,19 @@ def _end(encoded: bytes, start: int, words: tuple[str, ...]) -> int | None:
     return position
 
 
-def _first_free(parts: tuple[Node, ...]) -> int:
-    return max((p.number for p in parts if isinstance(p, pb.ParamRef)), default=0) + 1
+def _free(parts: tuple[Node, ...]) -> Iterator[int]:
+    """Yield numbers that no parameter has; pg_stat_statements counts a function's variables although it names them."""
+    taken = {p.number for p in parts if isinstance(p, pb.ParamRef)}
+    return (n for n in count(1) if n not in taken)
 
 
-def _edited(encoded: bytes, edits: dict[int, tuple[int, tuple[str, ...]]], first: int) -> str:
+def _edited(encoded: bytes, edits: dict[int, tuple[int, tuple[str, ...]]], free: Iterator[int]) -> str:
     numbers: dict[tuple[str, ...], int] = {}
     parts, position = [], 0
     for start in sorted(edits):
         end, words = edits[start]
-        number = numbers.setdefault(words, first + len(numbers))
-        parts += [encoded[position:start], f"${number}".encode()]
+        if words not in numbers:
+            numbers[words] = next(free)
+        parts += [encoded[position:start], f"${numbers[words]}".encode()]
         position = end
     return b"".join((*parts, encoded[position:])).decode()
