@@ -51,6 +51,12 @@ require-statement-timeout require-table-schema transaction-nesting unused-ignore
 """.split()
 
 
+def test_every_rule_of_migrations_is_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "migrations.md").read_text("utf-8")
+    assert [name for name in saying.RULES if f"`{name}`" not in page] == []
+    assert "`require-statement-timeout`" in page.partition("Matters of taste")[2]
+
+
 def test_what_it_cannot_read_is_a_gap_and_other_files_are_read() -> None:
     found = migrations.lint([parse("a.sql", "selec where from;"), parse("b.sql", BAD)], 18)
     assert [g.subject for g in found.gaps] == ["migration a.sql"]

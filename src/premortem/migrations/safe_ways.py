@@ -48,7 +48,8 @@ def _part_by_part(seen: Seen, table: Table, after: Profile, major: int) -> tuple
     new = {r.name for r in seen.observed.created}
     parent = next((i for i in here.indexes if i.name in new), None) if here is not None else None
     parts = [(t, i) for t in after.tables if t.parents == (table.relation,) for i in t.indexes if i.name in new]
-    if parent is None or not parts or len(parts) > _MOST_PARTS:
+    nested = any(part.kind is RelationKind.PARTITIONED_TABLE for part, _ in parts)
+    if parent is None or not parts or nested or len(parts) > _MOST_PARTS:
         return ()
     name = RelationName(schema=table.schema, name=parent.name).sql
     made = [f"{parent.definition};"]
