@@ -85,7 +85,8 @@ def compared(report: QueryReport, comparing: Comparing) -> QueryReport:
     if report.error is not None or not report.planned:
         return replace(report, difference=_unplanned(match))
     if match is None:
-        difference = Difference(change=Change.NEW, says="nothing like it was accepted before")
+        where = "was accepted before" if comparing.known.lock is not None else "stood there where the branch began"
+        difference = Difference(change=Change.NEW, says=f"nothing like it {where}")
         return _counting(report, (*new, *again), accepted, difference)
     if match.is_same and match.was.shape:
         return _same(report, match.was, comparing, (new, again, accepted))
