@@ -13,7 +13,7 @@ read
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from premortem.errors import InputError
@@ -68,14 +68,14 @@ def parse(text: str) -> Plan:
 
 def _read(text: str) -> Iterator[Pasted]:
     if json_form.looks_like(text):
-        yield from (_of_object(v, line, text) for line, v in json_form.explained_of(text))
+        yield from _of_objects(json_form.explained_of(text), text)
     elif "<explain" in text or "</explain" in text:
         from premortem.plans import xml_form  # the XML parser takes longer to import than all of this room
 
         plain = "\n".join(unframed(cleaned(text)))
-        yield from (_of_object(v, plain.count("\n", 0, at) + 1, plain) for at, v in xml_form.objects(plain))
+        yield from _of_objects(((plain.count("\n", 0, at) + 1, v) for at, v in xml_form.objects(plain)), plain)
     elif yaml_form.looks_like(plain := "\n".join(unframed(cleaned(text)))):
-        yield from (_of_object(v, line, plain) for line, v in _of_yaml(plain.split("\n")))
+        yield from _of_objects(_of_yaml(plain.split("\n")), plain)
     else:
         yield from map(_of_region, regions(cleaned(text)))
 
@@ -85,11 +85,15 @@ def _of_yaml(lines: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Json]]]:
         yield from ((at + 1, found) for found in json_form.explained_in(value))
 
 
-def _of_object(explained: Mapping[str, Json], line: int, text: str) -> Pasted:
-    said = explained.get("Query Text")
-    above = text.split("\n")[: max(line - 1, 0)]
-    statement = said if isinstance(said, str) else statements.above(above)
-    return Pasted(plan=json_form.parse_json(explained), line=max(line, 1), statement=statement)
+def _of_objects(found: Iterable[tuple[int, Mapping[str, Json]]], text: str) -> Iterator[Pasted]:
+    """Yield the plans of what EXPLAIN's other forms hold; a statement may stand between a plan and the one before."""
+    lines = text.split("\n")
+    last = 0
+    for line, explained_object in found:
+        said = explained_object.get("Query Text")
+        statement = said if isinstance(said, str) else statements.above(lines[last : max(line - 1, 0)])
+        yield Pasted(plan=json_form.parse_json(explained_object), line=max(line, 1), statement=statement)
+        last = line
 
 
 def _of_region(region: Region) -> Pasted:

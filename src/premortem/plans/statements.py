@@ -14,7 +14,9 @@ _BEGINS = re.compile(
     r"\s*(?:explain\b|select\b|with\b|insert\s+into\b|update\s+\S|delete\s+from\b|merge\s+into\b|values\s*\(|execute\s)",
     re.IGNORECASE,
 )
-_MOST_LINES = 2_000
+#: Without one of these there is no statement, and no need to look closer.
+_WORDS = re.compile(r"\b(?:query text|explain|select|with|insert|update|delete|merge|values|execute)\b", re.IGNORECASE)
+_MOST_LINES = 300
 
 
 def above(lines: Sequence[str]) -> str | None:
@@ -23,7 +25,10 @@ def above(lines: Sequence[str]) -> str | None:
     >>> above(["shop=# explain analyze", "shop-# select 1;", "         QUERY PLAN", "----------------"])
     'explain analyze\\nselect 1;'
     """
-    plain = [line for line in unframed(list(lines[-_MOST_LINES:])) if not is_frame(line)]
+    near = lines[-_MOST_LINES:]
+    if not _WORDS.search("\n".join(near)):
+        return None
+    plain = [line for line in unframed(near) if not is_frame(line)]
     return _logged(plain) or _typed([_PROMPT.sub("", line) for line in plain])
 
 
