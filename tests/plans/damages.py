@@ -55,7 +55,7 @@ def word_wrapped(text: str) -> str:
         indent = len(line) - len(line.lstrip())
         width = max(78 - indent, 30)
         pieces = textwrap.wrap(line.strip(), width, break_long_words=False, break_on_hyphens=False)
-        found += [" " * indent + pieces[0], *pieces[1:]]
+        found += [" " * indent + pieces[0], *pieces[1:]] if pieces else [""]
     return "\n".join(found)
 
 
