@@ -27,7 +27,7 @@ from premortem.migrations.squawk import Linted
 from premortem.migrations.steps import Step
 from premortem.migrations.traffic import Traffics
 from premortem.migrations.uses import Uses
-from premortem.model import Finding, Gap, Query, Suppressed
+from premortem.model import Finding, Gap, Query, Site, Suppressed
 from premortem.rules.of_migrations import MIGRATION_LIMITS, BackfillLimits, LockLimits
 from premortem.settings import Settings
 
@@ -65,12 +65,14 @@ def judge(
         return Judged()
     seens = look(steps, observed, uses.before, uses.after)
     found = _each_once(_found(seens, linted, uses, settings))
-    by_step = {s.step.site: s.step for s in seens}
+    by_site: dict[Site, list[Step]] = {}
+    for seen in seens:  # a line may hold two statements
+        by_site.setdefault(seen.step.site, []).append(seen.step)
     counted: list[Finding] = []
     suppressed: list[Suppressed] = []
-    for site, step in by_step.items():
+    for site, here in by_site.items():
         own = [f for f in found if f.site == site]
-        kept, quiet = _counted(own, step, settings)
+        kept, quiet = _counted(own, here, settings)
         counted += kept
         suppressed += quiet
     return Judged(findings=tuple(counted), suppressed=tuple(suppressed), gaps=linted.gaps, complete=linted.complete)
@@ -132,18 +134,19 @@ def _each_once(found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _counted(
-    findings: Sequence[Finding], step: Step, settings: Settings
+    findings: Sequence[Finding], steps: Sequence[Step], settings: Settings
 ) -> tuple[tuple[Finding, ...], tuple[Suppressed, ...]]:
-    here = settings.at(step.migration.path)
-    ignored = [Suppressed(finding=f, reason="a squawk-ignore comment") for f in findings if _is_ignored(f, step)]
-    on, off = policy.split([f for f in findings if not _is_ignored(f, step)], here)
-    said = step.query.allows if isinstance(step.query, Query) else ()
+    here, site = settings.at(steps[0].migration.path), steps[0].site
+    rules = frozenset(r for s in steps for r in s.ignored)
+    ignored = [Suppressed(finding=f, reason="a squawk-ignore comment") for f in findings if _is_ignored(f, rules)]
+    on, off = policy.split([f for f in findings if not _is_ignored(f, rules)], here)
+    said = [a for s in steps if isinstance(s.query, Query) for a in s.query.allows]
     shown = [s.finding.rule for s in (*off, *ignored)]
     counted, allowed = allows.apply(on, said, here.rule_names, today=here.today, also_shown=shown)
     left, silenced = policy.split(counted, here)  # what is said of the comments has a severity too
-    return tuple(replace(f, site=f.site or step.site) for f in left), (*off, *ignored, *allowed, *silenced)
+    return tuple(replace(f, site=f.site or site) for f in left), (*off, *ignored, *allowed, *silenced)
 
 
-def _is_ignored(finding: Finding, step: Step) -> bool:
+def _is_ignored(finding: Finding, ignored: frozenset[str]) -> bool:
     """Whether a squawk-ignore comment means the finding, by its own name or by squawk's for the same thing."""
-    return "*" in step.ignored or bool({finding.rule, *_INSTEAD.get(finding.rule, ())} & step.ignored)
+    return "*" in ignored or bool({finding.rule, *_INSTEAD.get(finding.rule, ())} & ignored)
