@@ -106,6 +106,8 @@ def main() -> None:
                     shown = f"{one.estimated:8.2f} {one.wall:8.2f} {one.cpu:8.2f}"
                     print(f"{major:>3} {rows:>9,} {shown} {one.ratio:6.2f}  {one.statement}", flush=True)
                     ratios += [one.ratio] if one.cpu > 0.1 and one.estimated > 0 else []
+    if not ratios:
+        return  # nothing took long enough to be measured
     ratios.sort()
     middle = math.exp(sum(map(math.log, ratios)) / len(ratios))
     print(f"estimated / CPU: lowest {ratios[0]:.2f}, geometric mean {middle:.2f}, highest {ratios[-1]:.2f}")
