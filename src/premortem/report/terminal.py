@@ -268,7 +268,7 @@ def _effects(advice: Advice) -> RenderableType:
     for heading in story.effect_headings(advice):
         table.add_column(heading, justify="right")
     for effect in advice.effects:
-        table.add_row(effect.parameters, *story.effect_costs(advice, effect))
+        table.add_row(words.one_line(effect.parameters), *story.effect_costs(advice, effect))
     return Padding(table, (0, 0, 1, 2))
 
 
