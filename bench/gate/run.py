@@ -139,6 +139,17 @@ def main() -> None:
     timed("one query (the twin is built where it is not cached)", [*check, str(chosen.state / "one.json"), str(one)])
     timed("one query, cached twin", [*check, str(chosen.state / "one.json"), str(one)])
     timed(f"{len(every)} queries", [*check, str(chosen.state / "all.json"), str(file)])
+    lock = chosen.state / "premortem.lock"
+    lock.unlink(missing_ok=True)
+    adopt = [sys.executable, "-m", "premortem", "adopt", "-p", str(profile), "--lock", str(lock)]
+    timed(f"adopting {len(every)} queries", [*adopt, str(file)])
+    print(f"{'the lock':<50} {lock.stat().st_size / 1e6:7.1f} MB, {len(lock.read_text().splitlines())} lines")
+    fresh = queries(len(every) + 10, chosen.tables)[-10:]
+    file.write_text("".join(f"{q};\n" for q in (*every[:-10], *fresh)))
+    timed(
+        f"{len(every)} queries, all but ten in the lock",
+        [*check, str(chosen.state / "ten.json"), "--lock", str(lock), str(file)],
+    )
 
 
 if __name__ == "__main__":

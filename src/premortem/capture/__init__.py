@@ -15,8 +15,9 @@ refuses to judge anything, and to change a setting of a server that is not its o
 from premortem.capture.attached import attach
 from premortem.capture.captured import Capture, Schema
 from premortem.capture.file import is_capture, read, write
+from premortem.capture.logs import resolved
 from premortem.capture.reading import from_logs
 from premortem.capture.running import run
 from premortem.capture.server import Wanted
 
-__all__ = ["Capture", "Schema", "Wanted", "attach", "from_logs", "is_capture", "read", "run", "write"]
+__all__ = ["Capture", "Schema", "Wanted", "attach", "from_logs", "is_capture", "read", "resolved", "run", "write"]

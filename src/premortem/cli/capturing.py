@@ -58,8 +58,13 @@ def of(taken: capture.Capture, profile: Profile) -> Captured:
     # A database without a schema was gone too soon to be seen; its statements are still the application's.
     seen = frozenset(name for s in taken.schemas for name in s.databases)
     foreign = seen - databases
+    known = schema.profile if schema is not None else profile
     return Captured(
-        queries=tuple(q for q in taken.queries if not (isinstance(q, Query) and q.database in foreign)),
+        queries=tuple(
+            capture.resolved(q, known) if isinstance(q, Query) else q
+            for q in taken.queries
+            if not (isinstance(q, Query) and q.database in foreign)
+        ),
         branch=schema.profile if schema is not None else None,
         gaps=(*taken.gaps, *_gaps(taken, foreign)),
         failed=taken.failed,
