@@ -392,3 +392,22 @@ def test_a_migration_that_has_nothing_to_do_with_it_makes_nothing_new(project: P
     assert {q["verdict"] for q in report["queries"]} == {"pass"}
     assert report["by"]["legacy"]["difference"]["change"] == "unchanged"
     assert any("nothing that matters changed" in s["reason"] for s in report["by"]["legacy"]["suppressed"])
+
+
+def test_what_cannot_be_planned_is_no_pass_until_a_person_accepts_it(project: Project, shop: Profile) -> None:
+    """A table that only the tests make must not keep an old code base from adopting the gate."""
+    project.produces(shop)
+    project.queries(f"{OPEN}-- name: scratch\nselect * from scratch where id = $1;\n")
+    assert project.run("check") == 3
+    assert project.run("adopt") == 0
+    assert "could-not-tell" in project.lock
+
+    assert project.check()["verdict"] == "pass"
+    (project.folder / "premortem.toml").write_text("[rules.deep-offset]\nmin_rows = 7\n")  # everything is judged again
+    report = project.check()
+    assert report["verdict"] == "pass"
+    assert [s["rule"] for s in report["by"]["scratch"]["suppressed"]] == ["could-not-tell"]
+    assert project.run("check", "--no-lock") == 3
+
+    project.queries(f"{OPEN}-- name: scratch\nselect * from scratch where ident = $1;\n")
+    assert project.run("check") == 3  # another query that cannot be planned

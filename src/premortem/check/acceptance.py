@@ -8,6 +8,8 @@ from datetime import date
 
 from premortem.model import Accepted, AcceptedFinding, Finding, Severity, Suppressed
 
+#: The rule of a statement that could not be planned; a lock may accept it as it may a finding.
+COULD_NOT_TELL = "could-not-tell"
 _RANK = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
@@ -28,6 +30,17 @@ def applied(
         else:
             suppressed.append(Suppressed(finding=finding, reason=reason(held)))
     return tuple(new), tuple(again), tuple(suppressed)
+
+
+def untold(error: str) -> Finding:
+    """Return the finding that a statement could not be planned; with another error it is another finding."""
+    first = error.splitlines()[0] if error else "no plan"
+    return Finding(rule=COULD_NOT_TELL, severity=Severity.ERROR, says=first, key=f"{COULD_NOT_TELL}:{first}")
+
+
+def is_untold(accepted: Accepted) -> bool:
+    """Whether a query could not be planned when it was accepted."""
+    return any(f.key.startswith(f"{COULD_NOT_TELL}:") for f in accepted.findings)
 
 
 def reason(held: AcceptedFinding) -> str:

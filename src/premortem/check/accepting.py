@@ -13,6 +13,7 @@ from datetime import date
 
 from premortem import baseline, sqltext
 from premortem.baseline import Lock
+from premortem.check import acceptance
 from premortem.check.figures import figures
 from premortem.check.novelty import PLAN_GOT_WORSE, Comparing
 from premortem.model import (
@@ -58,10 +59,12 @@ def updated(
     replaced: set[str] = set()
     for report in reports:
         query = report.query
-        if query is None or not report.planned or (report.verdict is Verdict.FAIL and not reason.accepts_all):
+        if query is None or query.kind is StatementKind.UTILITY:
+            continue
+        if not reason.accepts_all and (not report.planned or report.verdict is Verdict.FAIL):
             continue
         name, match = comparing.sifted.name(query), comparing.sifted.match(query)
-        entry = _entry(report, query, comparing, reason, place)
+        entry = (_entry if report.planned else _untold)(report, query, comparing, reason, place)
         entries[name] = _merged(entries[name], entry) if name in entries else entry
         replaced |= {match.name} if match is not None else set()
     for name, entry in entries.items():
@@ -87,6 +90,28 @@ def _entry(
         indexes=tuple(sorted(baseline.used(report.planned, profile))),
         facts=comparing.world.facts(query),
         findings=_findings(report, comparing, reason),
+        search_path=query.search_path,
+        tags=tuple(sorted(query.tags)),
+        is_captured=query.executions is not None,
+    )
+
+
+def _untold(
+    report: QueryReport, query: Query, comparing: Comparing, reason: Reason, place: Callable[[Site], Site]
+) -> Accepted:
+    """Return the entry of a query that could not be planned, such as one of a table that only its tests make."""
+    name = comparing.sifted.name(query)
+    held = {f.key: f for f in a.findings} if (a := comparing.known.accepted.get(name)) is not None else {}
+    finding = acceptance.untold(report.error or "")
+    return Accepted(
+        fingerprint=query.fingerprint,
+        text=sqltext.one_line(query.text),
+        site=place(query.site),
+        shape=(),
+        rows_read=0.0,
+        cost=0.0,
+        facts=comparing.world.facts(query),
+        findings=(_accepted(finding, held.get(finding.key), comparing.settings.today, reason),),
         search_path=query.search_path,
         tags=tuple(sorted(query.tags)),
         is_captured=query.executions is not None,
@@ -197,6 +222,9 @@ def _stale(held: AcceptedFinding, report: QueryReport, site: Site | None) -> Fin
 def accepted_now(report: QueryReport, reason: Reason) -> QueryReport:
     """Return the report with all its findings accepted, as the lock that was just written has them."""
     suppressed = tuple(Suppressed(finding=f, reason=reason.says) for f in report.findings)
-    if report.query is None or report.query.kind is StatementKind.UTILITY or not report.planned:
+    if report.query is None or report.query.kind is StatementKind.UTILITY:
         return report
+    if not report.planned:
+        untold = Suppressed(finding=acceptance.untold(report.error or ""), reason=reason.says)
+        return replace(report, error=None, hint=None, suppressed=(*report.suppressed, untold), verdict=Verdict.PASS)
     return replace(report, findings=(), suppressed=(*report.suppressed, *suppressed), verdict=Verdict.PASS)

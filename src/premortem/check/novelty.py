@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 
 from premortem import baseline, sqltext
@@ -39,6 +40,7 @@ from premortem.model import (
     Source,
     StatementKind,
     Suppressed,
+    Verdict,
 )
 from premortem.settings import Settings
 
@@ -81,24 +83,43 @@ def compared(report: QueryReport, comparing: Comparing) -> QueryReport:
     held = comparing.known.accepted.get(comparing.sifted.name(query))
     if held is None and match is not None and match.is_same:
         held = match.was
-    new, again, accepted = acceptance.applied(report.findings, held, comparing.settings.today)
     if report.error is not None or not report.planned:
-        return replace(report, difference=_unplanned(match))
+        return _unplanned(report, match, held, comparing.settings.today)
+    new, again, accepted = acceptance.applied(report.findings, held, comparing.settings.today)
     if match is None:
         where = "was accepted before" if comparing.known.lock is not None else "stood there where the branch began"
         difference = Difference(change=Change.NEW, says=f"nothing like it {where}")
+        return _counting(report, (*new, *again), accepted, difference)
+    if match.is_same and acceptance.is_untold(match.was):
+        difference = Difference(change=Change.NEW, says="it could not be planned when it was accepted, and now it can")
         return _counting(report, (*new, *again), accepted, difference)
     if match.is_same and match.was.shape:
         return _same(report, match.was, comparing, (new, again, accepted))
     return _edited(report, query, match, comparing, (*new, *again), accepted)
 
 
-def _unplanned(match: Match | None) -> Difference:
+def _unplanned(report: QueryReport, match: Match | None, held: Accepted | None, today: date) -> QueryReport:
+    """Return the report of a query that could not be planned: no pass, unless a person accepted just that."""
+    _, again, accepted = acceptance.applied((acceptance.untold(report.error or ""),), held, today)
+    if accepted:
+        says = "it could not be planned when it was accepted either"
+        difference = Difference(change=Change.UNCHANGED, says=says, was=match.was if match else None)
+        suppressed = (*report.suppressed, *accepted)
+        return replace(
+            report, verdict=Verdict.PASS, error=None, hint=None, suppressed=suppressed, difference=difference
+        )
+    error = again[0].says if again else report.error
+    return replace(report, error=error, difference=_of_unplanned(match))
+
+
+def _of_unplanned(match: Match | None) -> Difference:
     if match is None:
         return Difference(change=Change.NEW)
     if not match.is_same:
         return Difference(change=Change.EDITED, was=match.was)
-    says = "it could be planned when it was accepted, and cannot be any more"
+    could = "it could be planned when it was accepted, and cannot be any more"
+    says = "it cannot be planned for another reason than when it was accepted"
+    says = says if acceptance.is_untold(match.was) else could
     return Difference(change=Change.REGRESSED, says=says, was=match.was)
 
 

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     reports = outcome.report.queries
     lacks = [] if outcome.is_whole else ["  the suite failed, so some of its queries may be missing"]
     output.write("\n".join([said, *_accepted(reports, reason), *_merging(file), *_untold(reports), *lacks]) + "\n")
-    told = outcome.is_whole and all(r.verdict is not Verdict.UNKNOWN for r in reports)
+    told = outcome.is_whole and all(r.query is not None for r in reports if r.verdict is Verdict.UNKNOWN)
     return 0 if told else Verdict.UNKNOWN.exit_code
 
 
@@ -40,7 +40,7 @@ def _accepted(reports: Sequence[QueryReport], reason: check.Reason) -> Iterator[
     """Yield what was accepted: how many findings, of how many queries, until when."""
     findings = [f for r in reports for f in r.findings if f.severity is not Severity.INFO]
     if not findings:
-        yield "  nothing had to be accepted"
+        yield "  no finding had to be accepted"
         return
     errors = sum(f.severity is Severity.ERROR for f in findings)
     queries = sum(any(f.severity is not Severity.INFO for f in r.findings) for r in reports)
@@ -58,11 +58,17 @@ def _merging(file: locking.LockFile) -> Iterator[str]:
 
 
 def _untold(reports: Sequence[QueryReport]) -> Iterator[str]:
+    """Yield what could not be planned: what the lock accepts for all that, and what it cannot hold."""
     unknown = [r for r in reports if r.verdict is Verdict.UNKNOWN]
-    if not unknown:
+    yield from _named("that could not be planned, accepted as such", [r for r in unknown if r.query is not None])
+    yield from _named("that are no SQL, which no lock can hold", [r for r in unknown if r.query is None])
+
+
+def _named(what: str, reports: Sequence[QueryReport]) -> Iterator[str]:
+    if not reports:
         return
-    yield f"  could not tell for {words.plural(len(unknown), 'query', 'queries')}, which the lock does not hold:"
-    for report in unknown[:_NAMED]:
+    yield f"  {words.plural(len(reports), 'statement')} {what}:"
+    for report in reports[:_NAMED]:
         yield f"    {words.one_line(str(report.site))}: {words.one_line(report.error or '')}"
-    if len(unknown) > _NAMED:
-        yield f"    and {words.number(len(unknown) - _NAMED)} more; premortem check names them"
+    if len(reports) > _NAMED:
+        yield f"    and {words.number(len(reports) - _NAMED)} more; premortem check names them"
