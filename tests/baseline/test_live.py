@@ -406,7 +406,7 @@ def test_what_cannot_be_planned_is_no_pass_until_a_person_accepts_it(project: Pr
     (project.folder / "premortem.toml").write_text("[rules.deep-offset]\nmin_rows = 7\n")  # everything is judged again
     report = project.check()
     assert report["verdict"] == "pass"
-    assert [s["rule"] for s in report["by"]["scratch"]["suppressed"]] == ["could-not-tell"]
+    assert [s["finding"]["rule"] for s in report["by"]["scratch"]["suppressed"]] == ["could-not-tell"]
     assert project.run("check", "--no-lock") == 3
 
     project.queries(f"{OPEN}-- name: scratch\nselect * from scratch where ident = $1;\n")
