@@ -57,7 +57,7 @@ class Tokens:
 
 
 def text_tokens(ordered: Sequence[str], secret: bytes, label: str) -> Tokens:
-    """Return tokens of a fixed number of digits: every collation sorts them alike, and upper() and lower() keep them."""
+    """Return tokens of a fixed number of digits, which every collation sorts alike and upper() and lower() keep."""
     places = spaced(len(ordered), secret, label)
     width = len(str(places[-1])) if places else 1
     return Tokens(known={value: f"{place:0{width}}" for value, place in zip(ordered, places, strict=True)})

@@ -28,9 +28,11 @@ that is a terminal. Colours: where standard output is a terminal, unless `NO_COL
 |---|---|
 | `PREMORTEM_PG_BIN` | folders with PostgreSQL server programs, searched first; separated as `PATH` is |
 | `PREMORTEM_CACHE_DIR` | where twins and server templates are kept |
-| `GITHUB_TOKEN`, `GITHUB_REPOSITORY`, `GITHUB_API_URL`, `GITHUB_REF`, `GITHUB_EVENT_PATH`, `GITHUB_RUN_ID` | where and as whom `comment` posts on GitHub; Actions sets all but the token |
+| `GITHUB_TOKEN`, `GITHUB_REPOSITORY`, `GITHUB_API_URL` | where and as whom `comment` posts on GitHub |
+| `GITHUB_REF`, `GITHUB_EVENT_PATH`, `GITHUB_RUN_ID` | which pull request; Actions sets all of these but the token |
 | `GITHUB_STEP_SUMMARY` | where `comment` puts a report that may not be posted |
-| `PREMORTEM_GITLAB_TOKEN`, `CI_API_V4_URL`, `CI_PROJECT_ID`, `CI_MERGE_REQUEST_IID`, `CI_PIPELINE_ID` | the same on GitLab; GitLab CI sets all but the token |
+| `PREMORTEM_GITLAB_TOKEN`, `CI_API_V4_URL`, `CI_PROJECT_ID` | where and as whom it posts on GitLab |
+| `CI_MERGE_REQUEST_IID`, `CI_PIPELINE_ID` | which merge request; GitLab CI sets all of these but the token |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` | `comment`: a proxy, and certificates of one's own |
 | `PGHOST`, `PGUSER`, `PGPASSWORD`, `PGPASSFILE`, … | what the DSN of `profile pull` leaves out, as for `psql` |
 """

@@ -165,9 +165,9 @@ in the profile's workload is compared. For any query, a time is predicted from t
 statements tell how many milliseconds a unit of cost took there. That ratio differs between statements, so premortem
 takes its spread, from the 10th to the 90th percentile: over budget at the low end is an error, over budget at the
 median only is a warning, and each says the range. With fewer than 10 statements to learn from, or a spread of more
-than a factor 100, nothing is predicted, and the report says so as a gap. How far that is off: on a small shop in memory, with each of 20
-statements predicted from the others, 15 took a time within the range, and the middle was off by a factor of 1.8 for the
-middle one and 6.6 for the worst (`bench/speed/run.py`). Use `rows_read` where you can.
+than a factor 100, nothing is predicted, and the report says so as a gap. How far that is off: on a small shop in
+memory, with each of 20 statements predicted from the others, 15 took a time within the range, and the prediction was
+off by a factor of 1.8 for the middle one and 6.6 for the worst (`bench/speed/run.py`). Use `rows_read` where you can.
 
 ## `[[owners]]`
 

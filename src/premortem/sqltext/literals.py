@@ -14,7 +14,8 @@ from premortem.sqltext.placeholders import EXPECT_VALUE
 _SUSPECT = re.compile(r"[\w)\"\]]\s+\$[0-9]|\bextract\s*\(\s*\$[0-9]", re.IGNORECASE)
 _FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second", "to"})
 _TRIM = ("both", "leading", "trailing")
-_NO_TYPE = EXPECT_VALUE | {"fetch", "first", "next", "default", "execute", "end", "do", "then", "collate", "limit", *_TRIM}
+_ENDS = ("fetch", "first", "next", "default", "execute", "end", "do", "then", "collate", "limit")
+_NO_TYPE = EXPECT_VALUE | {*_ENDS, *_TRIM}
 
 
 def readable(sql: str) -> str:
