@@ -222,8 +222,8 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _times(now: float, was: float) -> str:
-    """Return how a cost compares, as `costs 12 times more (3,550, then 290)`."""
-    figures = f"({now:,.0f}, then {was:,.0f})"
+    """Return how a cost compares, as `costs 12 times more (from 290 to 3,550)`."""
+    figures = f"(from {was:,.0f} to {now:,.0f})"
     if was <= 0:
         return f"costs more {figures}"
     factor = now / was

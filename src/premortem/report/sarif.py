@@ -16,6 +16,7 @@ from premortem.model import Evidence, Finding, Gap, Json, Report, Severity, Site
 from premortem.report import novelty, remarks, story, words
 from premortem.report.look import Look
 from premortem.report.remarks import Remark
+from premortem.settings import OWN_RULES
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 #: What GitHub shows of one run, and of the places of one result.
@@ -29,16 +30,7 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 #: What GitHub sorts findings by that are not about security.
 _PROBLEMS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
 #: What check finds itself, and what has therefore no module with a page.
-_OWN_PAGES = {
-    remarks.COULD_NOT_TELL: "A statement that could not be parsed or planned: that is no pass.",
-    "missing-index": "An index that would make a query much cheaper, although no rule names what is wrong with it.",
-    "over-budget": "A query that reads, costs or takes more than the settings let it.",
-    "plan-got-worse": "A query that is planned worse than when it was accepted.",
-    "unused-allow": "An allow comment for something that the query does not show: take it away.",
-    "unused-acceptance": "An accepted finding that the query no longer shows: take it out of the lock.",
-    "allow-without-reason": "An allow comment that does not say why.",
-    "unreadable-allow": "An allow comment that cannot be understood, and does not count.",
-}
+_OWN_PAGES = {remarks.COULD_NOT_TELL: "A statement that could not be parsed or planned: that is no pass.", **OWN_RULES}
 
 
 def render(report: Report, *, look: Look) -> str:

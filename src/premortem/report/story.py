@@ -98,10 +98,11 @@ def headline(report: Report) -> str:
         schema = ", and so would the schema change" if _fails(report.findings) else ""
         return f"{_share(failed, total)} would hurt production{tail}{schema}{besides}"
     if report.verdict is Verdict.FAIL:
-        return f"{total} checked; the schema change would hurt production{tail}{besides}"
+        queries = f"{total} checked; " if judged else ""
+        return f"{queries}the schema change would hurt production{tail}{besides}"
     if unknown:
         return f"could not tell for {_share(unknown, total)}{besides}"
-    return f"{total} checked, {_remarks(report)}{besides}"
+    return f"{total} checked, {_remarks(report)}{besides}" if judged else _remarks(report)
 
 
 def _fails(findings: Iterable[Finding]) -> bool:

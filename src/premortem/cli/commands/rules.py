@@ -22,16 +22,6 @@ _TITLES = {
     "migration": "Migrations: what the statements of a change do to tables of production's size",
     "check": "check itself",
 }
-#: What check's own findings say: they come from comparing, allowing and advising, and no rule module makes them.
-_OWN = {
-    "missing-index": "An index that makes a query several times cheaper, although no rule found fault with it.",
-    "unused-allow": "An allow comment for something that is not there.",
-    "allow-without-reason": "An allow comment that does not say why.",
-    "over-budget": "A query that reads, costs or takes more than the settings let it.",
-    "unreadable-allow": "An allow comment that cannot be understood, and does not count.",
-    "plan-got-worse": "A query that is planned worse than when it was accepted.",
-    "unused-acceptance": "An accepted finding that the query no longer shows.",
-}
 _FAILS = frozenset({"missing-index", "over-budget", "plan-got-worse"})
 _HEADINGS = ("Sees", "Hurts", "Do", "Quiet")
 
@@ -63,9 +53,9 @@ def _all() -> Iterator[_Entry]:
     for rule in (*rules.RULES, *rules.MIGRATION_RULES):
         group = _MEASURED if rule.needs_analyze else rule.kind.value
         yield _Entry(name=rule.name, group=group, severity=rule.severity.value, says=rule.says, rule=rule)
-    for name in OWN_RULES:
+    for name, says in OWN_RULES.items():
         severity = "error" if name in _FAILS else "warning"
-        yield _Entry(name=name, group="check", severity=severity, says=_OWN.get(name, "A finding of check itself."))
+        yield _Entry(name=name, group="check", severity=severity, says=says)
 
 
 def _named(name: str) -> _Entry:
