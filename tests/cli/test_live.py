@@ -169,7 +169,7 @@ def test_the_changes_own_migration_is_judged(premortem: Premortem, production: P
     document = json.loads(done.stdout)
     assert [q["verdict"] for q in document["queries"]] == ["pass", "pass"]
     assert any("5,000,000" in g["says"] for g in document["gaps"])
-    assert [f["rule"] for f in document["findings"]] == ["foreign-key-without-index"]
+    assert [f["rule"] for f in document["findings"]] == ["foreign-key-without-index", "require-lock-timeout"]
 
 
 def test_a_migration_that_fails_is_could_not_tell(premortem: Premortem, production: Production, tmp_path: Path) -> None:
