@@ -195,6 +195,7 @@ def test_themes(browser: Browser, tmp_path: Path, scheme: str) -> None:
     assert (before > 380) == (scheme == "light")
     page.locator("#theme").click()
     assert (ground() > 380) != (scheme == "light")
+    page.wait_for_timeout(500)  # Chromium writes a page's storage a moment later, and a reload may be another process
     page.reload()
     assert (ground() > 380) != (scheme == "light")
     page.close()

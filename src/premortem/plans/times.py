@@ -19,7 +19,7 @@ def own_times(plan: Plan) -> Mapping[tuple[int, ...], float]:
     totals = dict(_totals(plan.root, 1.0))
     if not totals:
         return {}
-    ctes = {(n.subplan_name or "").removeprefix("CTE "): totals[n.path] for n in plan.walk() if _is_cte(n)}
+    ctes = {(n.subplan_name or "").removeprefix("CTE "): totals.get(n.path, 0.0) for n in plan.walk() if _is_cte(n)}
     return {n.path: max(totals[n.path] - _below(n, totals, ctes), 0.0) for n in plan.walk() if n.path in totals}
 
 
