@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, get_args
 
@@ -18,6 +18,7 @@ _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
     datetime: st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)),
+    date: st.dates(min_value=date(1970, 1, 1)),
     timedelta: st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10_000)),
 }
 
