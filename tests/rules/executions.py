@@ -92,6 +92,9 @@ SCENARIOS: dict[str, Scenario] = {
         statement=f"SELECT count(*) FROM {JOIN_OF_ALL} WHERE o0.id = 7",
         quiet_statement="SELECT count(*) FROM orders o JOIN items i ON i.order_id = o.id", limits="min_ms = 5"),
     "row-estimate-wrong": Scenario(
+        settings=ALONE, statement="SELECT * FROM visits WHERE zip / 10 = 0",
+        quiet_statement="SELECT * FROM visits WHERE zip = 7"),
+    "correlated-columns-without-statistics": Scenario(
         settings=ALONE, statement="SELECT * FROM visits WHERE city = 'city 7' AND zip = 7",
         quiet_statement="SELECT * FROM visits WHERE zip = 7"),
     "nested-loop-runs-too-often": Scenario(

@@ -13,6 +13,7 @@ from premortem.rules.subject import Subject
 #: What stands for the statement where a finding is about no table.
 STATEMENT = RelationName(schema="", name="query")
 PAGE = 8192
+_READS_ALL = frozenset({"Sort", "Hash", "Aggregate"})
 
 
 def executed(subject: Subject) -> Iterator[tuple[Node, Actual]]:
@@ -31,6 +32,22 @@ def estimate(node: Node) -> float:
     """Return the rows that the planner expected of one execution of a node, at least one as it always does."""
     planned = number(node.raw, "Plan Rows")
     return max(planned if planned is not None else node.rows, 1.0)
+
+
+def error_of(node: Node) -> float:
+    """Return how many times more rows were found than expected, below 1 where there were fewer."""
+    assert node.actual is not None
+    return max(node.actual.rows, 1.0) / estimate(node)
+
+
+def may_stop_early(subject: Subject, node: Node) -> bool:
+    """Whether fewer rows were asked for than there are: below a LIMIT, an EXISTS, a semi- or a merge join."""
+    for above in reversed(subject.plan.ancestors(node.path)):
+        if above.kind in ("Limit", "Merge Join") or above.join_type in ("Semi", "Anti") or above.inner_unique:
+            return True
+        if above.kind in _READS_ALL:
+            return False
+    return any(n.parent_relationship in ("InitPlan", "SubPlan") for n in (*subject.plan.ancestors(node.path), node))
 
 
 def has_estimate(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from premortem.rules import (
+    correlated_columns_without_statistics,
     hash_spills_to_disk,
     index_only_scan_visits_heap,
     index_recheck_discards_rows,
@@ -22,6 +23,7 @@ from premortem.rules import (
 )
 
 EXECUTION_MODULES = (
+    correlated_columns_without_statistics,
     row_estimate_wrong,
     nested_loop_runs_too_often,
     sort_spills_to_disk,

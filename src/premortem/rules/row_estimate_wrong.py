@@ -3,7 +3,8 @@
 Sees:   the node where an error of ten times or more begins, with many rows found or expected.
 Hurts:  everything above it is chosen for another number of rows: nested loops, memory, the order of joins.
 Do:     ANALYZE; a higher statistics target for skewed columns; CREATE STATISTICS for columns that depend on each other.
-Quiet:  small numbers of rows, nodes that were stopped early, errors that begin further down, plans not executed.
+Quiet:  small numbers of rows, nodes that were stopped early, errors that begin further down, plans not executed, what
+        `correlated-columns-without-statistics` explains.
 """
 
 from __future__ import annotations
@@ -14,7 +15,18 @@ from dataclasses import dataclass
 
 from premortem import sqltext
 from premortem.model import Evidence, Finding, Node, RelationName, Severity
-from premortem.rules.measured import about, estimate, evidence, executed, has_estimate, place, relation_of
+from premortem.rules import correlated_columns_without_statistics as correlated
+from premortem.rules.measured import (
+    about,
+    error_of,
+    estimate,
+    evidence,
+    executed,
+    has_estimate,
+    may_stop_early,
+    place,
+    relation_of,
+)
 from premortem.rules.readings import columns_of
 from premortem.rules.rule import Rule
 from premortem.rules.subject import Subject
@@ -24,7 +36,6 @@ RULE = Rule(name="row-estimate-wrong", severity=Severity.WARNING, needs_analyze=
 PASSING = frozenset(
     "Limit|Gather|Gather Merge|Materialize|Memoize|Hash|Sort|Incremental Sort|ModifyTable|BitmapAnd|BitmapOr".split("|")
 )
-READS_ALL = frozenset({"Sort", "Hash", "Aggregate"})
 MOST_LOOPS = 1_000
 
 
@@ -38,28 +49,23 @@ class Limits:
 
 def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for the node of each relation where the worst error begins."""
-    wrong = [node for node, _ in executed(subject) if _begins_here(subject, node, limits)]
+    told = correlated.explained(subject, correlated.Limits())
+    wrong = [n for n, _ in executed(subject) if n.path not in told and _begins_here(subject, n, limits)]
     worst: dict[RelationName, Node] = {}
-    for node in sorted(wrong, key=lambda n: -abs(math.log(_error(n)))):
+    for node in sorted(wrong, key=lambda n: -abs(math.log(error_of(n)))):
         worst.setdefault(relation_of(node), node)
     yield from (_finding(subject, node) for node in worst.values())
-
-
-def _error(node: Node) -> float:
-    """Return how many times more rows were found than expected, below 1 where there were fewer."""
-    assert node.actual is not None
-    return max(node.actual.rows, 1.0) / estimate(node)
 
 
 def _begins_here(subject: Subject, node: Node, limits: Limits) -> bool:
     assert node.actual is not None
     if not has_estimate(node) or node.kind in PASSING or node.actual.loops <= 0:
         return False
-    error = _error(node)
+    error = error_of(node)
     rows = max(node.actual.rows, estimate(node)) * min(node.actual.loops, MOST_LOOPS)
     if max(error, 1 / error) < limits.min_factor or rows < limits.min_rows:
         return False
-    if error < 1 and _may_stop_early(subject, node):
+    if error < 1 and may_stop_early(subject, node):
         return False
     return not any(_same_error(child, error, limits) for child in node.inputs)
 
@@ -68,23 +74,13 @@ def _same_error(child: Node, error: float, limits: Limits) -> bool:
     """Whether the error is there already in an input, in the same direction and nearly as large."""
     if child.actual is None or child.actual.loops <= 0 or not has_estimate(child):
         return False
-    below = _error(child)
+    below = error_of(child)
     return (below >= limits.min_factor) if error > 1 else (below <= 1 / limits.min_factor)
-
-
-def _may_stop_early(subject: Subject, node: Node) -> bool:
-    """Whether fewer rows were asked for than there are: below a LIMIT, an EXISTS, a semi- or a merge join."""
-    for above in reversed(subject.plan.ancestors(node.path)):
-        if above.kind in ("Limit", "Merge Join") or above.join_type in ("Semi", "Anti") or above.inner_unique:
-            return True
-        if above.kind in READS_ALL:
-            return False
-    return any(n.parent_relationship in ("InitPlan", "SubPlan") for n in (*subject.plan.ancestors(node.path), node))
 
 
 def _finding(subject: Subject, node: Node) -> Finding:
     assert node.actual is not None
-    error = _error(node)
+    error = error_of(node)
     times = f"{max(error, 1 / error):,.0f} times {'more' if error > 1 else 'fewer'}"
     per = " per execution" if node.actual.loops > 1 else ""
     return RULE.finding(
