@@ -24,10 +24,11 @@ from premortem.settings import Settings
 RULE = "correlated-columns-without-statistics"
 SCHEMA = """
 CREATE SCHEMA "Geo";
-CREATE TABLE "Geo".visits (id int PRIMARY KEY, city varchar(20), "Country" text, zip int, gone date, live bool,
-    seen timestamptz);
+CREATE TABLE "Geo".visits (id int PRIMARY KEY, city varchar(20), "Country" text, zip int, gone date,
+    live bool, late bool, seen timestamptz);
 INSERT INTO "Geo".visits SELECT g, 'city ' || g % 40, 'country ' || g % 20, g % 40,
-    CASE WHEN g % 20 > 0 THEN date '2024-01-01' END, g % 20 = 0, timestamptz '2024-01-01' + g * interval '1 min'
+    CASE WHEN g % 20 > 0 THEN date '2024-01-01' END, g % 20 = 0, g % 40 <> 8,
+    timestamptz '2024-01-01' + g * interval '1 min'
     FROM generate_series(1, 60000) g;
 CREATE INDEX visits_city ON "Geo".visits (city, "Country");
 CREATE INDEX visits_open ON "Geo".visits (zip) WHERE "Country" = 'country 7';
@@ -52,6 +53,7 @@ FIRES = {
     "list": (f"{V} city IN ('city 7', 'city 9', 'city 27') AND zip IN (7, 9, 27)", NO_SCAN, "city, zip"),
     "or": (f"{V} (zip = 7 OR zip = 27) AND (city = 'city 7' OR city = 'city 27')", ALONE, "zip"),
     "null": (f"{V} gone IS NULL AND live AND \"Country\" = 'country 0'", ALONE, "gone"),
+    "not": (f"{V} NOT late AND zip = 8", ALONE, "late, zip"),
     "groups": ("SELECT city, zip, count(*) FROM \"Geo\".visits GROUP BY city, zip", ALONE, "(ndistinct) ON city, zip"),
     "distinct": ("SELECT DISTINCT city, zip FROM \"Geo\".visits", f"{ALONE}; SET enable_hashagg = off", "(ndistinct)"),
     "worker groups": ("SELECT city, zip, count(*) FROM \"Geo\".visits GROUP BY 1, 2", PARALLEL, "(ndistinct)"),
@@ -68,6 +70,7 @@ QUIET = {
     "not equal": (f"{V} city = 'city 7' AND zip <> 9", ALONE),
     "joined": (f"{V} city = 'city 7' AND zip = (SELECT a FROM pairs p WHERE p.b = v.zip LIMIT 1)", ALONE),
     "grouping sets": ("SELECT city, zip FROM \"Geo\".visits GROUP BY GROUPING SETS ((city, zip), (city))", ALONE),
+    "union": ('SELECT city, zip FROM "Geo".visits UNION SELECT city, zip FROM "Geo".visits', ALONE),
     "grouped by one": ("SELECT city, count(*) FROM \"Geo\".visits GROUP BY city", ALONE),
     "grouped by an expression": ("SELECT lower(city), zip FROM \"Geo\".visits GROUP BY 1, 2", ALONE),
     "few of the rows are grouped": (

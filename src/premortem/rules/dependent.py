@@ -151,10 +151,12 @@ def _fixed(condition: Condition, node: Node, table: Table | None) -> tuple[Compa
 
 def _on_column(comparison: Comparison, node: Node, table: Table | None) -> Comparison | None:
     turned = comparison.about(node.alias)
-    if turned is None or turned.negated or not _is_plain(turned.left, table):
+    if turned is None or not _is_plain(turned.left, table):
         return None
     if turned.kind in _NULLS or turned.kind is ComparisonKind.BOOLEAN:
         return turned
+    if turned.negated:
+        return None
     is_list = turned.kind is ComparisonKind.ANY_EQUALITY and turned.quantifier != "all"
     if turned.kind is not ComparisonKind.EQUALITY and not is_list:
         return None
@@ -210,7 +212,8 @@ def _of_groups(subject: Subject, node: Node) -> Dependent | None:
     table = _table(subject, scan)
     root = partition_root(table, subject.profile) if table is not None else None
     relations = {n.relation if root is None else _root(subject, n) for n in scans}
-    if len(relations) != 1 or not _is_of(names, scans, root) or (root is not None and _is_old(root)):
+    is_union = len({n.relation for n in scans}) < len(scans)  # the branches' values are added up, not multiplied
+    if len(relations) != 1 or is_union or not _is_of(names, scans, root) or (root is not None and _is_old(root)):
         return None
     columns = tuple(c.column for c in names)
     if not _is_misjudged(subject, node, scans) or (root is not None and _is_from_singles(node, columns, root)):
