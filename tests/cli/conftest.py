@@ -5,11 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from premortem import catalog, pg
+from premortem.model import Values
+from tests.check.shop import fill
+
+ODD = """
+CREATE SCHEMA other;
+CREATE TABLE other.orders (id int PRIMARY KEY, note text);
+CREATE TABLE "Überstunden ""x"" "" y" ("größe" int, "select" text);
+INSERT INTO other.orders SELECT g, 'n' FROM generate_series(1, 100) g;
+INSERT INTO "Überstunden ""x"" "" y" SELECT g, 's' || g FROM generate_series(1, 60000) g;
+"""
 Premortem: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -31,3 +43,25 @@ def premortem(tmp_path: Path) -> Premortem:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Production:
+    dsn: str
+    profile: Path
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def production(server15: pg.Server, tmp_path_factory: pytest.TempPathFactory) -> Production:
+    folder = tmp_path_factory.mktemp("production")
+    with pg.writer(server15, purpose="test") as db:
+        db.execute("CREATE DATABASE shop_of_cli")
+    dsn = server15.dsn("shop_of_cli")
+    with pg.writer(dsn, purpose="test") as db:
+        fill(db)
+        db.execute(ODD)
+        db.execute("ANALYZE")
+    with pg.session(dsn, purpose="test") as session:
+        catalog.write(catalog.pull(session, values=Values.ALL), folder / "prod.profile")
+    return Production(dsn=dsn, profile=folder / "prod.profile", folder=folder)

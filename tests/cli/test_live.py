@@ -9,47 +9,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from premortem import catalog, pg
-from premortem.model import Values, Workload
-from tests.check.shop import fill
-from tests.cli.conftest import Premortem
+from premortem.model import Workload
+from tests.cli.conftest import Premortem, Production
 from tests.signals import heed_interrupts
 
 SKU = "select * from order_items where product_sku = $1 and status = $2"
-ODD = """
-CREATE SCHEMA other;
-CREATE TABLE other.orders (id int PRIMARY KEY, note text);
-CREATE TABLE "Überstunden ""x"" "" y" ("größe" int, "select" text);
-INSERT INTO other.orders SELECT g, 'n' FROM generate_series(1, 100) g;
-INSERT INTO "Überstunden ""x"" "" y" SELECT g, 's' || g FROM generate_series(1, 60000) g;
-"""
-
-
-@dataclass(frozen=True)
-class Production:
-    dsn: str
-    profile: Path
-    folder: Path
-
-
-@pytest.fixture(scope="session")
-def production(server15: pg.Server, tmp_path_factory: pytest.TempPathFactory) -> Production:
-    folder = tmp_path_factory.mktemp("production")
-    with pg.writer(server15, purpose="test") as db:
-        db.execute("CREATE DATABASE shop_of_cli")
-    dsn = server15.dsn("shop_of_cli")
-    with pg.writer(dsn, purpose="test") as db:
-        fill(db)
-        db.execute(ODD)
-        db.execute("ANALYZE")
-    with pg.session(dsn, purpose="test") as session:
-        catalog.write(catalog.pull(session, values=Values.ALL), folder / "prod.profile")
-    return Production(dsn=dsn, profile=folder / "prod.profile", folder=folder)
 
 
 def test_a_profile_is_pulled_and_shown(premortem: Premortem, production: Production, tmp_path: Path) -> None:

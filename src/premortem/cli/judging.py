@@ -22,7 +22,7 @@ from premortem.cli.inputs import Inputs, Queries
 from premortem.cli.locking import LockFile, forgetter
 from premortem.cli.locking import known as known_of
 from premortem.cli.progress import Told, shown
-from premortem.errors import InputError, SettingsError
+from premortem.errors import CaptureError, InputError, PremortemError, SettingsError
 from premortem.model import Accepted, Facts, Finding, Gap, Profile, Query, QueryReport, Report, Unreadable, Verdict
 from premortem.settings import DEFAULT_FILE, Settings
 from premortem.settings import parse as parse_settings
@@ -78,7 +78,7 @@ def run(
     profile, identity = profile_of(arguments.profile)
     inputs = gather(profile)
     if not inputs.queries and not arguments.migrations and not _whole_schema(arguments):
-        raise InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
+        raise _nothing(arguments, inputs)
     world = parallel.World(
         profile=profile,
         identity=identity,
@@ -118,6 +118,21 @@ def run(
 def _not_whole(report: Report) -> Report:
     """Return the report of a run that did not see everything: it may say no, it cannot say yes."""
     return replace(report, verdict=Verdict.worst((report.verdict, Verdict.UNKNOWN)))
+
+
+def _nothing(arguments: argparse.Namespace, inputs: Inputs) -> PremortemError:
+    """Return the error for a run that has no statement to judge: why, and whose mistake it is."""
+    if not inputs.is_whole:
+        gap = next((g for g in inputs.gaps if g.subject.startswith("the suite ")), None)
+        how = gap.says[:1].lower() + gap.says[1:].rstrip(".") if gap else "it failed"
+        subject = gap.subject if gap else "the suite"
+        return CaptureError(f"{subject}: {how}, and no statement was seen before that", hint="make the suite pass")
+    if arguments.suite:
+        return CaptureError(
+            f"{' '.join(arguments.suite)} asked the database nothing",
+            hint="let it take its database from DATABASE_URL or PGHOST, …, or name its variable: --set NAME='{dsn}'",
+        )
+    return InputError("there is no statement to judge", hint="name a .sql file, a folder of them, or -")
 
 
 def _production(
