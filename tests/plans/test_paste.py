@@ -45,6 +45,12 @@ PASTED = {
     "psql, right bar": framed(" ", " |"),
     "indented": textwrap.indent(PLAIN, "        "),
     "quoted mail": textwrap.indent(PLAIN, "> ", lambda _: True),
+    "quoted below a greeting": f"Hi all,\n{textwrap.indent(PLAIN, '> ', lambda _: True)}\nAny ideas?\nAnn\n",
+    "quoted twice": f"> so?\n{textwrap.indent(PLAIN, '>> > ', lambda _: True)}> no idea\nbye\n",
+    "quoted with bars": f"Hi,\n{textwrap.indent(PLAIN, '| ', lambda _: True)}bye\n",
+    "quoted as a comment": f"Hi,\n{textwrap.indent(PLAIN, '-- ', lambda _: True)}bye\n",
+    "quoted in part": textwrap.indent("".join(PLAIN.splitlines(True)[:4]), "> ")
+    + "".join(PLAIN.splitlines(True)[4:]),
     "Markdown": f"Look at this:\n\n```text\n{PLAIN}```\n",
     "spreadsheet": "\n".join('"' + line.replace('"', '""') + '"' for line in PLAIN.splitlines()),
     "arrows": PLAIN.replace("->  ", "→   "),
@@ -258,3 +264,23 @@ def test_a_newer_servers_fractions_and_stores_are_understood() -> None:
     assert scan is not None
     assert (window.rows, window.disk_kb, scan.index_searches, scan.heap_fetches) == (0.33, 17, 7, 2)
     assert plan.planning_read_blocks == 9
+
+
+@pytest.mark.parametrize("mark", ["~ ", ": ", "\u2022 ", "?> "])
+def test_a_line_with_a_mark_of_something_else_is_no_node(mark: str) -> None:
+    """A tree of nodes that nobody knows would pass every rule."""
+    with pytest.raises(InputError, match="is none"):
+        plans.read(textwrap.indent(PLAIN, mark))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([{"Plan": {"Node Type": "Seq Scan", "Relation Name": "t", "Total Cost": 3.0}}], indent=2),
+        '- Plan:\n    Node Type: "Seq Scan"\n    Relation Name: "t"\n    Total Cost: 3.0\n',
+    ],
+)
+def test_the_other_forms_are_quoted_too(text: str) -> None:
+    (found,) = plans.read(f"Hi all,\n{textwrap.indent(text, '> ')}\nAny ideas?\n")
+    assert found.plan.root.kind == "Seq Scan"
+    assert str(found.plan.root.relation).endswith("t")

@@ -21,6 +21,7 @@ from premortem.model import Json, Node, Plan
 from premortem.plans import json_form, messages, statements, yaml_form
 from premortem.plans.frames import cleaned, unframed
 from premortem.plans.hints import HINT
+from premortem.plans.quotation import unquoted
 from premortem.plans.regions import Region, regions
 from premortem.plans.text_form import explained
 
@@ -68,16 +69,17 @@ def parse(text: str) -> Plan:
 
 def _read(text: str) -> Iterator[Pasted]:
     if json_form.looks_like(text):
+        text = "\n".join(unquoted(text.split("\n")))
         yield from _of_objects(json_form.explained_of(text), text)
     elif "<explain" in text or "</explain" in text:
         from premortem.plans import xml_form  # the XML parser takes longer to import than all of this room
 
-        plain = "\n".join(unframed(cleaned(text)))
+        plain = "\n".join(unframed(unquoted(cleaned(text))))
         yield from _of_objects(((plain.count("\n", 0, at) + 1, v) for at, v in xml_form.objects(plain)), plain)
-    elif yaml_form.looks_like(plain := "\n".join(unframed(cleaned(text)))):
+    elif yaml_form.looks_like(plain := "\n".join(unframed(unquoted(cleaned(text))))):
         yield from _of_objects(_of_yaml(plain.split("\n")), plain)
     else:
-        yield from map(_of_region, regions(cleaned(text)))
+        yield from map(_of_region, regions(unquoted(cleaned(text))))
 
 
 def _of_yaml(lines: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Json]]]:

@@ -23,6 +23,7 @@ from premortem.plans import labels, measured, repair, values
 from premortem.plans.frames import cleaned
 from premortem.plans.hints import HINT
 from premortem.plans.json_form import plan
+from premortem.plans.quotation import unquoted
 from premortem.plans.regions import FIGURES, HEADING, PROPERTY, TAIL, TARGET, Region, regions
 
 _ARROW = "->"
@@ -31,6 +32,8 @@ _TRIGGER = re.compile(
     r"(?: time=(?P<time>[\d.]+))? calls=(?P<calls>[\d.]+)"
 )
 _SETTING = re.compile(r"([\w.]+) = '((?:[^']|'')*)'")
+#: A node's name with what is left of a quotation's or a frame's marks: such a node would be judged as nothing.
+_NO_KIND = re.compile(r"[^\w(]|.*[>|│#*%~]", re.DOTALL)
 _ROOT_COLUMN = -6  # where the root's arrow would stand, if it had one
 
 
@@ -59,7 +62,7 @@ def parse_text(text: str) -> Plan:
     >>> plan.root.children[0].relation.name, plan.root.children[0].filter
     ('orders', '(id > 3)')
     """
-    region = next(regions(cleaned(text)), None)
+    region = next(regions(unquoted(cleaned(text))), None)
     if region is None:
         raise InputError("this text holds no EXPLAIN plan", hint=HINT)
     try:
@@ -69,12 +72,27 @@ def parse_text(text: str) -> Plan:
 
 
 def explained(region: Region) -> Explained:
-    """Return what a region's lines say; RecursionError where they are nested too deeply."""
+    """Return what a region's lines say; RecursionError where they are nested too deeply.
+
+    Raises InputError where what should be a node's name is none.
+    """
     reader = _Reader(region.lines)
+    _refuse_others(reader.root, region.line)
     root = values.completed(reader.root)
     if repair.is_sound(root):
         return Explained(properties=reader.explained, root=root, sound=True)
     return Explained(properties=reader.explained, root=repair.rebuilt(root) or root, sound=False)
+
+
+def _refuse_others(node: Json, line: int) -> None:
+    if not isinstance(node, dict):
+        return
+    kind = str(node.get("Node Type", ""))
+    if _NO_KIND.match(kind):
+        raise InputError(f"the plan on line {line} has a node that is none: {kind[:60]!r}", hint=HINT)
+    plans = node.get("Plans")
+    for child in plans if isinstance(plans, list) else ():
+        _refuse_others(child, line)
 
 
 class _Reader:
