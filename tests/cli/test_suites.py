@@ -84,3 +84,19 @@ def test_a_suite_that_asks_nothing_could_not_tell(
     assert done.returncode == 3
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_values_of_a_log_are_in_no_report(premortem: Premortem, production: Production, tmp_path: Path) -> None:
+    """A log may be production's, and the values in it rows of production."""
+    (tmp_path / "postgres.log").write_text(
+        "2026-11-22 10:00:00.000 UTC [77] app@shop LOG:  statement: "
+        "select * from customers where email = 'secret.person@example.org' and id = 31337\n"
+    )
+    taken = premortem("capture", "--log", "postgres.log", "-o", "log.capture")
+    assert taken.returncode == 0, taken.stderr
+    for form in ("terminal", "markdown", "json", "html"):
+        done = premortem("check", "-p", production.profile, "-f", form, "log.capture")
+        assert done.returncode == 0, done.stderr
+        assert "customers" in done.stdout or form in ("terminal", "markdown")
+        assert "secret" not in done.stdout
+        assert "31337" not in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from premortem import capture, pg
@@ -61,7 +61,7 @@ def of(taken: capture.Capture, profile: Profile) -> Captured:
     known = schema.profile if schema is not None else profile
     return Captured(
         queries=tuple(
-            capture.resolved(q, known) if isinstance(q, Query) else q
+            _as_judged(q, taken, known) if isinstance(q, Query) else q
             for q in taken.queries
             if not (isinstance(q, Query) and q.database in foreign)
         ),
@@ -69,6 +69,16 @@ def of(taken: capture.Capture, profile: Profile) -> Captured:
         gaps=(*taken.gaps, *_gaps(taken, foreign)),
         failed=taken.failed,
     )
+
+
+def _as_judged(query: Query, taken: capture.Capture, schema: Profile) -> Query:
+    """Return a captured query as it is judged.
+
+    A log that is there already may be production's, and the values in it are then rows of production: no report shows
+    them, and no plan is made with them.  A suite's are test data.
+    """
+    resolved = capture.resolved(query, schema)
+    return resolved if taken.command else replace(resolved, original=resolved.text, samples=())
 
 
 def _in_common(schema: Profile, production: Profile) -> int:
