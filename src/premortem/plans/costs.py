@@ -19,6 +19,7 @@ from premortem.model import Index, Node, Profile, Table, quoted
 _MULTI_COLUMN_CORRELATION = 0.75  # btcostestimate: later key columns blur the order of the heap
 _PAGE_COST_OPERATORS = 50.0  # DEFAULT_PAGE_CPU_MULTIPLIER of selfuncs.c
 _STEPS = 50
+_USUAL_PROCESSES = 2.4  # two workers and the leader's part, where the Gather above is not known
 _NEARLY = 0.9  # what rounding and the estimate of the index's size leave open
 _UNITS = {"B": 1 / 8192, "kB": 1 / 8, "MB": 128.0, "GB": 131_072.0, "TB": 134_217_728.0}
 _QUANTITY = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(B|kB|MB|GB|TB)?\s*\Z")
@@ -60,9 +61,20 @@ def _quantity(value: str) -> float | None:
 DEFAULT_PRICES = Prices()
 
 
-def index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES) -> float:
-    """Return the number of rows that an index scan's condition matches, by inverting the planner's cost."""
-    formula = _formula(node, table, loops, prices)
+def expected_processes(gather: Node) -> float:
+    """Return how many processes' worth of rows a Gather collects (`get_parallel_divisor` of costsize.c)."""
+    workers = gather.workers_planned or 0
+    return workers + max(1.0 - 0.3 * workers, 0.0) if workers else 1.0
+
+
+def index_rows(
+    node: Node, table: Table, *, loops: float = 1.0, prices: Prices = DEFAULT_PRICES, processes: float = 1.0
+) -> float:
+    """Return the number of rows that an index scan's condition matches, by inverting the planner's cost.
+
+    `processes` are those that share the scan, where it is a parallel one.
+    """
+    formula = _formula(node, table, loops, prices, processes)
     high = min(max(table.rows, 1.0), formula.entries)
     low = min(max(node.rows, 1.0), high)
     if formula.cost(high) <= node.total_cost:
@@ -85,9 +97,10 @@ def whole_index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Pr
     return formula.entries if node.total_cost >= _NEARLY * formula.index_cost(formula.entries) else None
 
 
-def _formula(node: Node, table: Table, loops: float, prices: Prices) -> _Formula:
+def _formula(node: Node, table: Table, loops: float, prices: Prices, processes: float = 1.0) -> _Formula:
     index = next((i for i in table.indexes if i.name == node.index), None)
-    return _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices)
+    shared_by = (processes if processes > 1 else _USUAL_PROCESSES) if node.parallel_aware else 1.0
+    return _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices, shared_by=shared_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +112,7 @@ class _Formula:
     index: Index | None
     loops: float
     prices: Prices
+    shared_by: float = 1.0
 
     def cost(self, entries: float) -> float:
         """Return the planner's total cost of a scan that reads so many entries."""
@@ -177,7 +191,7 @@ class _Formula:
 
     def _cpu_cost(self, entries: float) -> float:
         each = self.prices.cpu_tuple_cost + _operators(self.node.filter) * self.prices.cpu_operator_cost
-        return entries * each / (_parallel_divisor(self.node) if self.node.parallel_aware else 1.0)
+        return entries * each / self.shared_by
 
     def _fetched(self, tuples: float, pages: float) -> float:
         """Mackert and Lohman's estimate of the pages that so many random visits touch (`index_pages_fetched`)."""
@@ -193,8 +207,3 @@ class _Formula:
 def _operators(condition: str | None) -> int:
     """Roughly how many operators a deparsed condition calls."""
     return len(_OPERATOR.findall(condition)) - len(re.findall(r"\s(?:AND|OR)\s", condition)) if condition else 0
-
-
-def _parallel_divisor(node: Node) -> float:
-    workers = node.workers_planned or 2
-    return workers + max(1.0 - 0.3 * workers, 0.0)

@@ -26,12 +26,13 @@ from collections.abc import Iterator
 
 from premortem.model import Node, Plan, Profile, Table
 from premortem.plans import labels
-from premortem.plans.costs import DEFAULT_PRICES, Prices
-from premortem.plans.reads import rows_read
+from premortem.plans.costs import DEFAULT_PRICES, Prices, expected_processes
+from premortem.plans.reads import rows_of_all, rows_read
 
 TRUSTED = 0.5
 _BLOCKING = frozenset({"Sort", "Hash", "Aggregate", "Bitmap Index Scan", "BitmapAnd", "BitmapOr", "SetOp"})
 _COLUMN = re.compile(rf"(?:({labels.NAME})\.)?({labels.NAME})(?: (?:DESC|ASC|NULLS|COLLATE)\b.*)?\Z")
+_GATHERS = frozenset({"Gather", "Gather Merge"})
 _STREAMING_STRATEGIES = frozenset({"Sorted"})
 _EARLY_JOINS = frozenset({"Semi", "Anti", "Right Semi"})
 
@@ -142,24 +143,24 @@ def _calls(node: Node, profile: Profile | None) -> float:
     return max(rows_read(node, _table(node, profile), prices=_prices(profile)), 1.0)
 
 
-def keeps(node: Node, profile: Profile | None) -> float:
+def keeps(node: Node, profile: Profile | None, processes: float = 1.0) -> float:
     """Return the share of the rows read below a node that reach it, 1.0 where none can be lost.
 
     The way down follows the rows that stream through; below a sort or a hash table everything is read anyway.
+    `processes` are those that share a parallel-aware scan: a Gather on the way adds its own.
     """
-    if node.kind == "Aggregate" and node.strategy in _STREAMING_STRATEGIES:
-        return _kept_here(node, profile) * _least(node, profile)
-    if node.kind in _BLOCKING:
+    if node.kind in _BLOCKING and not (node.kind == "Aggregate" and node.strategy in _STREAMING_STRATEGIES):
         return 1.0
-    return _kept_here(node, profile) * _least(node, profile)
+    below = processes * expected_processes(node) if node.kind in _GATHERS else processes
+    return _kept_here(node, profile, processes) * _least(node, profile, below)
 
 
-def _least(node: Node, profile: Profile | None) -> float:
+def _least(node: Node, profile: Profile | None, processes: float) -> float:
     followed = node.inputs[:1] if "Join" in node.kind or node.kind == "Nested Loop" else node.inputs
-    return min((keeps(child, profile) for child in followed), default=1.0)
+    return min((keeps(child, profile, processes) for child in followed), default=1.0)
 
 
-def _kept_here(node: Node, profile: Profile | None) -> float:
+def _kept_here(node: Node, profile: Profile | None, processes: float) -> float:
     if node.kind == "Nested Loop" or node.kind.endswith(" Join"):
         return _share(node.rows, node.inputs[0].rows) if node.inputs else 1.0
     if node.filter is None:
@@ -167,7 +168,10 @@ def _kept_here(node: Node, profile: Profile | None) -> float:
     if node.relation is None:
         return _share(node.rows, node.inputs[0].rows) if node.inputs else 0.0
     table = _table(node, profile)
-    return _share(node.rows, rows_read(node, table, prices=_prices(profile))) if table is not None else 0.0
+    if table is None:
+        return 0.0
+    returned = node.rows if node.actual is not None else rows_of_all(node, processes)
+    return _share(returned, rows_read(node, table, prices=_prices(profile), processes=processes))
 
 
 def _share(kept: float, read: float) -> float:

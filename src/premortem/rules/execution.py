@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from premortem.model import Node, Plan, Profile, Table
 from premortem.plans import Prices, keeps, rows_read, stops_at_first_match
 from premortem.plans import processes as launched
+from premortem.plans.costs import expected_processes
 from premortem.plans.worst import TRUSTED, is_exists
 
 _GATHERS = frozenset({"Gather", "Gather Merge"})
@@ -74,6 +75,8 @@ class _Walk:
             return self._inner(here, below)
         if node.kind == "Materialize":
             return replace(below, loops=1.0, copies=here.loops)
+        if node.kind == "Append" and node.parallel_aware and not any(n.parallel_aware for n in child.walk()):
+            return replace(below, processes=1.0)  # one process takes it, and all of it
         return below
 
     def _subplan(self, here: Execution, below: Execution) -> Execution:
@@ -86,8 +89,11 @@ class _Walk:
         return replace(below, loops=here.loops * max(read * here.share, 1.0), share=self._first_row_share(node, child))
 
     def _read(self, here: Execution) -> float:
+        """Return the rows that each of the processes reads of a node."""
         table = table_of(here.node, self.profile)
-        return rows_read(here.node, table, prices=self.prices)
+        read = rows_read(here.node, table, prices=self.prices, processes=here.processes)
+        shared = here.node.parallel_aware and here.node.actual is None
+        return read / here.processes if shared else read
 
     def _first_row_share(self, node: Node, child: Node) -> float:
         trusted = is_exists(node, child) and keeps(child, self.profile) >= TRUSTED
@@ -125,9 +131,8 @@ def _processes(gather: Node) -> float:
 
 
 def processes(gather: Node) -> float:
-    """Return how many processes' worth of rows a Gather collects (`get_parallel_divisor` of costsize.c)."""
-    workers = gather.workers_planned or 0
-    return workers + max(1.0 - 0.3 * workers, 0.0) if workers else 1.0
+    """Return how many processes' worth of rows a Gather collects, as the planner expects."""
+    return expected_processes(gather)
 
 
 def conditions(node: Node) -> str:

@@ -147,16 +147,15 @@ def _read_once(part: Execution, table: Table, prices: Prices) -> float:
     actual = part.node.actual
     if actual is not None:
         return rows_read(part.node) * actual.loops / max(part.loops, 1.0) if actual.loops else 0.0
-    read = rows_read(part.node, table, loops=part.loops, prices=prices)
-    exact = part.node.filter is not None or part.node.kind not in _INDEX_SCANS
-    return read if exact else read * part.processes
+    return rows_read(part.node, table, loops=part.loops, prices=prices, processes=part.processes)
 
 
 def _times(part: Execution) -> float:
     """How often that is read: a scan that processes share counts once, one that each repeats as often as they do."""
     if part.node.actual is not None:
         return max(part.loops, 1.0)
-    repeated = part.processes if part.loops > 1 else 1.0
+    repeats = part.loops > 1 or (part.node.kind in _INDEX_SCANS and not part.node.parallel_aware)
+    repeated = part.processes if repeats else 1.0
     return part.loops * repeated * part.share
 
 
