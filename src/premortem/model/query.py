@@ -39,14 +39,15 @@ class Repeats:
     """The most often that one call site ran a statement within one unit of work.
 
     `within` says what the unit is: `test`, `request`, `transaction` or `session`; `unit` names it where it has a name
-    (`tests/test_cart.py::test_total`).  `count` leaves out runs whose values were seen before in the unit.  `site` is
-    the call site where a comment or a stack told it.
+    (`tests/test_cart.py::test_total`).  `values` is how many different values the `count` runs had, None where nobody
+    knows them.  `site` is the call site where a comment or a stack told it.
     """
 
     count: int
     within: str
     unit: str | None = None
     site: Site | None = None
+    values: int | None = None
 
 
 class StatementKind(StrEnum):

@@ -136,6 +136,7 @@ def _captured(query: Query) -> dict[str, Json] | None:
 def _repeats(repeats: Repeats) -> dict[str, Json]:
     return {
         "count": repeats.count,
+        "values": repeats.values,
         "within": repeats.within,
         "unit": repeats.unit,
         "location": _location(repeats.site) if repeats.site else None,

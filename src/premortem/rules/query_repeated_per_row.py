@@ -1,12 +1,13 @@
 """A query that a loop runs once for each row of another one's result (N+1).
 
-Sees:   one call site that read one or a few rows by key many times in one test, request or transaction, each time with
-        other values and with nothing written in between.
+Sees:   one call site that read one or a few rows by key many times in one test, request or transaction, with other
+        values and with nothing written in between.
 Hurts:  each run is fast, and a page of 200 rows makes 200 of them: the time grows with the rows that are shown, a round
         trip to the server each. No single query looks bad.
 Do:     ask once for all of them: a join, or a second query with `= ANY($1)`; frameworks have a word for it.
-Quiet:  few repeats; the same values again; set-up and tear-down of tests; writes; rows that are locked one by one;
-        many rows at once; what many requests of one session ran, where nothing tells them apart.
+Quiet:  few repeats; the same values again, but for runs that follow each other closely with at least three different
+        values, or at once from one known call site; set-up and tear-down of tests; writes; rows that are locked one by
+        one; many rows at once; what many requests of one session ran, where nothing tells them apart.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from premortem.sqltext import ComparisonKind
 
 RULE = Rule(name="query-repeated-per-row", severity=Severity.WARNING, page=__doc__)
 _KEYS = frozenset({ComparisonKind.EQUALITY, ComparisonKind.ANY_EQUALITY, ComparisonKind.ROW})
+_OTHERS = ", each time with other values"
 #: What loads related rows together, by a word of the tags that comments carry.
 _HINTS = (
     ("django", "select_related() for one row each, prefetch_related() for many"),
@@ -40,7 +42,7 @@ _HINTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """At least `min_repeats` with other values in one unit of work, of at most `max_rows` rows each."""
+    """At least `min_repeats` in one unit of work, of at most `max_rows` rows each."""
 
     min_repeats: float = 10
     max_rows: float = 100
@@ -55,7 +57,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     if root.rows > limits.max_rows or not _reads_by_key(subject):
         return
     yield RULE.finding(
-        f"ran {repeats.count:,} times in {_unit(repeats)}, each time with other values",
+        f"ran {repeats.count:,} times in {_unit(repeats)}{_values(repeats)}",
         Evidence(name=f"runs in one {repeats.within}", value=repeats.count, source=Source.MEASURED),
         Evidence.plan("rows each", round(root.rows), "rows"),
         *_called_at(repeats),
@@ -79,6 +81,19 @@ def _reads_by_key(subject: Subject) -> bool:
 
 def _unit(repeats: Repeats) -> str:
     return repeats.unit if repeats.within == "test" and repeats.unit else f"one {repeats.within}"
+
+
+def _values(repeats: Repeats) -> str:
+    """Return how the runs differ.
+
+    >>> _values(Repeats(count=36, within="test", values=12)), _values(Repeats(count=9, within="test", values=9))
+    (', with 12 different values', ', each time with other values')
+    """
+    if repeats.values is None:
+        return ""
+    if repeats.values == 1:
+        return ", with the same values"
+    return f", with {repeats.values:,} different values" if repeats.values < repeats.count else _OTHERS
 
 
 def _called_at(repeats: Repeats) -> Iterator[Evidence]:

@@ -237,6 +237,9 @@ def test_a_string_comes_back_as_it_was(value: str) -> None:
 # --- N+1 ---
 
 
+AT = "/*file='shop/views.py',line='31'*/"
+
+
 def loop(count: int, **facts: object) -> list[Executed]:
     return ran("select * from o", *(f"select name from c where id = {n}" for n in range(count)), **facts)
 
@@ -249,6 +252,7 @@ def test_a_loop_of_reads_is_counted_within_its_test() -> None:
     found = next(q for q in queries(loop(24)) if "name" in q.text)
     assert found.repeats is not None
     assert (found.repeats.count, found.repeats.within, found.repeats.unit) == (24, "test", "t")
+    assert found.repeats.values == 24
 
 
 @pytest.mark.parametrize(
@@ -258,13 +262,44 @@ def test_a_loop_of_reads_is_counted_within_its_test() -> None:
         [e for n in range(24) for e in ran(f"select name from c where id = {n}", f"insert into c values ({n})")],
         [e for n in range(24) for e in ran("BEGIN", f"select name from c where id = {n}", "COMMIT")],
         ran(*["select name from c where id = 1"] * 24),
+        [
+            e
+            for n in range(24)
+            for e in ran(
+                f"select name from c where id = 1 {AT}", *(f"select * from o where t{i} = 1" for i in range(3))
+            )
+        ],
         [e for n in range(24) for e in ran(f"select name from c where id = {n} /*traceparent='00-{n:032x}-1-01'*/")],
         [e for n in range(24) for e in ran(f"select name from c where id = {n}", application=f"test {n}")],
     ],
-    ids=["set-up", "get or create", "transactions", "the same row", "requests", "tests"],
+    ids=["set-up", "get or create", "transactions", "the same row", "users of requests", "requests", "tests"],
 )
 def test_what_is_no_loop_of_reads_is_not_accused(executed: list[Executed]) -> None:
     assert repeats(executed) <= 1
+
+
+@pytest.mark.parametrize(
+    ("executed", "count", "values"),
+    [
+        (ran(*(f"select name from c where id = {n % 3}" for n in range(36))), 36, 3),
+        ([e for n in range(36) for e in ran(f"select name from c where id = {n % 3}", "select a from x")], 36, 3),
+        (ran(*[f"select name from c where id = 1 {AT}"] * 36), 36, 1),
+    ],
+    ids=["few values", "two of each row", "one value from one call site"],
+)
+def test_a_loop_over_few_fixtures_is_counted_by_its_runs(executed: list[Executed], count: int, values: int) -> None:
+    found = next(q for q in queries(executed) if "name" in q.text)
+    assert found.repeats is not None
+    assert (found.repeats.count, found.repeats.values) == (count, values)
+
+
+def test_requests_of_few_users_are_not_one_loop() -> None:
+    """Three users come again and again; between two of them their pages are read."""
+    others = [f"select * from o where t{i} = 1" for i in range(3)]
+    executed = [e for n in range(36) for e in ran(f"select name from c where id = {n % 3}", *others)]
+    found = next(q for q in queries(executed) if "name" in q.text)
+    assert found.repeats is not None
+    assert found.repeats.count == 3
 
 
 def test_without_tests_a_transaction_is_the_unit_and_a_session_is_none() -> None:
