@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from premortem import parameters, sqltext
 from premortem.model import ParameterSet, Profile, Query
 from tests.parameters.test_choose import COMMON, NO_PLAN, profile, statistics
@@ -63,6 +65,35 @@ def test_a_prefix_search_is_judged_as_one() -> None:
     suffix = choose(sql, of, [("%ab",)], "text")
     assert all((s.values[0] or "").startswith("%") for s in suffix.values() if s.name != "captured")
     assert all(not (s.values[0] or "").endswith("%") for s in suffix.values())
+
+
+#: What Django makes of `icontains`, `istartswith` and `iendswith`, and what others write.
+CASELESS = (
+    "upper(c::text) like upper($1)",
+    "upper(c::text) like upper($1::text)",
+    "lower(c) like lower(trim($1))",
+    "c like coalesce($1, '')",
+)
+
+
+@pytest.mark.parametrize("condition", CASELESS)
+def test_a_pattern_keeps_its_shape_inside_a_function(condition: str) -> None:
+    of = profile("text", statistics(histogram_bounds=("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc")))
+    infix, prefix, suffix = (
+        {s.values[0] or "" for s in choose(f"select * from t where {condition}", of, [(seen,)], "text").values()}
+        for seen in ("%foo%", "foo%", "%foo")
+    )
+    assert {(v[0], v[-1]) for v in infix} == {("%", "%")}
+    assert {(v[0] == "%", v[-1]) for v in prefix} == {(False, "%")}
+    assert {(v[0], v[-1] == "%") for v in suffix} == {("%", False)}
+
+
+def test_a_part_of_a_pattern_stays_one() -> None:
+    of = profile("text", statistics(histogram_bounds=("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc")))
+    found = choose("select * from t where c like '%' || upper($1) || '%'", of, [("foo",)], "text")
+    assert not any("%" in (s.values[0] or "") for s in found.values())
+    exact = choose("select * from t where upper(c::text) = upper($1)", of, [("foo",)], "text")
+    assert not any("%" in (s.values[0] or "") for s in exact.values())
 
 
 def test_lists_are_as_long_as_captured_ones() -> None:

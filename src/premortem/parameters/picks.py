@@ -250,6 +250,8 @@ def _fragment(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     value = _text(spread, frequency)
     if not value:
         return None
+    if any(v[:1] in _WILD or v[-1:] in _WILD for v in asked.seen):
+        return _pattern(value, frequency, asked.seen)  # the wildcards come with the value, whatever is done to it
     if frequency is Frequency.HOT:
         return value[:3] if asked.use.is_anchored else _inside(value)
     return value[:5] if frequency is Frequency.TYPICAL else value

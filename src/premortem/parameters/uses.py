@@ -244,13 +244,24 @@ def _role(comparison: Comparison, member: Operand, *, is_list: bool) -> Role:
     if is_list:
         return Role.LIST
     if comparison.kind is ComparisonKind.LIKE:
-        return Role.PATTERN if member.kind is OperandKind.PARAMETER else Role.FRAGMENT
+        return Role.PATTERN if _is_whole_pattern(member) else Role.FRAGMENT
     if comparison.kind in (ComparisonKind.RANGE, ComparisonKind.ROW) and comparison.operator[:1] in "<>~":
         if {"-", "+"} & set(member.operators) and {"now", "current_timestamp"} & set(_clock(member)):
             return Role.WINDOW
         above = comparison.operator.strip("~").startswith(">") != comparison.negated
         return Role.LOW if above else Role.HIGH
     return _ROLES.get(comparison.kind, Role.EQUALITY)
+
+
+def _is_whole_pattern(member: Operand) -> bool:
+    """Whether a placeholder is the pattern, bare or in another case: `upper($1)`, as ORMs write `icontains`."""
+    if member.kind is OperandKind.PARAMETER:
+        return True
+    return len(member.parameters) == 1 and not member.operators and set(member.functions) <= _PATTERN_KEEPING
+
+
+#: Functions that leave a pattern's wildcards where they are.
+_PATTERN_KEEPING = frozenset({"lower", "upper", "casefold", "btrim", "ltrim", "rtrim", "trim", "unaccent"})
 
 
 def _clock(member: Operand) -> tuple[str, ...]:
