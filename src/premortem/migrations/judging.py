@@ -5,6 +5,7 @@ judge
 ├── seen.look               what a statement says, did on the twin, and would cost
 ├── blocking                locks: what waits, for how long, how many
 ├── transactions            what shares a transaction, and what must not
+├── refusals                what production's rows refuse
 ├── uses                    indexes nobody uses, and what is dropped though somebody does
 ├── lints                   squawk's findings, weighed
 └── _counted                settings, allow comments, squawk-ignore comments
@@ -22,6 +23,7 @@ from premortem.migrations import blocking, saying, transactions, uses
 from premortem.migrations.blocking import World
 from premortem.migrations.lints import find_lints
 from premortem.migrations.observed import Observed
+from premortem.migrations.refusals import find_refused_by_rows
 from premortem.migrations.seen import Seen, look
 from premortem.migrations.squawk import Linted
 from premortem.migrations.steps import Step
@@ -93,6 +95,7 @@ def _found(seens: Sequence[Seen], linted: Linted, used: Uses, settings: Settings
     yield from blocking.find_unbounded(run, world)
     yield from transactions.find_misplaced(seens)
     yield from transactions.find_refused(run, world)
+    yield from find_refused_by_rows(run, world)
     yield from transactions.find_held_together(run, world, estimate)
     yield from transactions.find_backfills(
         run, world, estimate, _limits(settings, "backfill-in-migration", BackfillLimits())

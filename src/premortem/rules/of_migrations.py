@@ -67,6 +67,14 @@ OWN = (
         "REINDEX, which can (PostgreSQL 14 and later), and partitions themselves",
     ),
     _rule(
+        "refused-by-rows",
+        ERROR,
+        "A NOT NULL over rows that hold NULL, or a unique index over values that repeat.",
+        "PostgreSQL reads the table and refuses the statement, so the deploy fails half way",
+        "mend the rows first",
+        "what the change itself writes before, and what the statistics cannot tell",
+    ),
+    _rule(
         "invalid-index-left-behind",
         WARNING,
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS, which takes the ruin of a failed build for the index.",
