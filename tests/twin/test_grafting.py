@@ -98,6 +98,22 @@ def test_what_only_production_has_stays_and_is_said(here: twin.Twin) -> None:
     assert not [g for g in here.gaps if "could not be created" in g.says]
 
 
+def test_what_the_branch_changes_is_told_and_what_only_production_has_is_not(
+    production: Callable[[str], Profile], branch: Profile
+) -> None:
+    before = production(PRODUCTION)
+    assert sorted(twin.differences(before, branch)) == [
+        "customers.id is bigint",
+        "new column events.source",
+        "new column orders.channel",
+        "new index events_kind of events",
+        "new index orders_state_channel of orders",
+        "new table refunds",
+        "orders.state is character varying(20)",
+    ]
+    assert twin.differences(before, before) == ()
+
+
 def test_another_applications_schema_is_refused(
     production: Callable[[str], Profile], branch: Profile, opened: Callable[..., twin.Twin]
 ) -> None:

@@ -79,19 +79,23 @@ def run(
     inputs = gather(profile)
     if not inputs.queries and not arguments.migrations and not _whole_schema(arguments):
         raise _nothing(arguments, inputs)
+    change = migrating.read(arguments, inputs.changes)
+    if change and not inputs.queries and not _whole_schema(arguments) and all(map(migrating.is_silent, change)):
+        raise InputError("there is no statement in the migrations", hint="name the files that hold them")
     world = parallel.World(
         profile=profile,
         identity=identity,
         branch=inputs.branch,
-        migrations=migrating.read(arguments, inputs.changes),
+        migrations=change,
         assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
     )
     with shown("starting", quiet=arguments.quiet) as told, contextlib.ExitStack() as stack:
-        opened = stack.enter_context(world.open(told))
+        staged = migrating.stage(world, stack, told)
+        opened = staged.opened
         judging = _Judging(
             arguments=arguments,
             inputs=inputs,
-            world=world,
+            world=staged.world,
             opened=opened,
             planner=parallel.planner_of(opened, chooser(inputs.queries)),
             settings=settings,
@@ -105,12 +109,20 @@ def run(
                 (*_of_schema(profile, opened.profile, settings, whole=_whole_schema(arguments)), *against.findings),
                 settings,
             ),
-            gaps=(*inputs.gaps, *profile.gaps, *opened.gaps, *against.gaps),
+            gaps=(
+                *inputs.gaps,
+                *migrating.unseen(change),
+                *migrating.not_judged(arguments, world, staged.migrated),
+                *profile.gaps,
+                *opened.gaps,
+                *against.gaps,
+            ),
             unchanged=against.unchanged,
             gone=against.gone,
             seconds=time.monotonic() - started,
         )
-        of_change = migrating.judged(world.migrations, profile, opened, judging.planner, reports, settings)
+        planner = judging.planner if staged.migrated is opened else parallel.planner_of(staged.migrated)
+        of_change = migrating.judged(world.migrations, profile, staged.migrated, planner, reports, settings)
         report = migrating.with_migrations(report, of_change)
         return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock, is_whole=inputs.is_whole)
 

@@ -13,7 +13,7 @@ room runs nothing against production, and writes no migration.
 """
 
 from premortem.migrations.applying import Applied, apply
-from premortem.migrations.files import Migration, read
+from premortem.migrations.files import STDIN, Migration, read
 from premortem.migrations.judging import Judged, judge
 from premortem.migrations.observed import Observed
 from premortem.migrations.squawk import Linted, lint
@@ -21,6 +21,7 @@ from premortem.migrations.steps import Step, steps
 from premortem.migrations.uses import Uses
 
 __all__ = [
+    "STDIN",
     "Applied",
     "Judged",
     "Linted",

@@ -53,6 +53,8 @@ _TOOLS = (
 )
 _CHANGESET = re.compile(r"^\s*--\s*changeset\b.*$", re.I | re.M)
 _NUMBER = re.compile(r"(\d+)")
+#: What migrations from standard input are called.
+STDIN = "<stdin>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def _of(path: Path, stdin: TextIO | None, only: Callable[[Path], bool]) -> Itera
     if str(path) == "-":
         if stdin is None:
             raise InputError("standard input holds no migrations here", hint="name files, or their folder")
-        yield parse("<stdin>", stdin.read())
+        yield parse(STDIN, stdin.read())
         return
     for file in _files(path):
         if only(file):

@@ -10,6 +10,7 @@ open(profile)                 find a server of production's major, build or take
 ├── build.build               the cluster, once per profile and migrations
 └── Twin.explain              PREPARE, EXPLAIN EXECUTE with values, or the generic plan
     └── Twin.replanner        the same with indexes that production does not have, or without some that it has
+differences(profile, branch)  what a schema that tests built has else than production's
 ```
 
 Words: a *standing* profile is the one that a twin stands for, production's plus the change's migrations.
@@ -19,8 +20,9 @@ The room refuses to answer where the planner's pages and rows are not the inject
 from premortem.migrations import Migration
 from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
+from premortem.twin.differing import differences
 from premortem.twin.newcomers import Assumption
 from premortem.twin.opening import open
 from premortem.twin.twin import Twin
 
-__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "open", "read_migrations"]
+__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "differences", "open", "read_migrations"]

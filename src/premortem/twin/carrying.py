@@ -70,7 +70,7 @@ def grafted(production: Profile, branch: Profile) -> tuple[Profile, tuple[Gap, .
             hint="is it the same application's database, and the same schema (search_path)?",
         )
     kept = {t.relation: _with_branch(t, new.get(t.relation)) for t in production.tables}
-    added = {t.relation: unmeasured(t) for t in branch.tables if t.relation not in kept and not _replaced(t, kept)}
+    added = {t.relation: unmeasured(t) for t in branch.tables if t.relation not in kept and not is_replaced(t, kept)}
     tables = tuple(_partitions_follow({**kept, **added}).values())
     result = replace(
         production,
@@ -91,7 +91,7 @@ def _with_branch(before: Table, here: Table | None) -> Table:
     return replace(
         here,
         columns=columns,
-        indexes=(*stay, *(replace(i, pages=0) for i in here.indexes if not any(_is_same(i, s) for s in stay))),
+        indexes=(*stay, *(replace(i, pages=0) for i in here.indexes if not any(is_same(i, s) for s in stay))),
         pages=before.pages,
         relation_pages=before.relation_pages,
         tuples=before.tuples,
@@ -161,7 +161,7 @@ def _fits(index: Index, columns: set[str]) -> bool:
     return all(c is None or c in columns for c in (*index.columns, *index.include))
 
 
-def _is_same(one: Index, other: Index) -> bool:
+def is_same(one: Index, other: Index) -> bool:
     """Whether two indexes are one: of the same structure, or of one name and the same columns.
 
     Two majors write the same expression differently, so expressions count only where the names differ.
@@ -176,7 +176,7 @@ def _structure(index: Index) -> object:
     return index.method, keys, index.include, index.predicate, index.unique
 
 
-def _replaced(table: Table, kept: Mapping[RelationName, Table]) -> bool:
+def is_replaced(table: Table, kept: Mapping[RelationName, Table]) -> bool:
     """Whether a partition of the tests stands where production has its own partitions, whose bounds it may overlap."""
     return table.partition_bound is not None and any(
         p in kept and any(p in t.parents and t.partition_bound is not None for t in kept.values())
@@ -241,7 +241,7 @@ def _told(production: Profile, new: Mapping[RelationName, Table]) -> Iterator[Ga
         for t in production.tables
         if (here := new.get(t.relation)) is not None
         for i in t.indexes
-        if not any(_is_same(i, other) for other in here.indexes)
+        if not any(is_same(i, other) for other in here.indexes)
     ]
     if extra:
         more = f" and {len(extra) - _MANY} more" if len(extra) > _MANY else ""
