@@ -280,6 +280,14 @@ def test_a_migration_that_takes_an_index_away_fails(project: Project) -> None:
     assert (report["code"], report["unchanged"]) == (0, 2)
 
 
+def test_a_run_of_migrations_alone_calls_nothing_gone(project: Project) -> None:
+    project.adopt()
+    (project.folder / "new.sql").write_text("ALTER TABLE customers ADD note text;\n")
+    typed = ["check", "-p", "prod.profile", "-q", "-f", "json", "-o", "report.json", "-m", "new.sql"]
+    assert entry.run(entry.parsed(typed)) == 0
+    assert json.loads((project.folder / "report.json").read_text())["gone"] == []
+
+
 def test_a_query_that_cannot_be_planned_any_more_is_no_pass(project: Project) -> None:
     project.adopt()
     (project.folder / "drop.sql").write_text("ALTER TABLE orders DROP customer_id;\n")
@@ -294,7 +302,9 @@ def test_rules_that_changed_count(project: Project) -> None:
     report = project.check()
     assert report["code"] == 1
     assert rules(report["by"]["open_orders"]) == {"over-budget": "error"}
-    assert "the rules or their settings changed" in report["by"]["open_orders"]["difference"]["says"]
+    assert report["by"]["open_orders"]["difference"]["says"] == "a budget was set or lowered"
+    assert project.run("check") == 1
+    assert "Same query, new finding: a budget was set or lowered" in " ".join(project.capsys.readouterr().out.split())
 
 
 def test_what_is_gone_is_told_and_forgotten(project: Project) -> None:
@@ -304,7 +314,10 @@ def test_what_is_gone_is_told_and_forgotten(project: Project) -> None:
     assert report["code"] == 0
     assert [g["site"] for g in report["gone"]] == ["queries/orders.sql:4 (legacy)"]
     assert "legacy" in project.lock
-    project.check("--update-lock")
+    assert "forgot" not in project.capsys.readouterr().err
+    typed = ["check", "-p", "prod.profile", "queries", "--update-lock"]
+    assert entry.run(entry.parsed(typed)) == 0
+    assert "forgot 1 query that this run did not meet any more: queries/orders.sql:4" in project.capsys.readouterr().err
     assert "legacy" not in project.lock
     project.queries(OPEN + MINE + OLD)
     assert project.check()["code"] == 1
@@ -381,6 +394,71 @@ def test_what_the_branch_adds_to_the_lock_is_new_all_the_same(project: Project) 
     assert report["code"] == 0
     assert report["by"]["legacy"]["difference"]["change"] == "new"
     assert {s["reason"] for s in report["by"]["legacy"]["suppressed"]} == {"agreed"}
+
+
+def test_what_the_branch_accepts_although_it_got_worse_is_accepted(project: Project, shop: Profile) -> None:
+    project.git("init", "-q", "-b", "main")
+    project.queries(OPEN + MINE)
+    project.adopt()
+    project.commits()
+    project.git("checkout", "-q", "-b", "mine")
+    project.queries(OPEN.replace("where status = 'open' ", "") + MINE)
+    (project.folder / "premortem.toml").write_text('[rules]\nsort-without-index = "off"\n')
+    branch = ("--changed-since", "main")
+    report = project.check(*branch)
+    assert report["code"] == 1
+    assert rules(report["by"]["open_orders"]) == {"plan-got-worse": "error"}
+    project.adopt("--reason", "agreed")
+    project.commits()
+    report = project.check(*branch)
+    assert (report["code"], report["by"]["open_orders"]["difference"]["change"]) == (0, "edited")
+    told = {s["finding"]["rule"]: s["reason"] for s in report["by"]["open_orders"]["suppressed"]}
+    assert "the lock accepts this query at a cost of" in told["plan-got-worse"]
+    project.produces(grown(shop, 20))
+    report = project.check(*branch)
+    assert "plan-got-worse" in rules(report["by"]["open_orders"])  # more than what was accepted
+
+
+def test_a_select_list_that_got_longer_keeps_what_was_accepted(project: Project) -> None:
+    project.queries(OLD.replace("*", "id, status") + MINE)
+    project.adopt("--reason", "old report", "--until", "2999-01-31")
+    project.queries(OLD.replace("*", "id, customer_id, status") + MINE)
+    report = project.check("--update-lock")
+    assert report["code"] == 0
+    edited = report["by"]["legacy"]
+    assert edited["difference"]["change"] == "edited"
+    assert "the plan is the same, and so is what was accepted of it" in edited["difference"]["says"]
+    assert "seq-scan-discards-rows" in {s["finding"]["rule"] for s in edited["suppressed"]}
+    assert "select id, customer_id, status from" in project.lock
+    assert 'reason = "old report", until = 2999-01-31' in project.lock
+    assert "recorded" not in project.lock
+
+
+def test_a_select_list_without_a_column_that_goes_keeps_what_was_accepted(project: Project) -> None:
+    """The old text cannot be planned on the branch's schema; the lock has its plan."""
+    project.queries(OLD.replace("*", "id, customer_id, status") + MINE)
+    project.adopt()
+    project.queries(OLD.replace("*", "id, status"))
+    (project.folder / "drop.sql").write_text("ALTER TABLE orders DROP customer_id;\n")
+    edited = project.check("-m", "drop.sql")["by"]["legacy"]
+    assert (edited["verdict"], edited["difference"]["change"]) == ("pass", "edited")
+    assert "cannot be planned any more" in edited["difference"]["says"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OLD.replace("and status = $3", "and customer_id + 0 = $3"),
+        OLD.replace(";", " order by status, id;"),
+    ],
+)
+def test_another_plan_or_another_finding_is_not_covered(project: Project, text: str) -> None:
+    project.adopt()
+    project.queries(OPEN + text + MINE)
+    report = project.check()
+    assert report["by"]["legacy"]["difference"]["change"] == "edited"
+    assert report["by"]["legacy"]["verdict"] == "fail", report["by"]["legacy"]
+    assert "what was accepted" not in report["by"]["legacy"]["difference"]["says"]
 
 
 def test_a_migration_that_has_nothing_to_do_with_it_makes_nothing_new(project: Project) -> None:

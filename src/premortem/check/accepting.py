@@ -126,15 +126,30 @@ def _tables(query: Query, comparing: Comparing) -> tuple[tuple[RelationName, flo
 
 
 def _findings(report: QueryReport, comparing: Comparing, reason: Reason) -> tuple[AcceptedFinding, ...]:
-    """Return the findings to accept: those that were accepted keep their reason, the rest get today's."""
-    name = comparing.sifted.name(report.query) if report.query is not None else ""
-    held = {f.key: f for f in a.findings} if (a := comparing.known.accepted.get(name)) is not None else {}
-    shown = [*report.findings, *(s.finding for s in report.suppressed if s.finding.key in held)]
+    """Return the findings to accept: those that were accepted keep their reason, the rest get today's.
+
+    An edit that left the plan as it was carries what was accepted of its old text.
+    """
+    held = _held(report, comparing, of_old_text=False)
+    borne = {**_held(report, comparing, of_old_text=True), **held}
+    suppressed = [s.finding for s in report.suppressed if s.finding.key in borne]
     found: dict[str, AcceptedFinding] = {}
-    for finding in shown:
+    for finding, known in (*((f, held) for f in report.findings), *((f, borne) for f in suppressed)):
         if finding.severity is not Severity.INFO and finding.rule != PLAN_GOT_WORSE:
-            found[finding.key] = _accepted(finding, held.get(finding.key), comparing.settings.today, reason)
+            found[finding.key] = _accepted(finding, known.get(finding.key), comparing.settings.today, reason)
     return tuple(found[key] for key in sorted(found))
+
+
+def _held(report: QueryReport, comparing: Comparing, *, of_old_text: bool) -> dict[str, AcceptedFinding]:
+    """Return what the lock accepts of a query, or of the text that it had before an edit."""
+    if report.query is None:
+        return {}
+    match = comparing.sifted.match(report.query)
+    if not of_old_text:
+        was = comparing.known.accepted.get(comparing.sifted.name(report.query))
+    else:
+        was = comparing.known.accepted.get(match.name, match.was) if match is not None else None
+    return {f.key: f for f in was.findings} if was is not None else {}
 
 
 def _accepted(finding: Finding, held: AcceptedFinding | None, today: date, reason: Reason) -> AcceptedFinding:

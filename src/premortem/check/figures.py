@@ -24,6 +24,10 @@ class Figures:
 
 def figures(planned: Sequence[Planned], profile: Profile) -> Figures:
     """Return the figures of a query by its plans; what a test or a person gave values for counts if nothing else."""
-    comparable = [p for p in planned if p.parameters.name not in _GIVEN] or planned
-    cost, worst = max(((worst_cost(p.plan, profile), p) for p in comparable), key=lambda one: one[0])
+    cost, worst = max(((worst_cost(p.plan, profile), p) for p in comparable(planned)), key=lambda one: one[0])
     return Figures(cost=cost, rows_read=sum(r.read for r in readings(worst.plan, profile)), worst=worst)
+
+
+def comparable(planned: Sequence[Planned]) -> Sequence[Planned]:
+    """Return the plans whose values were chosen in the same way yesterday and today, all where there is no such one."""
+    return [p for p in planned if p.parameters.name not in _GIVEN] or planned

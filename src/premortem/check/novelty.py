@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import TypeAlias
 
 from premortem import baseline, sqltext
 from premortem.baseline import Match, World
-from premortem.check import acceptance, allows, causes, policy
+from premortem.check import acceptance, allows, causes, policy, telling
 from premortem.check.budgets import OVER_BUDGET
-from premortem.check.figures import Figures, figures
+from premortem.check.figures import Figures, comparable, figures
 from premortem.check.judgement import plan_all
 from premortem.check.patience import Patience
 from premortem.check.planner import Planner
@@ -30,7 +31,6 @@ from premortem.model import (
     Accepted,
     Change,
     Difference,
-    Evidence,
     Finding,
     Planned,
     Profile,
@@ -47,6 +47,10 @@ from premortem.settings import Settings
 PLAN_GOT_WORSE = "plan-got-worse"
 #: Findings about comments and budgets: people wrote the limit that they are about, so no near-tie makes them.
 _EXACT = frozenset({OVER_BUDGET, allows.UNUSED_ALLOW, allows.ALLOW_WITHOUT_REASON, allows.UNREADABLE_ALLOW})
+
+
+#: A query's findings that nobody accepted, those that count again although somebody did, and the accepted ones.
+_Found: TypeAlias = tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[Suppressed, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +98,8 @@ def compared(report: QueryReport, comparing: Comparing) -> QueryReport:
         difference = Difference(change=Change.NEW, says="it could not be planned when it was accepted, and now it can")
         return _counting(report, (*new, *again), accepted, difference)
     if match.is_same and match.was.shape:
-        return _same(report, match.was, comparing, (new, again, accepted))
-    return _edited(report, query, match, comparing, (*new, *again), accepted)
+        return _same(report, match.was, comparing, (new, again, accepted), held)
+    return _edited(report, query, match, comparing, (new, again, accepted), held)
 
 
 def _unplanned(report: QueryReport, match: Match | None, held: Accepted | None, today: date) -> QueryReport:
@@ -120,7 +124,7 @@ def _of_unplanned(match: Match | None) -> Difference:
     could = "it could be planned when it was accepted, and cannot be any more"
     says = "it cannot be planned for another reason than when it was accepted"
     says = says if acceptance.is_untold(match.was) else could
-    return Difference(change=Change.REGRESSED, says=says, was=match.was)
+    return Difference(change=Change.REGRESSED, says=says, was=match.was, is_worse=False)
 
 
 def _counting(
@@ -141,7 +145,8 @@ def _same(
     report: QueryReport,
     was: Accepted,
     comparing: Comparing,
-    found: tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[Suppressed, ...]],
+    found: _Found,
+    held: Accepted | None,
 ) -> QueryReport:
     """Return the report of a query that nobody edited."""
     new, again, accepted = found
@@ -158,21 +163,37 @@ def _same(
         doubted, is_moved = tuple(f for f in doubted if f.key in there), False
     noise = () if is_moved else doubted
     counted = tuple(f for f in new if f not in noise)
-    suppressed = (*accepted, *(Suppressed(finding=f, reason=_near_tie(now, was)) for f in noise))
+    suppressed = (*accepted, *(Suppressed(finding=f, reason=telling.near_tie(now, was)) for f in noise))
     if not is_worse and all(f.severity is Severity.INFO for f in (*counted, *again)):
         return _counting(report, (*counted, *again), suppressed, Difference(change=Change.UNCHANGED, was=was))
     before = _on_production(report, comparing) if is_worse else ()
     why = causes.causes(was, report.planned, profile, changed=changed, settings=comparing.known.settings, grown=grown)
-    says = _regressed(why, changed, is_worse, now, was, again)
+    says = telling.regressed(why, changed, (now, was), counted, again, is_worse=is_worse)
     difference = Difference(
         change=Change.REGRESSED,
         says=says,
         was=was,
         before=before,
-        evidence=(*_then_and_now(was.cost, was.rows_read, now, Source.LOCK), *causes.evidence(grown)),
+        evidence=(*telling.then_and_now(was.cost, was.rows_read, now, Source.LOCK), *causes.evidence(grown)),
+        is_worse=is_worse,
     )
-    told = _of_worse(report, difference, _severity(before, now, was, comparing)) if is_worse else ()
-    return _with_own(report, (*counted, *again), told, suppressed, difference, comparing)
+    told = _of_worse(report, difference, now, _severity(before, now, was, comparing)) if is_worse else ()
+    counts, borne = _unless_accepted(told, now, held, comparing.settings)
+    return _with_own(report, (*counted, *again), counts, (*suppressed, *borne), difference, comparing)
+
+
+def _unless_accepted(
+    own: tuple[Finding, ...], now: Figures, held: Accepted | None, settings: Settings
+) -> tuple[tuple[Finding, ...], tuple[Suppressed, ...]]:
+    """Return our own finding, or that the lock of this checkout accepts what it is about.
+
+    The lock that a branch is compared with is its base's; what the branch adds to its own is a team's decision that
+    a reviewer saw.
+    """
+    if held is None or not held.shape or worse(now.cost, held.cost, settings):
+        return own, ()
+    reason = f"the lock accepts this query at a cost of {held.cost:,.0f}"
+    return (), tuple(Suppressed(finding=f, reason=reason) for f in own)
 
 
 def _keys_on_production(query: Query, was: Accepted, comparing: Comparing) -> frozenset[str]:
@@ -193,54 +214,6 @@ def worse(now: float, was: float, settings: Settings) -> bool:
     """Return whether a cost is really higher than another: near-ties are not, nor is what is cheap all the same."""
     limits = settings.baseline
     return now >= limits.min_cost and now >= limits.worse * was
-
-
-def _near_tie(now: Figures, was: Accepted) -> str:
-    return f"nothing that matters changed since it was accepted: its plan costs {now.cost:,.0f}, then {was.cost:,.0f}"
-
-
-def _regressed(
-    why: Sequence[str],
-    changed: frozenset[str],
-    is_worse: bool,
-    now: Figures,
-    was: Accepted,
-    again: Sequence[Finding],
-) -> str:
-    parts = list(why)
-    if is_worse:
-        parts.append(f"its plan {_times(now.cost, was.cost)} than when it was accepted")
-    elif baseline.RULES in changed:
-        parts.append("the rules or their settings changed since it was accepted")
-    elif again:
-        parts = ["the time for which it was accepted is over"]
-    return _listed(parts or ["it shows what it did not show when it was accepted"])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
-
-
-def _times(now: float, was: float) -> str:
-    """Return how a cost compares, as `costs 12 times more (from 290 to 3,550)`."""
-    figures = f"(from {was:,.0f} to {now:,.0f})"
-    if was <= 0:
-        return f"costs more {figures}"
-    factor = now / was
-    if 1 / 1.05 < factor < 1.05:
-        return f"costs no more {figures}"
-    shown = factor if factor > 1 else 1 / factor
-    times = f"{shown:,.0f} times" if shown >= 9.5 else f"{shown:.1f} times"
-    return f"costs {times} {'more' if factor > 1 else 'less'} {figures}"
-
-
-def _then_and_now(cost: float, rows: float, now: Figures, source: Source) -> tuple[Evidence, ...]:
-    return (
-        Evidence(name="cost then", value=cost, source=source),
-        Evidence.plan("cost now", now.cost),
-        Evidence(name="rows read then", value=rows, unit="rows", source=source),
-        Evidence.plan("rows read now", now.rows_read, "rows"),
-    )
 
 
 def _on_production(report: QueryReport, comparing: Comparing) -> tuple[Planned, ...]:
@@ -268,45 +241,80 @@ def _severity(before: Sequence[Planned], now: Figures, was: Accepted, comparing:
 
 
 def _edited(
-    report: QueryReport,
-    query: Query,
-    match: Match,
-    comparing: Comparing,
-    findings: Sequence[Finding],
-    accepted: Sequence[Suppressed],
+    report: QueryReport, query: Query, match: Match, comparing: Comparing, found: _Found, held: Accepted | None
 ) -> QueryReport:
     """Return the report of a query whose text changed: both texts are planned on today's twin."""
-    before = _planned_again(match.was, comparing)
+    new, again, accepted = found
+    before = _planned_again(match.was, query, comparing)
     now = figures(report.planned, comparing.profile)
-    if not before:
-        says = "its text changed; the text before cannot be planned any more"
+    then = figures(before, comparing.profile) if before else None
+    old = comparing.known.accepted.get(match.name, match.was)
+    carried = held is None and _is_planned_alike(report.planned, now, before, then, old, comparing.settings)
+    if carried:
+        new, over, also = acceptance.applied(new, old, comparing.settings.today)
+        again, accepted = (*again, *over), (*accepted, *also)
+        carried = bool(also)
+    findings = (*new, *again)
+    kept = ("the plan is the same, and so is what was accepted of it",) if carried else ()
+    if then is None:
+        says = telling.listed(("its text changed; the text before cannot be planned any more", *kept))
         return _counting(report, findings, accepted, Difference(change=Change.EDITED, says=says, was=match.was))
-    then = figures(before, comparing.profile)
     got_worse = worse(now.cost, then.cost, comparing.settings)
     lost = baseline.lost(before, report.planned, comparing.profile, now.worst if got_worse else None)
-    parts = [*(one.says for one in lost), f"the new text {_times(now.cost, then.cost)}"]
+    cost = telling.edited(now, then.cost, then.worst, least=comparing.settings.baseline.min_cost)
     difference = Difference(
         change=Change.EDITED,
-        says=_listed(parts),
+        says=telling.listed([*(one.says for one in lost), cost, *kept]),
         was=match.was,
         before=before,
-        evidence=_then_and_now(then.cost, then.rows_read, now, Source.PLAN),
+        evidence=telling.then_and_now(then.cost, then.rows_read, now, Source.PLAN),
     )
     if not got_worse:
         return _counting(report, findings, accepted, difference)
     much = lost and now.cost >= comparing.settings.baseline.much_worse * then.cost
-    told = _of_worse(report, difference, Severity.ERROR if much else Severity.WARNING)
-    return _with_own(report, findings, told, accepted, difference, comparing)
+    told = _of_worse(report, difference, now, Severity.ERROR if much else Severity.WARNING)
+    counts, borne = _unless_accepted(told, now, held, comparing.settings)
+    return _with_own(report, findings, counts, (*accepted, *borne), difference, comparing)
 
 
-def _planned_again(was: Accepted, comparing: Comparing) -> tuple[Planned, ...]:
-    query = as_query(was)
-    if query is None:
+def _is_planned_alike(
+    planned: Sequence[Planned],
+    now: Figures,
+    before: Sequence[Planned],
+    then: Figures | None,
+    was: Accepted,
+    settings: Settings,
+) -> bool:
+    """Return whether an edit left the plans as they were: the same nodes, tables and indexes at no higher cost.
+
+    Where the old text cannot be planned any more, such as one that names a column which is gone, the lock tells what
+    its worst plan was.
+    """
+    if then is None:
+        return baseline.outline(now.worst.plan) == was.shape and not worse(now.cost, was.cost, settings)
+    shapes = {baseline.outline(p.plan) for p in before}
+    if any(baseline.outline(p.plan) not in shapes for p in comparable(planned)):
+        return False
+    limits = settings.baseline
+    return not worse(now.cost, then.cost, settings) and now.rows_read <= max(limits.worse * then.rows_read, 1.0)
+
+
+def _planned_again(was: Accepted, query: Query, comparing: Comparing) -> tuple[Planned, ...]:
+    """Return the plans of the text before, with the values that today's was seen with where they are the same ones."""
+    old = as_query(was)
+    if old is None:
         return ()
+    if old.parameter_count == query.parameter_count and _tail(was.text) == _tail(query.text):
+        old = replace(old, samples=query.samples)
     try:
-        return plan_all(query, comparing.planner, comparing.profile, Patience())[0]
+        return plan_all(old, comparing.planner, comparing.profile, Patience())[0]
     except (StatementError, ServerTimeout):
         return ()
+
+
+def _tail(text: str) -> str:
+    """Return what follows the select list: the part in which an edit of the list alone changes nothing."""
+    return " ".join(text.lower().partition(" from ")[2].split())
 
 
 def as_query(was: Accepted) -> Query | None:
@@ -327,7 +335,7 @@ def as_query(was: Accepted) -> Query | None:
     )
 
 
-def _of_worse(report: QueryReport, difference: Difference, severity: Severity) -> tuple[Finding, ...]:
+def _of_worse(report: QueryReport, difference: Difference, now: Figures, severity: Severity) -> tuple[Finding, ...]:
     table = next((n.relation for p in report.planned for n in p.plan.scans()), None)
     return (
         Finding(
@@ -337,6 +345,7 @@ def _of_worse(report: QueryReport, difference: Difference, severity: Severity) -
             key=f"{PLAN_GOT_WORSE}:{table.sql if table else ''}",
             table=table,
             evidence=difference.evidence,
+            parameters=now.worst.parameters.name,
         ),
     )
 

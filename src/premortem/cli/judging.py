@@ -19,7 +19,7 @@ from premortem.baseline import Lock
 from premortem.cli import delivery, migrating, parallel
 from premortem.cli.given import Choose
 from premortem.cli.inputs import Inputs, Queries
-from premortem.cli.locking import LockFile, forgetter
+from premortem.cli.locking import LockFile, forgetter, seer
 from premortem.cli.locking import known as known_of
 from premortem.cli.progress import Told, shown
 from premortem.errors import CaptureError, InputError, PremortemError, SettingsError
@@ -194,7 +194,8 @@ class _Judging:
         if file is None and self.inputs.changes is None:
             reports, gaps = self._judged(self.inputs.queries)
             return reports, None, _Against(gaps=gaps)
-        place = (file or LockFile(path=Path(baseline.DEFAULT_FILE))).place
+        here = file or LockFile(path=Path(baseline.DEFAULT_FILE))
+        place, sees = here.place, seer(self.arguments, here, self.inputs)
         adopts = reason is not None and reason.accepts_all
         known = known_of(file, self.inputs, skips=not adopts)
         facts = baseline.World(
@@ -213,13 +214,12 @@ class _Judging:
             reports = tuple(check.compared(r, comparing) for r in reports)
         lock = None
         if file is not None and reason is not None:
-            forgets = forgetter(self.arguments, file, self.inputs)
-            lock = check.updated(file.lock, reports, comparing, reason, place, forgets)
+            lock = check.updated(file.lock, reports, comparing, reason, place, forgetter(sees, adopts=adopts))
         against = _Against(
             findings=check.stale(reports, comparing, file.site) if file is not None and not adopts else (),
             gaps=gaps,
             unchanged=sifted.unchanged,
-            gone=tuple(sifted.gone[name] for name in sorted(sifted.gone)),
+            gone=tuple(sifted.gone[name] for name in sorted(sifted.gone) if sees(sifted.gone[name])),
         )
         return reports, lock, against
 

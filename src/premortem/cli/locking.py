@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,10 @@ from premortem.report import words
 
 #: Places of queries that are no files: `<stdin>`, `pg_stat_statements`, `command line`, a capture without call sites.
 _NO_FILE = re.compile(r"<.*>\Z|pg_stat_statements\b|command line\Z|capture\Z")
+
+
+#: So many of the queries that were forgotten are named.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,32 +108,55 @@ def _touched(inputs: Inputs) -> Callable[[str], bool | None]:
     return touched.get
 
 
-def forgetter(arguments: argparse.Namespace, file: LockFile, inputs: Inputs) -> Callable[[Accepted], bool]:
-    """Return what says whether the lock forgets a query that nobody asks any more: where this run would see it."""
+def seer(arguments: argparse.Namespace, file: LockFile, inputs: Inputs) -> Callable[[Accepted], bool]:
+    """Return what says of an accepted query whether this run would have met it, so that it is gone if it did not."""
     captured = inputs.is_whole and any(isinstance(q, Query) and q.executions is not None for q in inputs.queries)
     folder = file.path.parent
     given = [os.path.relpath(p, folder).replace(os.sep, "/") for p in arguments.paths if p != "-"]
 
-    def forgets(was: Accepted) -> bool:
+    def sees(was: Accepted) -> bool:
         if was.is_captured:
             return captured
         if _NO_FILE.match(was.site.source):
             return bool(arguments.workload) if was.site.source.startswith("pg_stat") else "-" in arguments.paths
         inside = any(p in (".", was.site.source) or was.site.source.startswith(f"{p}/") for p in given)
-        return inside or not (folder / was.site.source).exists()
+        return inside or (bool(given) and not (folder / was.site.source).exists())
 
-    return forgets
+    return sees
 
 
-def write(file: LockFile, lock: Lock) -> str:
-    """Write the lock and return one sentence on what changed in it.
+def forgetter(sees: Callable[[Accepted], bool], *, adopts: bool) -> Callable[[Accepted], bool]:
+    """Return what says whether the lock forgets a query that nobody asks any more.
+
+    Half a test suite asks half of the queries and nobody can tell it from the whole, so only a person who adopts
+    forgets what a suite asked.
+    """
+    return lambda was: sees(was) and (adopts or not was.is_captured)
+
+
+def write(file: LockFile, lock: Lock, gone: Sequence[Accepted] = ()) -> str:
+    """Write the lock and return in a few lines what changed in it; `gone` is what this run did not meet any more.
 
     Raises PremortemError where it cannot be written.
     """
     text = baseline.render(lock)
     if text != file.text:
         output.write(text, str(file.path))
-    return f"{file.path}: {_changed(file.lock.queries if file.lock else {}, lock.queries)}"
+    old = file.lock.queries if file.lock is not None else {}
+    forgotten = {n for n, a in old.items() if a in gone} - lock.queries.keys()
+    kept = [n for n, a in old.items() if a in gone and n in lock.queries]
+    return "\n".join([f"{file.path}: {_changed(old, lock.queries)}", *_gone([old[n] for n in forgotten], kept)])
+
+
+def _gone(forgotten: Sequence[Accepted], kept: Sequence[str]) -> Iterator[str]:
+    """Yield what became of the queries that nobody asks any more."""
+    if forgotten:
+        shown = sorted(words.one_line(str(a.site)) for a in forgotten)
+        many = words.plural(len(forgotten), "query", "queries")
+        yield f"  forgot {many} that this run did not meet any more: {words.listing(shown, most=_NAMED)}"
+    if kept:
+        many = words.plural(len(kept), "captured query", "captured queries")
+        yield f"  kept {many} that this run did not ask; premortem adopt with the whole suite forgets them"
 
 
 def _changed(old: Mapping[str, Accepted], new: Mapping[str, Accepted]) -> str:

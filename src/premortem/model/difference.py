@@ -68,6 +68,7 @@ class Difference:
     `says` is one sentence ("orders grew from 40,000 to 2,000,000 rows, and the plan …"), `was` the accepted one,
     `before` the plans of the old text on today's schema, or of today's text on production's schema without the change's
     migrations: one for each parameter set, with the names that today's have.  `evidence` are the numbers behind `says`.
+    `is_worse` is false for a regressed query whose plan is no worse: what is found in it is new.
     """
 
     change: Change
@@ -75,3 +76,4 @@ class Difference:
     was: Accepted | None = None
     before: tuple[Planned, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    is_worse: bool = True

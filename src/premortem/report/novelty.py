@@ -12,6 +12,8 @@ from premortem.report import words
 
 #: Tags that say which part of the program ran a query, in the order in which they are told.
 _TOLD = ("route", "controller", "action", "job", "application", "app", "framework", "test")
+#: Says itself how often a query ran.
+_N_PLUS_ONE = "query-repeated-per-row"
 #: A constant or quoted name stays whole, whatever is in it.
 _TOKEN = re.compile(r"(?:'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|[^\s'\"])+|['\"]")
 #: The words that a clause begins with, as far as people break lines before them.
@@ -46,10 +48,16 @@ def sentence(judged: QueryReport) -> str:
     difference = judged.difference
     if difference is None or difference.change is Change.UNCHANGED:
         return ""
-    head = _HEADS[difference.change]
+    regressed = difference.change is Change.REGRESSED
+    head = _HEADS[difference.change] if difference.is_worse or not regressed else _no_worse(judged)
     said_already = any(f.says == difference.says for f in judged.findings)
     says = "" if said_already else words.one_line(difference.says).rstrip(".")
     return f"{head}: {says}." if says else f"{head}."
+
+
+def _no_worse(judged: QueryReport) -> str:
+    """Return what happened to an unedited query whose plan is no worse."""
+    return "Same query, new finding" if judged.planned and judged.error is None else "Same query, no plan"
 
 
 _HEADS = {
@@ -169,7 +177,7 @@ def seen(judged: QueryReport) -> str:
 
 def _repeated(judged: QueryReport) -> str:
     repeats = judged.query.repeats if judged.query else None
-    if repeats is None or repeats.count < 2:
+    if repeats is None or repeats.count < 2 or any(f.rule == _N_PLUS_ONE for f in judged.findings):
         return ""
     unit = f" ({words.one_line(repeats.unit)})" if repeats.unit else ""
     site = f", from {words.one_line(str(repeats.site))}" if repeats.site else ""

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     reason = check.Reason(says=arguments.reason or f"adopted {today}", until=arguments.until, accepts_all=True)
     outcome = judging.run(arguments, partial(gather, arguments), file=file, reason=reason)
     assert outcome.lock is not None
-    said = locking.write(file, outcome.lock)
+    said = locking.write(file, outcome.lock, outcome.report.gone)
     reports = outcome.report.queries
     lacks = [] if outcome.is_whole else ["  the suite failed, so some of its queries may be missing"]
     output.write("\n".join([said, *_accepted(reports, reason), *_merging(file), *_untold(reports), *lacks]) + "\n")

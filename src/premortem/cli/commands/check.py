@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = judging.run(arguments, partial(gather, arguments), file=file, reason=reason)
     delivery.write(outcome.report, wanted, details=False)
     if file is not None and outcome.lock is not None:
-        said = locking.write(file, outcome.lock)
+        said = locking.write(file, outcome.lock, outcome.report.gone)
         if not arguments.quiet:
             print(said, file=sys.stderr)
     return outcome.report.verdict.exit_code
