@@ -76,6 +76,8 @@ def without_remedy(group: Sequence[Sighting], reason: str) -> Finding:
 
 #: How the advisor begins to say that it did not look.
 CHEAP = "the plan "
+#: Why an index that helps the query does not cure one of its findings.
+NO_MORE = "no further index helps"
 
 
 def unhelped(says: str, reason: str) -> str:
@@ -83,11 +85,13 @@ def unhelped(says: str, reason: str) -> str:
 
     >>> unhelped("reads much", "no index helps enough"), unhelped("reads much", "the table is small")
     ('reads much; no index helps enough', 'reads much; no index helps: the table is small')
+    >>> unhelped("reads much", NO_MORE)
+    'reads much; no further index helps'
     """
     why = reason.rstrip(".") or "no index helps"
     if why.startswith(CHEAP):
         return f"{says.rstrip('.')}; left alone: {why}"
-    return f"{says.rstrip('.')}; {why if why.startswith('no index') else f'no index helps: {why}'}"
+    return f"{says.rstrip('.')}; {why if why.startswith(('no index', NO_MORE)) else f'no index helps: {why}'}"
 
 
 def missing_index(advice: Advice, planned: Sequence[Planned]) -> Finding:
@@ -95,7 +99,16 @@ def missing_index(advice: Advice, planned: Sequence[Planned]) -> Finding:
     effect = max(advice.effects, key=lambda e: e.before_worst - e.after_worst)
     before, after = effect_costs(effect)
     columns = ", ".join(k.sql for k in advice.candidate.keys)
-    says = f"costs {before:,.0f} without an index on {advice.candidate.table} ({columns}) and {after:,.0f} with it"
+    early = "" if (before, after) == (effect.before_cost, effect.after_cost) else ", when no row stops it early"
+    says = (
+        f"costs {before:,.0f} without an index on {advice.candidate.table} ({columns}) and {after:,.0f} with it{early}"
+    )
+    if advice.covers_only:
+        held = ", ".join(advice.candidate.include)
+        says = (
+            f"costs {before:,.0f} with the index that {advice.candidate.table} has on ({columns}), and {after:,.0f}"
+            f" with one that also holds {held}"
+        )
     return Finding(
         rule=MISSING_INDEX,
         severity=Severity.ERROR,

@@ -52,9 +52,11 @@ def _rarest(table: Table, index: Index) -> tuple[int, float] | None:
 
 def _finding(table: Table, index: Index, values: int, share: float) -> Finding:
     column = index.columns[0]
+    has = "the same value in every row"
+    if values > 1:
+        has = f"{values} different values, of which the rarest is {share:.0%} of the rows"
     return RULE.finding(
-        f"{index.name} of {table.full_name} ({column}) has {values} different values, of which the rarest is"
-        f" {share:.0%} of the rows",
+        f"{index.name} of {table.full_name} ({column}) has {has}",
         Evidence.stat("values", values),
         Evidence.stat("share of the rarest", round(share, 3)),
         table=table.relation,
