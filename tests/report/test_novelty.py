@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from premortem.model import Change, Difference
-from premortem.report import novelty
+from premortem.model import Change, Difference, Evidence
+from premortem.report import novelty, story
 from tests.report.reports import ACCEPTED, EDITED, FINDING, INCIDENT, NEW, QUIET, REGRESSED, REPORTS, planned, probe
 
 
@@ -48,6 +48,21 @@ def test_what_a_finding_says_is_not_said_twice() -> None:
     assert novelty.costs(told) == ""
 
 
+def test_a_new_finding_in_a_plan_that_is_no_worse_is_not_called_a_worse_plan() -> None:
+    difference = Difference(
+        change=Change.REGRESSED,
+        says="a budget was set or lowered",
+        was=replace(ACCEPTED, cost=90_000.0),
+        evidence=(Evidence.plan("cost now", 90_000.0),),
+        is_worse=False,
+    )
+    judged = replace(INCIDENT, difference=difference)
+    assert novelty.sentence(judged) == "Same query, new finding: a budget was set or lowered."
+    assert novelty.costs(judged) == ""  # the lock has the cost without early stops, and so is today's to be
+    gone = replace(judged, planned=(), error="column gone does not exist")
+    assert novelty.sentence(gone).startswith("Same query, no plan: ")
+
+
 def test_nothing_is_said_of_what_is_unchanged_or_was_not_compared() -> None:
     same = replace(QUIET, difference=Difference(change=Change.UNCHANGED, was=ACCEPTED))
     for judged in (same, QUIET):
@@ -60,6 +75,7 @@ def test_nothing_is_said_of_what_is_unchanged_or_was_not_compared() -> None:
 def test_counts() -> None:
     assert novelty.counts(REPORTS["changes"]) == "1 new, 1 edited, 1 regressed, 4,990 unchanged, 1 gone"
     assert novelty.counts(REPORTS["incident"]) == ""
+    assert story.headline(REPORTS["changes"]).startswith("2 of 4,993 queries would hurt")  # as many as are counted
 
 
 def test_who_ran_it() -> None:

@@ -76,12 +76,19 @@ def costs(judged: QueryReport) -> str:
         before, after = pair.before.total_cost, pair.after.total_cost
     elif judged.difference and judged.difference.was and judged.planned:
         before = judged.difference.was.cost
-        after = max(p.plan.total_cost for p in judged.planned)
+        after = _cost_now(judged)
     else:
         return ""
     change = words.change(before, after)
     same = change in ("the same", "about the same")
     return "" if same else f"Estimated cost {words.number(before)} → {words.number(after)} ({change})."
+
+
+def _cost_now(judged: QueryReport) -> float:
+    """Return what is comparable with the lock's cost: that of the dearest plan, where nothing stops early."""
+    told = judged.difference.evidence if judged.difference else ()
+    first = max(p.plan.total_cost for p in judged.planned)
+    return next((e.value for e in told if e.name == "cost now" and isinstance(e.value, float)), first)
 
 
 def compared(judged: QueryReport, parameters: str | None = None) -> Compared | None:
