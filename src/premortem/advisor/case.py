@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from premortem.advisor.existing import has_keys
 from premortem.advisor.proof import Bench, Trial, gain, worsened
-from premortem.advisor.wants import Want
-from premortem.model import IndexCandidate, Table
+from premortem.advisor.reading import leaves
+from premortem.advisor.wants import Use, Want
+from premortem.model import IndexCandidate, IndexKey, Profile, Table
 
 #: An index that finds the rows is there already: including columns in it has to be worth it.
 _WIDENING_FLOOR = 3.0
@@ -20,7 +21,8 @@ class Limits:
 
     A plan below `min_cost` is left alone, less so the more often the query is called; `busy` calls per second count
     as the plan being that many times dearer.  `min_gain` is how many times cheaper the worst set has to get; less of an
-    expression, of which the planner assumes half a percent of the rows until there are statistics (DEFAULT_EQ_SEL).
+    expression, or of a column without statistics, of which the planner assumes half a percent of the rows until there
+    are some (DEFAULT_EQ_SEL).
     `max_loss` is how much dearer any other set may become.  `slack` is how much better a wider index has to be.
     """
 
@@ -81,5 +83,20 @@ class Case:
         if all(c.include and has_keys(self.table(c), c) for c in trial.candidates):
             added = max(len(c.include) for c in trial.candidates)
             return self.floor * _WIDENING_FLOOR, self.min_gain * _WIDENING_GAIN * added
-        blind = any(k.expression for c in trial.candidates for k in c.keys)
+        blind = any(is_blind(k, self.want(c), self.bench.profile) for c in trial.candidates for k in c.keys)
         return self.floor, min(self.min_gain, self.limits.min_gain_of_expression) if blind else self.min_gain
+
+
+#: What the planner takes to keep a two-hundredth of the rows where it has no statistics.
+_GUESSED = frozenset({Use.EQUAL, Use.JOIN, Use.SOME})
+
+
+def is_blind(key: IndexKey, want: Want, profile: Profile) -> bool:
+    """Whether the rows that a key finds are the planner's assumption: an expression's, or a new column's."""
+    if key.expression:
+        return True
+    columns = (t.column(key.column or "") for t in (want.table, *leaves(want.table, profile)))
+    if any(c.statistics for c in columns if c is not None):
+        return False
+    terms = (*want.terms, *(t for arms in want.arms for arm in arms for t in arm))
+    return any(t.operand.column == key.column and t.use in _GUESSED for t in terms)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from premortem import sqltext
-from premortem.model import Evidence, Node
+from premortem.model import Evidence, Node, Source, Table
 from premortem.rules.execution import Execution
 from premortem.rules.obstacles import Obstacle, blame
 from premortem.rules.readings import Reading, columns_of
@@ -50,12 +50,34 @@ def rows_evidence(reading: Reading, kept: float | None = None) -> tuple[Evidence
     """Return what was read and kept, with the sources of the two figures."""
     whole = reading.how == "whole"
     read = Evidence.stat if whole else Evidence.plan
+    rows = round(reading.kept if kept is None else kept)
+    source = Source.ASSUMED if without_statistics(reading) else Source.PLAN
     found = (
         read("rows read", round(reading.read), "rows"),
-        Evidence.plan("rows kept", round(reading.kept if kept is None else kept), "rows"),
+        Evidence(name="rows kept", value=rows, unit="rows", source=source),
         Evidence.catalog("table size", reading.pages * 8192, "bytes"),
     )
     return found if reading.loops <= 1 else (*found, Evidence.plan("executions", round(reading.loops)))
+
+
+def without_statistics(reading: Reading) -> tuple[str, ...]:
+    """Return the columns that decide which rows are kept and have no statistics: the planner assumes a share."""
+    if reading.node.actual is not None:
+        return ()
+    tables = [reading.table, *reading.scanned]
+    if not any(c.statistics for t in tables for c in t.columns):
+        return ()  # a pasted plan's table: what the planner knew is not known here
+    return tuple(n for n in columns_of(asked(reading), reading.node.alias) if _is_unknown(n, tables))
+
+
+def _is_unknown(name: str, tables: Sequence[Table]) -> bool:
+    columns = [c for t in tables if (c := t.column(name)) is not None]
+    return bool(columns) and not any(c.statistics for c in columns)
+
+
+def kept_rows(reading: Reading) -> str:
+    """Return how many rows are kept in words, an assumption called one."""
+    return f"{'an assumed ' if without_statistics(reading) else ''}{counted(reading.kept)}"
 
 
 def counted(rows: float, noun: str = "row") -> str:

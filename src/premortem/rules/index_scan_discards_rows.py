@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Finding, Severity
-from premortem.rules.discards import Discarding, about, asked, counted, discarding, on_columns, rows_evidence
+from premortem.rules.discards import Discarding, about, asked, counted, discarding, kept_rows, on_columns, rows_evidence
 from premortem.rules.obstacles import Obstacle
 from premortem.rules.readings import BY_INDEX, Reading
 from premortem.rules.rule import Rule
@@ -53,11 +53,11 @@ def _says(reading: Reading) -> str:
     if reading.filters:
         return (
             f"finds {counted(reading.read)} of {reading.relation} by index{_index(reading)}{times} and keeps"
-            f" {counted(reading.kept)} after filtering{columns}"
+            f" {kept_rows(reading)} after filtering{columns}"
         )
     return (
         f"goes through {counted(reading.read)} of {reading.relation} in index{_index(reading)}{times} to find"
-        f" {counted(reading.kept)}: the condition{columns} leaves the index's first column out"
+        f" {kept_rows(reading)}: the condition{columns} leaves the index's first column out"
     )
 
 

@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Evidence, Finding, Severity
-from premortem.rules.discards import Discarding, Join, about, counted, is_small, on_columns, rows_evidence, whole_join
+from premortem.rules.discards import (
+    Discarding,
+    Join,
+    about,
+    counted,
+    is_small,
+    kept_rows,
+    on_columns,
+    rows_evidence,
+    whole_join,
+)
 from premortem.rules.obstacles import Obstacle, blame
 from premortem.rules.readings import WHOLE, Reading
 from premortem.rules.rule import Rule
@@ -46,7 +56,7 @@ def _filtered(subject: Subject, reading: Reading, limits: Limits) -> Finding | N
     if blame(reading) not in (Obstacle.NONE, Obstacle.OTHER):
         return None
     return RULE.finding(
-        f"reads all {counted(reading.read)} of {reading.relation} to keep {counted(reading.kept)}"
+        f"reads all {counted(reading.read)} of {reading.relation} to keep {kept_rows(reading)}"
         f"{on_columns(reading, reading.filters)}",
         *rows_evidence(reading),
         table=reading.relation,
