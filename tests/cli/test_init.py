@@ -184,9 +184,64 @@ def test_it_writes_what_is_not_there(tmp_path: Path, init: Callable[..., tuple[i
     code, told = init()
     assert code == 0
     assert files_of(tmp_path) - set(SQL) == {
-        "premortem.toml", ".github/workflows/premortem.yml", ".pre-commit-config.yaml"
+        "premortem.toml", ".github/workflows/premortem.yml", ".pre-commit-config.yaml", ".gitattributes"
     }  # fmt: skip
+    assert "premortem adopt -p prod.profile queries\n" in told
+    assert (tmp_path / ".gitattributes").read_text() == "premortem.lock merge=union\n"
     assert "add to .gitignore: *.profile" in told
+
+
+BARE_DJANGO = {
+    "manage.py": "",
+    "shop/settings.py": 'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}}\n',
+    "shop/items/migrations/0001_initial.py": "",
+    "shop/items/tests.py": "",
+    ".gitattributes": "*.png binary\n",
+}
+ALEMBIC = {
+    "pyproject.toml": '[project]\ndependencies = ["sqlalchemy", "pytest"]\n',
+    "uv.lock": "",
+    "db/alembic.ini": "[alembic]\nscript_location = %(here)s/migrations\n",
+}
+
+
+def test_a_django_project_that_says_nowhere_what_it_needs(tmp_path: Path, init: Callable[..., tuple[int, str]]) -> None:
+    seen = repository.look(made(tmp_path, BARE_DJANGO))
+    assert [(s.framework, s.command, s.source) for s in seen.suites] == [
+        ("Django", "python manage.py test", "shop/settings.py")
+    ]
+    code, told = init()
+    assert code == 0
+    workflow = (tmp_path / ".github/workflows/premortem.yml").read_text("utf-8")
+    assert "--migrations django.sql" in workflow
+    assert " queries" not in workflow.split("premortem check -p")[1].split("||")[0]
+    assert "premortem adopt -p prod.profile python.capture\n" in told
+    assert "add to .gitattributes: premortem.lock merge=union" in told
+    assert "so no pre-commit hook is written" in told
+    assert (tmp_path / ".gitattributes").read_text() == BARE_DJANGO[".gitattributes"]
+
+
+def test_nothing_is_named_that_is_not_there(tmp_path: Path, init: Callable[..., tuple[int, str]]) -> None:
+    made(tmp_path, {"README": ""})
+    told = init("--dry-run")[1]
+    assert not [line for line in told.splitlines() if line.split()[:1] == ["queries"]]
+    assert "--schema" in told
+    assert "premortem adopt -p" not in told
+
+
+@pytest.mark.parametrize("forge", list(repository.Forge))
+def test_the_sql_of_alembic_is_written_by_the_job(
+    tmp_path: Path, init: Callable[..., tuple[int, str]], forge: str
+) -> None:
+    made(tmp_path, ALEMBIC)
+    told = init("--dry-run", "--ci", forge)[1]
+    assert 'uv run alembic upgrade "${before:+${before%% *}:}head" --sql\' > alembic.sql' in told
+    assert "--migrations alembic.sql" in told
+    assert "found: migrations of Alembic in db/migrations/versions; the job writes the branch's own as SQL" in told
+
+
+def test_migrations_that_nobody_can_write_as_sql_are_not_promised(tmp_path: Path) -> None:
+    assert "are not judged until you hand in their SQL" in says(repository.look(made(tmp_path, NODE)))
 
 
 def test_it_keeps_what_is_there(tmp_path: Path, init: Callable[..., tuple[int, str]]) -> None:
@@ -229,7 +284,7 @@ def test_without_git_it_looks_all_the_same(tmp_path: Path) -> None:
     assert repository.look(tmp_path).queries == ("queries",)
 
 
-REPOSITORIES = {"sql": SQL, "empty": {"README": ""}, "all": DJANGO | SQL | NODE}
+REPOSITORIES = {"sql": SQL, "empty": {"README": ""}, "all": DJANGO | SQL | NODE, "alembic": BARE_DJANGO | ALEMBIC}
 
 
 @pytest.mark.parametrize("forge", list(repository.Forge))

@@ -147,6 +147,9 @@ def captured(repository: Path, name: str, given: dict[str, str]) -> tuple[str, s
     job = steps(repository / ".github/workflows/premortem.yml", "check")
     done = script(job[f"Run the {name} tests and keep their queries"]["run"], repository, given)
     assert done.returncode == 0, done.stderr + done.stdout
+    if sql := job.get(f"Write the branch's {name} migrations as SQL"):
+        done = script(sql["run"], repository, given)
+        assert done.returncode == 0, done.stderr + done.stdout
     checked = script(job["Check"]["run"], repository, given)
     told = checked.stdout + checked.stderr
     return outputs(Path(given["GITHUB_OUTPUT"]).parent)["code"], told
@@ -160,8 +163,13 @@ def test_the_queries_of_a_django_suite_are_checked(tmp_path: Path, profile: Path
     assert code == "1", told
     assert "seq-scan-discards-rows" in told
     write(folder, suites.DJANGO_CURE)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "an index")
     code, told = captured(folder, "Django", given)
+    assert "items_by_sku" in (folder / "django.sql").read_text("utf-8")
     assert code == "0", told
+    assert "seq-scan-discards-rows" not in told
+    assert "require-concurrent-index-creation" in told
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on this machine")

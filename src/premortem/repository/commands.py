@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from premortem import __version__
+from premortem.repository.programs import written
 from premortem.repository.seen import Seen, Suite
 
 PROFILE = "prod.profile"
@@ -47,15 +48,27 @@ def install(suite: Suite) -> Iterator[str]:
 
 def check(seen: Seen, base: str, *saved: str) -> list[str]:
     """Return the command of the gate, one line a part; `base` is the branch that the change goes to."""
-    paths = [*seen.queries, *(capture_file(s) for s in seen.suites)] or ["queries"]
-    changes = [f"--migrations {quote(m.path)}" for m in seen.migrations if m.is_sql]
+    changes = [m.path for m in seen.migrations if m.is_sql] + [w.file for w in written(seen, base)]
     return [
         f"premortem check -p {PROFILE}",
         f"--changed-since {base}",
-        *changes,
+        *(f"--migrations {quote(c)}" for c in changes),
         *(f"--save {s}" for s in saved),
-        " ".join(quote(p) for p in paths),
+        " ".join(map(quote, paths(seen))) or "--schema",  # nothing else is there to be judged
     ]
+
+
+def adopt(seen: Seen) -> list[str]:
+    """Return the commands that accept what is there today."""
+    if not paths(seen):
+        return []
+    captures = [" ".join(capture(s)) for s in seen.suites]
+    return [*captures, f"premortem adopt -p {PROFILE} {' '.join(map(quote, paths(seen)))}"]
+
+
+def paths(seen: Seen) -> list[str]:
+    """Return what holds the queries: files of the repository, and captures that the jobs make."""
+    return [*seen.queries, *(capture_file(s) for s in seen.suites)]
 
 
 def lines(parts: list[str], indent: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from premortem.repository.commands import PROFILE, capture, check, install, lines, requirement
+from premortem.repository.programs import written
 from premortem.repository.seen import Seen, Suite
 
 PATH = ".github/workflows/premortem.yml"
@@ -138,7 +139,7 @@ def text(seen: Seen) -> str:
     parts = {
         "@SETUP@": "".join(_setups(seen.suites)),
         "@POSTGRES@": _POSTGRES.replace("@MAJOR@", str(seen.postgres)) if seen.postgres else "",
-        "@CAPTURE@": "".join(_captures(seen.suites)),
+        "@CAPTURE@": "".join((*_captures(seen.suites), *_migrations(seen))),
         "@CHECK@": lines([*check(seen, '"$BASE"', *saved), "--format github"], " " * 12),
         "@REQUIREMENT@": requirement(),
         "@PROFILE@": PROFILE,
@@ -158,6 +159,13 @@ def _setups(suites: tuple[Suite, ...]) -> Iterator[str]:
         commands = "\n".join(f"          {c}" for c in install(suite))
         if commands:
             yield f"      - name: Set up the {suite.framework} tests\n        run: |\n{commands}\n"
+
+
+def _migrations(seen: Seen) -> Iterator[str]:
+    for made in written(seen, '"$BASE"'):
+        script = "".join(f"          {line}\n" for line in made.lines)
+        env = "        env:\n          BASE: origin/${{ github.base_ref }}\n"
+        yield f"      - name: Write the branch's {made.tool} migrations as SQL\n{env}        run: |\n{script}"
 
 
 def _captures(suites: tuple[Suite, ...]) -> Iterator[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from premortem.repository.commands import PROFILE, capture, check, install, lines, requirement
+from premortem.repository.programs import written
 from premortem.repository.seen import Seen
 
 PATH = ".gitlab/premortem.yml"
 MAIN = ".gitlab-ci.yml"
+_BASE = '"$CI_MERGE_REQUEST_DIFF_BASE_SHA"'
 INCLUDE = f"include:\n  - local: {PATH}\n"
 
 _JOBS = """\
@@ -85,8 +87,10 @@ def text(seen: Seen) -> str:
     )
     parts = {
         "@SETUP@": "".join(f"    - {c}\n" for c in _setup(seen)),
-        "@CAPTURE@": "".join(f"    - |\n      {lines(capture(s), ' ' * 8)}\n" for s in seen.suites),
-        "@CHECK@": lines(check(seen, '"$CI_MERGE_REQUEST_DIFF_BASE_SHA"', *saved), " " * 8),
+        "@CAPTURE@": "".join(
+            (*(f"    - |\n      {lines(capture(s), ' ' * 8)}\n" for s in seen.suites), *_migrations(seen))
+        ),
+        "@CHECK@": lines(check(seen, _BASE, *saved), " " * 8),
         "@IMAGE@": "python:3.12",
         "@REQUIREMENT@": requirement(),
         "@PROFILE@": PROFILE,
@@ -95,6 +99,11 @@ def text(seen: Seen) -> str:
     for name, part in parts.items():
         made = made.replace(name, part)
     return made
+
+
+def _migrations(seen: Seen) -> Iterator[str]:
+    for made in written(seen, _BASE):
+        yield "    - |\n" + "".join(f"      {line}\n" for line in made.lines)
 
 
 def _setup(seen: Seen) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from premortem.repository import sqlfiles
-from premortem.repository.seen import Forge, Migrations, Remark, Seen, Suite
+from premortem.repository.programs import has_sql
+from premortem.repository.seen import ATTRIBUTES, LOCK_MERGES, Forge, Migrations, Remark, Seen, Suite
 from premortem.repository.suites import suites
 from premortem.repository.tree import Tree, git, read
 
@@ -38,7 +39,7 @@ def look(root: Path, forge: Forge | None = None) -> Seen:
     remarks = [
         why,
         *(Remark(says=f"queries in {q}", source=_count(q, known)) for q in queries),
-        *(_of_migrations(m) for m in folders),
+        *(_of_migrations(m, found) for m in folders),
         *_of_suites(found),
         *([Remark(says=f"PostgreSQL {postgres}", source=postgres_source)] if postgres else []),
         *(
@@ -50,8 +51,10 @@ def look(root: Path, forge: Forge | None = None) -> Seen:
         says = f"{len(tree.odd)} files are left out: their names hold characters that CI files cannot"
         remarks.append(Remark(says=says, source=repr(tree.odd[0])))
     if not queries and not found:
-        says = "queries will be in queries/: there are neither .sql files with queries nor a suite that asks PostgreSQL"
-        remarks.append(Remark(says=says, is_assumed=True))
+        says = "there are neither .sql files with queries nor a suite that asks PostgreSQL: the job checks the schema"
+        remarks.append(Remark(says=f"{says}; name the rest yourself", is_assumed=True))
+    if not queries:
+        remarks.append(Remark(says="no .sql files with queries, so no pre-commit hook is written"))
     return Seen(
         forge=whose,
         queries=queries,
@@ -59,6 +62,7 @@ def look(root: Path, forge: Forge | None = None) -> Seen:
         suites=found,
         postgres=postgres,
         existing=frozenset(tree.files),
+        merges_lock=LOCK_MERGES in tree.text(ATTRIBUTES),
         ignores_profile=git(root, "check-ignore", "-q", "prod.profile") is not None,
         remarks=tuple(r for r in remarks if r is not None),
     )
@@ -69,8 +73,13 @@ def _count(queries: str, known: Mapping[str, str]) -> str:
     return f"{len(files)} file{'' if len(files) == 1 else 's'}"
 
 
-def _of_migrations(found: Migrations) -> Remark:
-    how = "" if found.is_sql else "; they are programs, so premortem sees what they do while the suite runs"
+def _of_migrations(found: Migrations, suites: tuple[Suite, ...]) -> Remark:
+    if found.is_sql:
+        how = ""
+    elif has_sql(found.tool, suites):
+        how = "; the job writes the branch's own as SQL"
+    else:
+        how = "; they are programs, and are not judged until you hand in their SQL (docs/how-to/migrations.md)"
     return Remark(says=f"migrations of {found.tool} in {found.path}{how}", source=found.source)
 
 

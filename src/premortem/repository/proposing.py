@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.repository import github, gitlab, hooks, settings_file
-from premortem.repository.seen import Forge, Seen
+from premortem.repository.seen import ATTRIBUTES, LOCK_MERGES, Forge, Seen
 
 SETTINGS = "premortem.toml"
 
@@ -41,6 +41,8 @@ def _all(seen: Seen) -> Iterator[Proposal]:
     if seen.queries:
         add = f"under repos:\n{hooks.hook(seen)}"
         yield _file(seen, hooks.PATH, hooks.text(seen), "checks .sql files before a commit", add=add)
+    if ATTRIBUTES not in seen.existing:
+        yield _file(seen, ATTRIBUTES, f"{LOCK_MERGES}\n", "merges what two branches accept")
 
 
 def _file(seen: Seen, path: str, text: str, says: str, add: str = "") -> Proposal:

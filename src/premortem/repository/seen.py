@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Where git is told how to merge, and what of the lock: two branches that add to it always merge.
+ATTRIBUTES, LOCK_MERGES = ".gitattributes", "premortem.lock merge=union"
+
 
 class Forge(StrEnum):
     """Whose CI runs."""
@@ -64,4 +67,5 @@ class Seen:
     postgres: int | None = None
     existing: frozenset[str] = frozenset()
     ignores_profile: bool = False
+    merges_lock: bool = False
     remarks: tuple[Remark, ...] = ()

@@ -20,6 +20,8 @@ _PYTHON = {
     "psycopg": "psycopg", "psycopg2": "psycopg2", "psycopg2-binary": "psycopg2", "peewee": "Peewee",
     "tortoise-orm": "Tortoise", "piccolo": "Piccolo",
 }  # fmt: skip
+_ENGINE = re.compile(r"""["']django\.(?:db\.backends\.postgresql|contrib\.gis\.db\.backends\.postgis)["']""")
+_TESTS = re.compile(r"(?:^|/)(?:tests?/.+|tests|test_\w+|\w+_tests?)\.py\Z")
 _NODE = {
     "@prisma/client": "Prisma", "prisma": "Prisma", "knex": "Knex", "typeorm": "TypeORM", "sequelize": "Sequelize",
     "drizzle-orm": "Drizzle", "kysely": "Kysely", "@mikro-orm/postgresql": "MikroORM", "objection": "Objection",
@@ -52,7 +54,7 @@ def _python(tree: Tree) -> Suite | None:
     names = ["pyproject.toml", "setup.cfg", "Pipfile", *dict.fromkeys(posixpath.basename(f) for f in files)]
     found = _nearest(tree, names, lambda path: _first(_PYTHON, _requirements(tree, path)))
     if found is None:
-        return None
+        return _undeclared_django(tree)
     path, framework = found
     folder = posixpath.dirname(path)
     needed = set(_requirements(tree, path))
@@ -67,6 +69,24 @@ def _python(tree: Tree) -> Suite | None:
         folder=folder,
         source=path,
     )
+
+
+def _undeclared_django(tree: Tree) -> Suite | None:
+    """Return the tests of a Django project that nowhere says what it needs: told by its settings."""
+    for manage in tree.named("manage.py"):
+        folder = posixpath.dirname(manage)
+        below = [f for f in tree.below(folder) if f.endswith(".py")]
+        settings = next((f for f in below if "settings" in f and _ENGINE.search(tree.text(f))), None)
+        if settings is not None and any(map(_TESTS.search, below)):
+            return Suite(
+                language="python",
+                framework="Django",
+                command=_python_command(tree, folder, set(), "Django"),
+                install=('python -m pip install Django "psycopg[binary]"',),
+                folder=folder,
+                source=settings,
+            )
+    return None
 
 
 def _python_command(tree: Tree, folder: str, needed: set[str], framework: str) -> str:

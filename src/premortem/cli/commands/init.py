@@ -59,4 +59,8 @@ def _next(seen: repository.Seen) -> None:
         print("  add to .gitignore: *.profile, *.capture (they tell of production, and of test data)")
     print("  let a role read the profile, and nothing else: premortem profile grants --role ci")
     print("  follow the first lines of what was written; docs/how-to/ci.md says more")
-    print("  accept what is there already: premortem adopt --help")
+    if repository.ATTRIBUTES in seen.existing and not seen.merges_lock:
+        print(f"  add to {repository.ATTRIBUTES}: {repository.LOCK_MERGES}")
+    if commands := repository.adopt(seen):
+        print("  accept what is there already, and commit premortem.lock:")
+        print("".join(f"      {words.plain(command)}\n" for command in commands), end="")
