@@ -137,3 +137,12 @@ def test_a_warning_that_an_index_cures_fails_unless_the_settings_say_otherwise(
 def test_a_warning_with_mere_advice_stays_a_warning() -> None:
     advised = replace(finding(severity=Severity.WARNING), remedy=Remedy(says="rewrite it"))
     assert proof.promoted([advised], frozenset()) == (advised,)
+
+
+def test_a_missing_index_whose_gain_no_plan_shows_says_when_it_is_paid() -> None:
+    found = proof.missing_index(advice(effect("hot", 4.67, 1.1, worst=(1167, 1.17))), [])
+    assert found.says.endswith("when no row stops it early")
+
+
+def test_beside_an_index_that_helps_it_is_not_said_that_none_does() -> None:
+    assert proof.unhelped("reads much", proof.NO_MORE) == "reads much; no further index helps"

@@ -13,7 +13,7 @@ import xmlschema
 
 from premortem.model import Report
 from premortem.report import Look, render
-from tests.report.reports import INCIDENT, QUIET, REPORTS, SKIPPED, UNKNOWN, report
+from tests.report.reports import INCIDENT, QUIET, REGRESSED, REPORTS, SKIPPED, UNKNOWN, report
 
 
 def cases_of(told: Report) -> dict[tuple[str, str], junitparser.TestCase]:
@@ -69,3 +69,11 @@ def test_a_warning_passes_and_is_told() -> None:
 
 def test_nothing_at_all_is_a_report_too() -> None:
     assert cases_of(report()) == {}
+
+
+def test_a_captured_query_is_named_by_its_test_and_text() -> None:
+    """Its line is the test's, or a number that is another in the next run."""
+    runs = [replace(REGRESSED, site=replace(REGRESSED.site, line=line)) for line in (1, 2)]
+    first, second = ([name for _, name in cases_of(report(run))] for run in runs)
+    assert first == second
+    assert first[0].startswith("test_total select * from order_items")

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from premortem.model import Change, Difference, Evidence
-from premortem.report import novelty, story
-from tests.report.reports import ACCEPTED, EDITED, FINDING, INCIDENT, NEW, QUIET, REGRESSED, REPORTS, planned, probe
+from premortem.model import CAPTURED, Change, Difference, Effect, Evidence, Severity, Site, Verdict
+from premortem.report import Look, novelty, remarks, story, words
+from tests.report.reports import (
+    ACCEPTED,
+    ALLOWED,
+    EDITED,
+    FINDING,
+    HOT,
+    INCIDENT,
+    NEW,
+    QUIET,
+    REGRESSED,
+    REPORTS,
+    planned,
+    probe,
+    report,
+)
 
 
 def test_the_finding_s_parameter_set_is_compared_else_the_one_that_got_worst() -> None:
@@ -85,3 +99,53 @@ def test_who_ran_it() -> None:
         "from app/cart.py:57."
     )
     assert novelty.seen(INCIDENT) == ""
+
+
+def test_what_was_accepted_as_it_is_makes_one_sentence_that_hides_no_warning() -> None:
+    unchanged = replace(
+        ALLOWED, verdict=Verdict.PASS, findings=(), difference=Difference(change=Change.UNCHANGED, was=ACCEPTED)
+    )
+    told = report(unchanged, unchanged=22)
+    accepted = words.plural(len(unchanged.suppressed), "finding")
+    assert story.headline(told) == f"23 queries unchanged, {accepted} accepted or allowed"
+    warned = replace(told, findings=(replace(FINDING, severity=Severity.WARNING),))
+    assert "1 warning" in story.headline(warned)
+    assert "unchanged" not in story.headline(report(unchanged, NEW)).partition("(")[0]
+
+
+def test_a_quiet_query_shows_how_its_text_begins() -> None:
+    said = story.quiet(
+        replace(NEW, difference=Difference(change=Change.NEW, says="nothing like it was accepted before"))
+    )
+    assert said == f"New query. {NEW.original}"
+
+
+def test_what_is_new_about_a_query_is_said_once_for_all_its_findings() -> None:
+    two = replace(EDITED, findings=(FINDING, replace(FINDING, rule="sort-without-index", key="other")))
+    first, second = remarks.of_query(two, Look(width=80, colour=False))
+    assert any("Edited query" in s for s in remarks.details(first))
+    assert not any("Edited query" in s for s in remarks.details(second))
+
+
+def test_the_finding_of_repeats_says_alone_how_often_it_ran() -> None:
+    found = replace(FINDING, rule="query-repeated-per-row")
+    assert "Up to" in novelty.seen(REGRESSED)
+    assert "Up to" not in novelty.seen(replace(REGRESSED, findings=(found,)))
+
+
+def test_the_place_of_a_captured_statement_is_no_file() -> None:
+    site = Site(source=CAPTURED, line=168)
+    assert str(site) == "statement 168 of the capture"
+    assert remarks.path(site, Look(width=80, colour=False)) is None
+
+
+def test_a_cost_that_the_plan_shown_does_not_have_says_when_it_is_paid() -> None:
+    worst = Effect(
+        parameters="hot", before=HOT.plan, after=HOT.plan, before_cost=4.67, after_cost=1.1, before_worst=1167.0,
+        after_worst=1.17,
+    )  # fmt: skip
+    (advice,) = INCIDENT.advice
+    (remedy,) = (f.remedy for f in INCIDENT.findings if f.remedy)
+    finding = replace(INCIDENT.findings[0], remedy=replace(remedy, before_cost=1167.0, after_cost=1.17))
+    judged = replace(INCIDENT, advice=(replace(advice, effects=(worst,)),), findings=(finding,))
+    assert story.gain(finding, judged).startswith("Estimated cost when no row stops it early 1,167 → 1.17")

@@ -172,5 +172,5 @@ def _finding(
     if cured:
         return proof.with_remedy(group, cured, choice.advice, effects)
     if is_curable(rule) and rule not in fixed and rule != FOREIGN_KEY:
-        return proof.without_remedy(group, choice.says or "")
+        return proof.without_remedy(group, choice.says or (proof.NO_MORE if choice.advice else ""))
     return merged(group)

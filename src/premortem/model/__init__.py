@@ -34,11 +34,22 @@ from premortem.model.profile import (
     Workload,
     qualified,
 )
-from premortem.model.query import GENERIC, Allow, ParameterSet, Query, Repeats, Site, StatementKind, Unreadable
+from premortem.model.query import (
+    CAPTURED,
+    GENERIC,
+    Allow,
+    ParameterSet,
+    Query,
+    Repeats,
+    Site,
+    StatementKind,
+    Unreadable,
+)
 from premortem.model.relation import RelationKind, RelationName, literal, quoted
 from premortem.model.report import Facts, QueryReport, Report, Suppressed, Verdict
 
 __all__ = [
+    "CAPTURED",
     "GENERIC",
     "Accepted",
     "AcceptedFinding",

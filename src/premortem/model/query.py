@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+#: The source of a statement of which only is known that a suite ran it: its line is the number of the execution.
+CAPTURED = "capture"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a query stands: a file and line, or an entry of pg_stat_statements."""
+    """Where a query stands: a file and line, an entry of pg_stat_statements, a suite's n-th statement."""
 
     source: str
     line: int | None = None
     name: str | None = None
 
     def __str__(self) -> str:
+        if self.source == CAPTURED and self.line is not None:
+            place = f"statement {self.line} of the capture"
+            return f"{place} ({self.name})" if self.name else place
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"{place} ({self.name})" if self.name else place
 

@@ -209,7 +209,12 @@ def _notes(judged: QueryReport) -> Iterator[Note]:
     first = story.first_of_remedy(judged.findings)
     for finding in story.by_severity(judged.findings):
         prices = [story.price(a) for a in story.helping(judged, finding)]
-        proof = [story.gain(finding), story.least_gain(judged, finding), story.sureness(judged, finding), *prices]
+        proof = [
+            story.gain(finding, judged),
+            story.least_gain(judged, finding),
+            story.sureness(judged, finding),
+            *prices,
+        ]
         yield _note(finding, tuple(s for s in proof if s), cures=finding.key in first, judged=judged)
 
 

@@ -94,9 +94,18 @@ def _queries(report: Report, look: Look) -> Iterator[Case]:
 
 def _name(judged: QueryReport) -> str:
     site = judged.site
+    query = judged.query
+    if query is not None and query.executions is not None:
+        return _captured_name(judged, dict(query.tags).get("test", site.name or ""))
     line = f"line {site.line}" if site.line is not None else ""
     told = " ".join(p for p in (line, f"({site.name})" if site.name else "") if p)
     return _named(told or words.shortened(words.one_line(judged.original), 80))
+
+
+def _captured_name(judged: QueryReport, test: str) -> str:
+    """Return a name that stays from run to run: what a test ran stands at no line of its own."""
+    start = words.shortened(words.one_line(judged.original), 80)
+    return _named(" ".join(s for s in (test.rpartition("::")[2], start) if s))
 
 
 def _named(text: str) -> str:

@@ -92,8 +92,7 @@ def _listed(title: str, lines: Sequence[str]) -> Iterator[Section]:
 
 
 def _quiet(judged: QueryReport) -> str:
-    said = " ".join(s for s in (novelty.sentence(judged), novelty.costs(judged)) if s)
-    return f"- {code(story.places(judged))}: {inline(said)}"
+    return f"- {code(story.places(judged))}: {inline(story.quiet(judged))}"
 
 
 def _brief(judged: QueryReport) -> str:
@@ -146,7 +145,12 @@ def _could_not_tell(judged: QueryReport) -> Iterator[str]:
 
 
 def _lead(judged: QueryReport, lead: Finding) -> Iterator[str]:
-    facts = (story.gain(lead), story.least_gain(judged, lead), story.hurts_with(judged, lead), story.call_rate(judged))
+    facts = (
+        story.gain(lead, judged),
+        story.least_gain(judged, lead),
+        story.hurts_with(judged, lead),
+        story.call_rate(judged),
+    )
     said = " ".join([*(inline(f) for f in facts if f), code(lead.rule)])
     yield f"**{inline(story.sentence(lead.says))}** {said}"
     yield ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem.model import Finding, QueryReport, Report, Severity, Site
 from premortem.report import novelty, story, words
@@ -19,7 +19,7 @@ COULD_NOT_TELL = "could-not-tell"
 #: What shows remarks cuts long ones or refuses them; GitHub takes 64 kB of an annotation.
 _LONGEST = 4_000
 #: What a site may name that is no file.
-_NO_FILES = frozenset({"pg_stat_statements", "command line", "lock", "profile", "settings"})
+_NO_FILES = frozenset({"pg_stat_statements", "capture", "command line", "lock", "profile", "settings"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Remark:
 
     `path` is the file's path from the repository's root, or None where the place is no file; `line` counts from 1.
     `judged` is the query that it is about, None for the schema; `finding` is None for what could not be judged.
-    `reason` is why it does not count, None where it does.
+    `reason` is why it does not count, None where it does.  `leads` says that it is its query's first, which tells what
+    is new about the query for all of them.
     """
 
     rule: str
@@ -41,6 +42,7 @@ class Remark:
     judged: QueryReport | None = None
     finding: Finding | None = None
     reason: str | None = None
+    leads: bool = True
 
 
 def every(report: Report, look: Look, *, suppressed: bool = False) -> Iterator[Remark]:
@@ -49,7 +51,7 @@ def every(report: Report, look: Look, *, suppressed: bool = False) -> Iterator[R
         yield from of_query(judged, look)
         if suppressed:
             for allowed in judged.suppressed:
-                yield _of_finding(allowed.finding, judged, look, reason=allowed.reason)
+                yield replace(_of_finding(allowed.finding, judged, look, reason=allowed.reason), leads=False)
     yield from of_findings(report.findings, look)
 
 
@@ -62,8 +64,8 @@ def of_query(judged: QueryReport, look: Look) -> Iterator[Remark]:
     """Yield what is to be said about one query."""
     if judged.error is not None:
         yield _unknown(judged, judged.error, look)
-    for finding in story.by_severity(judged.findings):
-        yield _of_finding(finding, judged, look)
+    for place, finding in enumerate(story.by_severity(judged.findings)):
+        yield replace(_of_finding(finding, judged, look), leads=place == 0)
 
 
 def worst_first(remarks: Iterable[Remark]) -> list[Remark]:
@@ -157,14 +159,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:40]
 
 
-def _about(judged: QueryReport, finding: Finding) -> tuple[str, ...]:
-    return (
-        story.hurts_with(judged, finding),
-        story.call_rate(judged),
-        novelty.sentence(judged),
-        novelty.seen(judged),
-        story.owners(judged),
-    )
+def _about(judged: QueryReport, finding: Finding, *, leads: bool) -> tuple[str, ...]:
+    past = (novelty.sentence(judged), novelty.seen(judged)) if leads else ()
+    return story.hurts_with(judged, finding), story.call_rate(judged), *past, story.owners(judged)
 
 
 def details(remark: Remark) -> tuple[str, ...]:
@@ -172,9 +169,9 @@ def details(remark: Remark) -> tuple[str, ...]:
     finding, judged = remark.finding, remark.judged
     if finding is None:
         return ()
-    said = list(_about(judged, finding)) if judged else []
+    said = list(_about(judged, finding, leads=remark.leads)) if judged else []
     remedy = finding.remedy
     if remedy is not None:
-        said += [story.sentence(remedy.says), *remedy.sql, story.gain(finding)]
+        said += [story.sentence(remedy.says), *remedy.sql, story.gain(finding, judged)]
         said += [story.sureness(judged, finding)] if judged is not None and remedy.sql else []
     return tuple(words.shortened(words.plain(s), _LONGEST) for s in said if s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from premortem.model import (
     Advice,
+    Change,
     Declined,
     Effect,
     Finding,
@@ -90,7 +91,7 @@ def headline(report: Report) -> str:
     judged = [q for q in report.queries if not is_skipped(q)]
     failed = sum(q.verdict is Verdict.FAIL for q in judged)
     unknown = sum(q.verdict is Verdict.UNKNOWN for q in judged)
-    total = words.plural(len(judged), "query", "queries")
+    total = words.plural(len(judged) + report.unchanged, "query", "queries")
     tail = f", could not tell for {words.number(unknown)}" if failed and unknown else ""
     compared = novelty.counts(report)
     besides = f" ({compared})" if compared else ""
@@ -102,7 +103,24 @@ def headline(report: Report) -> str:
         return f"{queries}the schema change would hurt production{tail}{besides}"
     if unknown:
         return f"could not tell for {_share(unknown, total)}{besides}"
-    return f"{total} checked, {_remarks(report)}{besides}" if judged else _remarks(report)
+    if judged or report.unchanged:
+        return _unchanged(report, judged, total) or f"{total} checked, {_remarks(report)}{besides}"
+    return _remarks(report)
+
+
+def _unchanged(report: Report, judged: Sequence[QueryReport], total: str) -> str:
+    """Return the headline where all that is asked was accepted as it is; empty where something is new."""
+    if any(q.difference is None or q.difference.change is not Change.UNCHANGED for q in judged) or report.gone:
+        return ""
+    accepted = sum(len(q.suppressed) for q in judged)
+    besides = f", {words.plural(accepted, 'finding')} accepted or allowed" if accepted else ""
+    warned = f", {_remarks(report)}" if _warnings(report) else ""
+    return f"{total} unchanged{besides}{warned}"
+
+
+def _warnings(report: Report) -> int:
+    findings = [*report.findings, *(f for q in report.queries for f in q.findings)]
+    return sum(f.severity is Severity.WARNING for f in findings)
 
 
 def _fails(findings: Iterable[Finding]) -> bool:
@@ -114,8 +132,7 @@ def _share(some: int, total: str) -> str:
 
 
 def _remarks(report: Report) -> str:
-    findings = [*report.findings, *(f for q in report.queries for f in q.findings)]
-    warnings = sum(f.severity is Severity.WARNING for f in findings)
+    warnings = _warnings(report)
     return f"{words.plural(warnings, 'warning')}, nothing that fails" if warnings else "nothing found"
 
 
@@ -203,6 +220,14 @@ def sentence(text: str) -> str:
     return f"{line[:1].upper() if capital else line[:1]}{line[1:]}." if line else ""
 
 
+def quiet(judged: QueryReport) -> str:
+    """Return what there is to say about a query with nothing wrong: what is new about it, and how its text begins."""
+    new = judged.difference is not None and judged.difference.change is Change.NEW
+    head = "New query." if new else novelty.sentence(judged)
+    query = words.shortened(words.one_line(judged.original), 60)
+    return " ".join(s for s in (head, novelty.costs(judged), query) if s)
+
+
 def owners(judged: QueryReport) -> str:
     """Return whom the settings name for a query, empty where nobody."""
     return f"Owned by {words.listing([words.one_line(o) for o in judged.owners])}." if judged.owners else ""
@@ -221,13 +246,19 @@ def by_place(findings: Iterable[Finding]) -> tuple[tuple[str, tuple[Finding, ...
     return tuple((place, tuple(found)) for place, found in places.items())
 
 
-def gain(finding: Finding) -> str:
-    """Return the remedy's effect on the cost in one sentence, empty where nothing is known."""
+def gain(finding: Finding, judged: QueryReport | None = None) -> str:
+    """Return the remedy's effect on the cost in one sentence, empty where nothing is known.
+
+    The costs may be those of reading to the end what the plan shown expects to stop early; then it says so.
+    """
     remedy = finding.remedy
     if remedy is None or remedy.before_cost is None or remedy.after_cost is None:
         return ""
     before, after = words.number(remedy.before_cost), words.number(remedy.after_cost)
-    return f"Estimated cost {before} → {after} ({words.change(remedy.before_cost, remedy.after_cost)})."
+    effect = effect_of(judged, finding) if judged else None
+    to_the_end = effect is not None and remedy.before_cost > 1.01 * effect.before_cost
+    when = " when no row stops it early" if to_the_end else ""
+    return f"Estimated cost{when} {before} → {after} ({words.change(remedy.before_cost, remedy.after_cost)})."
 
 
 def least_gain(judged: QueryReport, finding: Finding) -> str:

@@ -77,8 +77,8 @@ def _quiet(report: Report, look: Look) -> Iterator[RenderableType]:
     if look.details or not quiet:
         return
     for judged in quiet[:_MOST_LISTED]:
-        said = " ".join(s for s in (novelty.sentence(judged), novelty.costs(judged)) if s)
-        yield Text.assemble(("PASS", _STYLES[Verdict.PASS]), "  ", story.places(judged), (f"  {said}", "dim"))
+        said = ("PASS", _STYLES[Verdict.PASS]), "  ", story.places(judged), (f"  {story.quiet(judged)}", "dim")
+        yield Text.assemble(*said)
     yield from _more(len(quiet) - _MOST_LISTED, "query", "queries")
     yield Text()
 
@@ -225,7 +225,7 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
     yield from (Text(line, style="bold green", no_wrap=True) for sql in remedy.sql for line in _copyable(sql))
     if judged is None:
         return
-    said = (story.gain(finding), story.least_gain(judged, finding), story.sureness(judged, finding))
+    said = (story.gain(finding, judged), story.least_gain(judged, finding), story.sureness(judged, finding))
     yield _inset(Text(" ".join(s for s in said if s)))
     for advice in story.helping(judged, finding):
         yield _inset(Text(words.one_line(story.price(advice))))

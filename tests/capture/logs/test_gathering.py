@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from premortem import sqltext
-from premortem.capture import logs
+from premortem.capture import Capture, logs
 from premortem.capture.executed import Executed
 from premortem.capture.logs import leaving
 from premortem.capture.units import Unit
-from premortem.model import Query, Site
+from premortem.cli.commands.capture import summary
+from premortem.model import CAPTURED, Query, Site
 from tests.parameters.test_choose import profile
 
 
@@ -330,3 +334,17 @@ def test_a_placeholder_that_cannot_be_is_refused() -> None:
     (found,) = logs.gather(ran("select * from t where a = $99999999")).queries
     assert not isinstance(found, Query)
     assert "65,535" in found.says
+
+
+def test_what_a_suite_ran_is_placed_by_the_execution_s_number() -> None:
+    executed = [replace(e, line=100 + n) for n, e in enumerate(ran("select a from t", "select b from t"))]
+    sites = {q.site for q in logs.gather(executed, source=CAPTURED).queries}
+    assert sites == {Site(source=CAPTURED, line=1), Site(source=CAPTURED, line=2)}
+    assert {q.site.line for q in logs.gather(executed, source="pg.log").queries} == {100, 101}
+
+
+def test_a_suite_that_took_too_long_did_not_fail() -> None:
+    taken = Capture(taken_at=datetime(2026, 1, 2, tzinfo=UTC), command=("t",), exit_status=124, timed_out=True)
+    said = summary(taken, Path("c"))
+    assert "was ended by --timeout" in said
+    assert "failed" not in said

@@ -78,9 +78,11 @@ class _Gatherer:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     repeating: Repeating = field(default_factory=Repeating)
     paths: SearchPaths = field(default_factory=SearchPaths)
+    taken: int = 0
 
     def take(self, executed: Executed) -> None:
         """Count one execution."""
+        self.taken += 1
         reason = leaving.at_sight(executed)
         if reason is not None:
             self.left_out[reason] += executed.calls
@@ -107,7 +109,7 @@ class _Gatherer:
         statement.take(
             executed,
             unit,
-            site=readable_site(executed, unit, site, self.source),
+            site=readable_site(executed, unit, site, self.source, self.taken),
             is_called=site is not None,
             tags=sqltext.lasting_tags(read.tags) if read.tags else (),
             search_path=executed.search_path or self.paths.of(executed.session),

@@ -12,7 +12,7 @@ from premortem.capture.executed import Executed
 from premortem.capture.logs.resolving import FUNCTION
 from premortem.capture.logs.samples import Held, Samples, held
 from premortem.capture.units import Unit
-from premortem.model import Query, Repeats, Site
+from premortem.model import CAPTURED, Query, Repeats, Site
 from premortem.sqltext import Freedom, Observed, Parameterized, Value
 
 _T = TypeVar("_T", bound=Hashable)
@@ -141,10 +141,14 @@ class Statement:
         )
 
 
-def readable_site(executed: Executed, unit: Unit, site: Site | None, source: str) -> Site:
-    """Return where a statement stands: its comment's place, else its test's, else the log's."""
+def readable_site(executed: Executed, unit: Unit, site: Site | None, source: str, number: int) -> Site:
+    """Return where a statement stands: its comment's place, else its test's, else the log's.
+
+    Nobody keeps the log of a suite's server: there it is the execution's number, from 1.
+    """
     if site is None:
-        site = unit.site or Site(source=source, line=executed.line)
+        line = number if source == CAPTURED and executed.line is not None else executed.line
+        site = unit.site or Site(source=source, line=line)
     return replace(site, name=executed.function) if executed.nested and executed.function else site
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from premortem import capture
 from premortem.cli import capturing, output
 from premortem.errors import CommandError, PremortemError, UsageError
+from premortem.model import CAPTURED
 from premortem.report import words
 
 #: What `env`, `timeout` and `docker run` exit with when it is they who failed and not the command.
@@ -71,6 +72,10 @@ def summary(taken: capture.Capture, path: Path) -> str:
     for gap in taken.gaps:
         lines.append(f"  {gap.subject}: {gap.says} {gap.effect}")
         lines.append(f"    {gap.cure}")
-    if taken.failed:
+    if any(query.site.source == CAPTURED for query in taken.statements):
+        lines.append("  a plugin names pytest's tests; of other runners' statements only their number is known")
+    if taken.timed_out:
+        lines.append("  the command was ended by --timeout: what it would have run later is missing")
+    elif taken.failed:
         lines.append(f"  the command failed ({taken.exit_status}): what it would have run later is missing")
     return "\n".join(lines)
