@@ -312,3 +312,9 @@ def test_the_same_text_is_judged_apart_where_the_paths_settings_differ(shop: Sho
     assert "seq-scan-discards-rows" in {f.rule for f in hot.findings}
     assert "seq-scan-discards-rows" not in {f.rule for f in cold.findings}
     assert [s.source for s in cold.also_at] == ["cold/c.sql"]
+
+
+def test_a_setting_about_no_table_is_told() -> None:
+    text = '[tables.nope]\nrows = 5\n\n[[budgets]]\ntable = "orderz"\ncost = 5\n\n[[budgets]]\ntable = "orders"\ncost = 5\n'
+    (gap,) = policy.unmatched(settings.parse(text, "premortem.toml"), PROFILE)
+    assert gap.says.startswith("They name nope, orderz, which")

@@ -23,7 +23,7 @@ from premortem.check.novelty import Comparing, as_query, compared
 from premortem.check.pasted import judge_plan
 from premortem.check.pasted import parameters as pasted_values
 from premortem.check.planner import Planner
-from premortem.check.policy import of_schema
+from premortem.check.policy import of_schema, unmatched
 from premortem.check.runner import report, run, run_all
 from premortem.check.sifting import Base, Known, Sifted, sift
 from premortem.check.speed import timed
@@ -47,5 +47,6 @@ __all__ = [
     "sift",
     "stale",
     "timed",
+    "unmatched",
     "updated",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from premortem.check import allows, budgets
-from premortem.model import Finding, Profile, QueryReport, RelationName, Severity, Suppressed, Verdict
+from premortem.model import Finding, Gap, Profile, QueryReport, RelationName, Severity, Suppressed, Verdict
 from premortem.settings import Settings
 
 _RANK = (Severity.INFO, Severity.WARNING, Severity.ERROR)
@@ -37,6 +37,31 @@ def _tables(report: QueryReport) -> tuple[RelationName, ...]:
     """Return the tables that the plans of a query touch, those it writes included."""
     nodes = (n for p in report.planned for n in p.plan.walk())
     return tuple(dict.fromkeys(n.relation for n in nodes if n.relation is not None))
+
+
+def unmatched(settings: Settings, profile: Profile) -> tuple[Gap, ...]:
+    """Return a gap for tables that the settings name and nobody has: whoever named them expects an effect."""
+    named = (
+        *settings.tables,
+        *(t for b in settings.budgets for t in b.tables),
+        *(t for o in settings.owners for t in o.tables),
+    )
+    plain = dict.fromkeys(name for name in named if not set(name) & set("*?["))
+    missing = [name for name in plain if not _exists(name, profile)]
+    if not missing:
+        return ()
+    return (
+        Gap(
+            subject="settings",
+            says=f"They name {', '.join(missing)}, which no table of the profile or of the change is called.",
+            effect="What they say of it has no effect.",
+        ),
+    )
+
+
+def _exists(name: str, profile: Profile) -> bool:
+    known = {n for t in profile.tables for n in (t.name, t.full_name, t.relation.sql, f"{t.schema}.{t.name}")}
+    return name in known
 
 
 def _counted(

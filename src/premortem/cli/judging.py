@@ -116,6 +116,7 @@ def run(
                 *profile.gaps,
                 *opened.gaps,
                 *against.gaps,
+                *check.unmatched(settings, opened.profile),
             ),
             unchanged=against.unchanged,
             gone=against.gone,
@@ -214,7 +215,8 @@ class _Judging:
             reports = tuple(check.compared(r, comparing) for r in reports)
         lock = None
         if file is not None and reason is not None:
-            lock = check.updated(file.lock, reports, comparing, reason, place, forgetter(sees, adopts=adopts))
+            forgets = forgetter(sees, file, sifted.gone, adopts=adopts)
+            lock = check.updated(file.lock, reports, comparing, reason, place, forgets)
         against = _Against(
             findings=check.stale(reports, comparing, file.site) if file is not None and not adopts else (),
             gaps=gaps,
