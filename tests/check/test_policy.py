@@ -315,6 +315,6 @@ def test_the_same_text_is_judged_apart_where_the_paths_settings_differ(shop: Sho
 
 
 def test_a_setting_about_no_table_is_told() -> None:
-    text = '[tables.nope]\nrows = 5\n\n[[budgets]]\ntable = "orderz"\ncost = 5\n\n[[budgets]]\ntable = "orders"\ncost = 5\n'
+    text = '[tables.nope]\nrows = 5\n[[budgets]]\ntable = "orderz"\ncost = 5\n[[budgets]]\ntable = "orders"\ncost = 5\n'
     (gap,) = policy.unmatched(settings.parse(text, "premortem.toml"), PROFILE)
     assert gap.says.startswith("They name nope, orderz, which")
