@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from premortem.model import IndexCandidate, Json, Planned
 
+_ALIAS = re.compile(r"""(?<![\w'"])(?:[a-z_]\w*|"(?:[^"]|"")+")\.(?=[a-z_"])""")
 _CONSTANT = re.compile(r"'|(?<![\w$])\d")
 
 
@@ -25,8 +26,12 @@ def is_of_values(candidate: IndexCandidate, planned: Sequence[Planned]) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Return a deparsed text without blanks, brackets and the aliases that plans put before columns."""
-    return re.sub(r"(?<![\w'])[a-z_]\w*\.(?=[a-z_\"])", "", re.sub(r"[\s()]", "", text))
+    """Return a deparsed text without the aliases that plans put before columns, then without blanks and brackets.
+
+    >>> _bare("to_tsvector('simple'::regconfig, COALESCE(v.note, ''::text))")
+    "to_tsvector'simple'::regconfig,COALESCEnote,''::text"
+    """
+    return re.sub(r"[\s()]", "", _ALIAS.sub("", text))
 
 
 def _texts(value: Json) -> Iterator[str]:
