@@ -42,7 +42,11 @@ def test_only_adopting_forgets_what_a_suite_asked(tmp_path: Path, *, adopts: boo
     half = Inputs(queries=(replace(query("select 2 from a", "app/c.py"), executions=3),))
     sees = locking.seer(argparse.Namespace(paths=[], workload=False), file, half)
     assert (sees(CAPTURED), sees(FILED)) == (True, False)
-    assert locking.forgetter(sees, adopts=adopts)(CAPTURED) is adopts
+    lock = baseline.Lock(queries={"a-1": CAPTURED, "a-2": CAPTURED, "b-1": FILED})
+    file = replace(file, lock=lock)
+    assert locking.forgetter(sees, file, {"a-1": CAPTURED}, adopts=adopts)(CAPTURED) is adopts
+    most = {"a-1": CAPTURED, "a-2": CAPTURED}  # one test is no whole suite
+    assert not locking.forgetter(sees, file, most, adopts=adopts)(CAPTURED)
     failed = replace(half, is_whole=False)
     assert not locking.seer(argparse.Namespace(paths=[], workload=False), file, failed)(CAPTURED)
 

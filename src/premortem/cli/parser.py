@@ -168,7 +168,8 @@ def _check(commands: _Commands) -> None:
     parser.add_argument(
         "--update-lock",
         action="store_true",
-        help="record the queries that pass in the lock, and forget those that are gone; what fails stays out of it",
+        help="record the queries that pass in the lock, and forget those that are gone, but no captured one; what "
+        "fails stays out of it",
     )
     _judging(parser)
 
