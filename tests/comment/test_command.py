@@ -81,7 +81,20 @@ def test_a_missing_report_is_told(run: Callable[..., int], tmp_path: Path, capsy
     assert run() == 2
     told = capsys.readouterr().err
     assert "is empty" in told
-    assert "cannot be read: No such file" in told
+    assert "report.md does not exist" in told
+
+
+def test_a_check_that_wrote_no_report_is_told_in_the_comment(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An old comment, perhaps a green one, must not stay as it is."""
+    (tmp_path / "report.md").unlink()
+    assert run("--dry-run", "--verdict", "3") == 3
+    told = capsys.readouterr().out
+    assert "premortem could not tell" in told
+    assert "exit code 3 before it wrote a report" in told
+    assert run("--dry-run", "--verdict", "0") == 0
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_the_proxy_of_the_environment_is_used(run: Callable[..., int], api: Api) -> None:

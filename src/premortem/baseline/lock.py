@@ -73,7 +73,7 @@ def parse(text: str, source: str) -> Lock:
 def _twice(error: tomllib.TOMLDecodeError) -> str | None:
     if "overwrite" not in str(error) and "twice" not in str(error):
         return None
-    return "a merge kept two versions of one query: delete one of the two tables of the same name"
+    return "a merge kept two versions of one query: delete one of the two lines, or tables, of the same name"
 
 
 def _accepted(reader: _Reader, name: str, said: Mapping[str, Any]) -> Accepted:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
 from premortem.capture import logs
 from premortem.capture.captured import Capture, captured
 from premortem.capture.executed import Executed
+from premortem.model import Gap
 
 
 class Counter:
@@ -30,11 +32,23 @@ def from_logs(paths: Sequence[str], *, prefix: str | None = None) -> Capture:
     Raises InputError for what cannot be read or is none of these.
     """
     counter = Counter()
-    executed = chain.from_iterable(_of(path, prefix) for path in paths)
+    cut: list[str] = []
+    executed = chain.from_iterable(_of(path, prefix, cut) for path in paths)
     found = logs.gather(counter.of(executed), source=", ".join(paths))
-    return captured(found, datetime.now(UTC), counter.calls)
+    return replace(captured(found, datetime.now(UTC), counter.calls), gaps=tuple(map(_cut_off, cut)))
 
 
-def _of(path: str, prefix: str | None) -> Iterator[Executed]:
+def _cut_off(path: str) -> Gap:
+    return Gap(
+        subject=f"log {path}",
+        says="The compressed file is cut off or damaged, and was read as far as it goes.",
+        effect="What was logged after that is missing.",
+        cure="copy the file again",
+    )
+
+
+def _of(path: str, prefix: str | None, cut: list[str]) -> Iterator[Executed]:
     with logs.opened(path) as lines:
         yield from logs.read(lines, prefix=prefix)
+        if lines.is_cut:
+            cut.append(path)

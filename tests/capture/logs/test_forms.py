@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from premortem.capture import logs
+from premortem.capture import from_logs, logs
 from premortem.capture.executed import Executed
 from premortem.errors import InputError
 
@@ -201,3 +201,12 @@ def test_a_long_log_is_read_in_little_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < first + (20 << 20)
+
+
+def test_a_log_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    whole = gzip.compress(("".join(LINES) * 5_000).encode(), 1)
+    (tmp_path / "whole.log.gz").write_bytes(whole)
+    (tmp_path / "cut.log.gz").write_bytes(whole[: len(whole) // 2])
+    assert from_logs([str(tmp_path / "whole.log.gz")]).gaps == ()
+    (gap,) = from_logs([str(tmp_path / "cut.log.gz")]).gaps
+    assert "cut off" in gap.says

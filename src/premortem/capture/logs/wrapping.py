@@ -25,27 +25,42 @@ SYSLOG = re.compile(
 _ATTACHED = re.compile(rb"[^#]{0,300}?\b(?:DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION): {1,2}")
 
 
+class Lines:
+    """The lines of a file, unpacked where it is gzip; a cut end is an end, and `is_cut` says so."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.is_cut = False
+        self._lines = self._read(file)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the lines that are still to come."""
+        return self._lines
+
+    def __next__(self) -> bytes:
+        """Return the next line."""
+        return next(self._lines)
+
+    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+        first = file.peek(2)[:2] if hasattr(file, "peek") else b""
+        source: BinaryIO = gzip.GzipFile(fileobj=file) if first == _GZIP else file  # type: ignore[assignment]
+        try:
+            while line := source.readline(_LONGEST_LINE):
+                yield line
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self.is_cut = True
+
+
 @contextmanager
-def opened(path: str | Path) -> Iterator[Iterator[bytes]]:
-    """Yield the lines of a file, `-` for standard input, unpacked where it is gzip; a cut end is an end."""
+def opened(path: str | Path) -> Iterator[Lines]:
+    """Yield the lines of a file, `-` for standard input."""
     if str(path) == "-":
-        yield _lines(sys.stdin.buffer)
+        yield Lines(sys.stdin.buffer)
         return
     try:
         with Path(path).open("rb") as file:
-            yield _lines(file)
+            yield Lines(file)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    first = file.peek(2)[:2] if hasattr(file, "peek") else b""
-    source: BinaryIO = gzip.GzipFile(fileobj=file) if first == _GZIP else file  # type: ignore[assignment]
-    try:
-        while line := source.readline(_LONGEST_LINE):
-            yield line
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return
 
 
 def of_syslog(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from premortem.errors import ForgeError, InputError, PremortemError, UsageError
 
 #: GitHub's limit of a job summary, https://docs.github.com/actions: 1 MiB for each step.
 _MOST_SUMMARY = 1_000_000
+_HOW = "make it with: premortem check … --save markdown=FILE"
+_NO_REPORT = "The check ended with exit code {code} before it wrote a report; the job's log says why."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _posted(arguments: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    text = _text(arguments.report)
+    text = _text(arguments.report, arguments.verdict)
     to = comment.Forge(arguments.to) if arguments.to else None
     if arguments.dry_run:
         environment = {**environment, "GITHUB_TOKEN": "-", "PREMORTEM_GITLAB_TOKEN": "-"}
@@ -46,12 +48,19 @@ def _posted(arguments: argparse.Namespace, environment: Mapping[str, str]) -> No
     print(f"premortem: comment on {target.name}: {outcome}", file=sys.stderr)
 
 
-def _text(path: str) -> str:
+def _text(path: str, verdict: int | None) -> str:
+    """Return the report; where there is none because the check could not write one, a sentence that says so.
+
+    A comment that stays as it was would show an old verdict, perhaps a green one.
+    """
     try:
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except FileNotFoundError as error:
+        if verdict:
+            return f"## premortem could not tell\n\n{_NO_REPORT.format(code=verdict)}\n"
+        raise InputError(f"{path} does not exist", hint=_HOW) from error
     except OSError as error:
-        hint = "make it with: premortem check … --save markdown=FILE"
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint=_HOW) from error
     text = content.decode("utf-8", "replace")
     if not text.strip():
         raise InputError(f"{path} is empty", hint="did the check end before it wrote its report?")
