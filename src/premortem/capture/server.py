@@ -156,7 +156,8 @@ def _made(server: pg.Server, wanted: Wanted) -> Target:
             db.execute(pg.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
         if "pg_stat_statements" in server.installation.extensions():
             db.execute("ALTER ROLE CURRENT_USER SET pg_stat_statements.track = 'none'")
-            db.execute(pg.SQL("CREATE DATABASE {}").format(pg.Identifier(watching.OURS)))
+            # Of template0, which has no gate: the extension's script drops things, and nobody watches yet.
+            db.execute(pg.SQL("CREATE DATABASE {} TEMPLATE template0").format(pg.Identifier(watching.OURS)))
             with pg.writer(server, purpose="capture", database=watching.OURS) as own:
                 own.execute("CREATE EXTENSION pg_stat_statements")
     return Target(host="127.0.0.1", port=server.port, user=wanted.user, password=password, database=wanted.database)
