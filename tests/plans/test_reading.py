@@ -65,6 +65,8 @@ GAMBLES = {
 
 
 def test_a_bet_on_stopping_early_costs_much_when_it_is_lost(db: pg.Session, profile: Profile) -> None:
+    # Whether VACUUM could mark pages as all-visible depends on who else has a transaction open, and with it the plan.
+    db.execute("SET enable_indexonlyscan = off")
     for case, query in GAMBLES.items():
         plan = explain(db, query)
         assert plans.worst_cost(plan, profile) >= 10 * plan.total_cost, (
