@@ -15,7 +15,7 @@ What is inflated
     everything else      its own cost, with its inputs as above
 
 A node that keeps at least half of what it reads is taken at its word (`TRUSTED`): only a filter that keeps little can
-turn out to keep nothing.  Without a profile the number of rows that a scan reads is unknown, and any filter counts.
+turn out to keep nothing, and so can an index scan that goes through all of its index.  Without a profile the number of rows that a scan reads is unknown, and any filter counts.
 Merge joins are left as they are: where they stop depends on the range of values, not on how rare one is.
 """
 
@@ -163,11 +163,11 @@ def _least(node: Node, profile: Profile | None, processes: float) -> float:
 def _kept_here(node: Node, profile: Profile | None, processes: float) -> float:
     if node.kind == "Nested Loop" or node.kind.endswith(" Join"):
         return _share(node.rows, node.inputs[0].rows) if node.inputs else 1.0
-    if node.filter is None:
+    table = _table(node, profile)
+    if node.filter is None and (node.index_condition is None or table is None):
         return 1.0
     if node.relation is None:
         return _share(node.rows, node.inputs[0].rows) if node.inputs else 0.0
-    table = _table(node, profile)
     if table is None:
         return 0.0
     returned = node.rows if node.actual is not None else rows_of_all(node, processes)
