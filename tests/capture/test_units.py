@@ -45,6 +45,23 @@ def test_one_process_is_told_by_the_time_alone(tmp_path: Path, seconds: float, p
         assert (unit.within, unit.name, unit.site) == ("test", "test_x.py::test_a", Site(source="test_x.py", line=9))
 
 
+def test_the_millisecond_in_which_a_test_begins_or_ends_is_its_own(tmp_path: Path) -> None:
+    """For every millisecond of a second: the log cuts a time to them, and a product of one may fall just below it."""
+    for ms in range(1000):
+        place = ("test_x.py::test_a", "test_x.py", 9)
+        begins = ms / 1000
+        spans = (
+            (begins - 1, "setup", *place),
+            (begins + 0.0004, "call", *place),
+            (begins + 1.0004, "teardown", *place),
+        )
+        folder = tmp_path / str(ms)
+        folder.mkdir()
+        told(folder, 7, *spans)
+        tests = Told(folder)
+        assert [tests.of(ran(begins + n)).phase for n in (0, 1, 1.001)] == ["call", "call", "teardown"], ms
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -86,7 +86,7 @@ SCENARIOS: dict[str, Scenario] = {
     "jit-takes-longer-than-it-saves": Scenario(
         settings=f"{ALONE} SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0",
         statement="SELECT sum(amount * 2) FROM orders WHERE customer > 3",
-        quiet_settings=f"{ALONE} SET jit = off", limits="min_ms = 10"),
+        quiet_settings=f"{ALONE} SET jit = off", limits="min_ms = 10\nmin_share = 0"),
     "planning-slower-than-execution": Scenario(
         settings="SET join_collapse_limit = 12; SET geqo = off; " + ALONE,
         statement=f"SELECT count(*) FROM {JOIN_OF_ALL} WHERE o0.id = 7",

@@ -10,6 +10,7 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         search       wants -> trials -> the one to propose
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
+    as_candidate(index, relation) -> candidate      an existing index in the words of one that could be created
     names(candidates, profile) -> names             what the indexes will be called
     untried(planned, table, profile) -> candidate   what the conditions suggest where nobody can plan with it
 
@@ -18,10 +19,22 @@ But for `untried` it proposes nothing that it did not see planned, and it touche
 
 from premortem.advisor.case import Limits
 from premortem.advisor.choice import Choice, choose
+from premortem.advisor.existing import as_candidate
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
 from premortem.advisor.proof import Replan
 from premortem.advisor.size import IndexSize, index_size
 from premortem.advisor.untried import untried
 
-__all__ = ["Choice", "IndexSize", "Limits", "Replan", "choose", "extensions", "index_size", "names", "untried"]
+__all__ = [
+    "Choice",
+    "IndexSize",
+    "Limits",
+    "Replan",
+    "as_candidate",
+    "choose",
+    "extensions",
+    "index_size",
+    "names",
+    "untried",
+]

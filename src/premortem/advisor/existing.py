@@ -5,7 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 from premortem.advisor.conditions import bare_collation
-from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, Table
+from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, RelationName, Table
+
+
+def as_candidate(index: Index, table: RelationName) -> IndexCandidate:
+    """Return an existing index in the words of one that could be created."""
+    keys = tuple(
+        IndexKey(
+            column=k.column,
+            expression=k.expression,
+            opclass=None if k.opclass_is_default else k.opclass,
+            descending=k.descending,
+            nulls_first=k.nulls_first,
+        )
+        for k in index.keys
+    )
+    return IndexCandidate(
+        table=table, keys=keys, method=index.method, include=index.include, predicate=index.predicate,
+        unique=index.unique,
+    )  # fmt: skip
 
 
 def same_index(candidate: IndexCandidate, table: Table) -> Index | None:

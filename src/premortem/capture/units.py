@@ -70,7 +70,10 @@ class _Process:
         return any(self.units)
 
     def at(self, moment: int) -> Unit | None:
+        """The log's clock has milliseconds: of the one in which a test's own part ends, what ran is the test's own."""
         place = bisect_right(self.moments, moment) - 1
+        if place > 0 and self.moments[place] == moment and _is_call(self.units[place - 1]):
+            place -= 1
         return self.units[place] if place >= 0 else None
 
 
@@ -93,7 +96,8 @@ class Told:
         process = self._process(executed)
         if process is None or executed.at is None:
             return self._without.of(executed)
-        return process.at(int(executed.at.timestamp() * 1000)) or self._without.of(executed)
+        # Rounded: the product of what the log wrote as .123 may be 122.999….
+        return process.at(round(executed.at.timestamp() * 1000)) or self._without.of(executed)
 
     def _process(self, executed: Executed) -> _Process | None:
         named = _NAMED.match(executed.application or "")
@@ -145,6 +149,10 @@ class Told:
             case [float() | int() as moment, str() as phase, str() as name, *place]:
                 process.moments.append(int(moment * 1000))
                 process.units.append(None if phase == "end" else _test(name, phase, place))
+
+
+def _is_call(unit: Unit | None) -> bool:
+    return unit is not None and unit.phase == "call"
 
 
 def _test(name: str, phase: str, place: list[object]) -> Unit:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from premortem.advisor import index_size
+from premortem.advisor import as_candidate, index_size
 from premortem.advisor.owning import build_seconds
 from premortem.migrations.observed import Kind, Work
-from premortem.model import Index, IndexCandidate, IndexKey, Profile, RelationName, Table
+from premortem.model import Index, Profile, Table
 
 #: Bytes per second of reading a table from a disk that is not the slowest.
 SCAN_BYTES = 400e6
@@ -92,21 +92,3 @@ def _build_seconds(name: str, table: Table, before: Profile, after: Profile) -> 
 def _index(name: str, table: Table, profile: Profile) -> Index | None:
     owner = profile.table_of_index(table.schema, name)
     return next((i for i in owner.indexes if i.name == name), None) if owner is not None else None
-
-
-def as_candidate(index: Index, table: RelationName) -> IndexCandidate:
-    """Return an index in the words of one that could be created."""
-    keys = tuple(
-        IndexKey(
-            column=k.column,
-            expression=k.expression,
-            opclass=None if k.opclass_is_default else k.opclass,
-            descending=k.descending,
-            nulls_first=k.nulls_first,
-        )
-        for k in index.keys
-    )
-    return IndexCandidate(
-        table=table, keys=keys, method=index.method, include=index.include, predicate=index.predicate,
-        unique=index.unique,
-    )  # fmt: skip

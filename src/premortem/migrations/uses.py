@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from premortem.advisor import as_candidate
 from premortem.check import Planner
 from premortem.check.judgement import plan_all
 from premortem.check.patience import Patience
 from premortem.errors import ServerTimeout, StatementError
 from premortem.migrations import saying
-from premortem.migrations.durations import as_candidate
 from premortem.migrations.seen import Seen
 from premortem.migrations.traffic import named_by
 from premortem.model import (

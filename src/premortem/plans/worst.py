@@ -14,8 +14,9 @@ What is inflated
                          that stays a SubPlan or InitPlan is charged for its first row only, and here for all of them
     everything else      its own cost, with its inputs as above
 
-A node that keeps at least half of what it reads is taken at its word (`TRUSTED`): only a filter that keeps little can
-turn out to keep nothing, and so can an index scan that goes through all of its index.  Without a profile the number of rows that a scan reads is unknown, and any filter counts.
+A node that keeps at least half of what it reads is taken at its word (`TRUSTED`): only a filter that keeps little, or
+an index scan that goes through all of its index, can turn out to keep nothing.  Without a profile the number of rows
+that a scan reads is unknown, and any filter counts.
 Merge joins are left as they are: where they stop depends on the range of values, not on how rare one is.
 """
 

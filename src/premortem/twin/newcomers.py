@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from premortem.advisor import index_size
+from premortem.advisor import as_candidate, index_size
 from premortem.model import (
     Column,
     ColumnStatistics,
     Constraint,
     Gap,
     Index,
-    IndexCandidate,
-    IndexKey,
     Profile,
     RelationKind,
     RelationName,
@@ -131,26 +129,8 @@ def _sized(index: Index, table: Table) -> Index:
     """An index that production does not have gets its estimated size."""
     if index.pages or not table.kind.has_storage or not table.pages:
         return index
-    size = index_size(as_candidate(index, table), table)
+    size = index_size(as_candidate(index, table.relation), table)
     return replace(index, pages=size.pages, relation_pages=size.pages, tuples=size.tuples, level=size.level)
-
-
-def as_candidate(index: Index, table: Table) -> IndexCandidate:
-    """Return an existing index in the words of one that could be created."""
-    keys = tuple(
-        IndexKey(
-            column=k.column,
-            expression=k.expression,
-            opclass=None if k.opclass_is_default else k.opclass,
-            descending=k.descending,
-            nulls_first=k.nulls_first,
-        )
-        for k in index.keys
-    )
-    return IndexCandidate(
-        table=table.relation, keys=keys, method=index.method, include=index.include, predicate=index.predicate,
-        unique=index.unique,
-    )  # fmt: skip
 
 
 def estimated_level(index: Index, table: Table) -> int:
