@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from premortem import words
 from premortem.model import CAPTURED, Change, Difference, Effect, Evidence, Severity, Site, Verdict
-from premortem.report import Look, novelty, remarks, story, words
+from premortem.report import Look, novelty, remarks, story
 from tests.report.reports import (
     ACCEPTED,
     ALLOWED,

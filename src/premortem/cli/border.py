@@ -102,7 +102,7 @@ def _trace(debug: bool) -> None:
 
 def say(message: str, hint: str | None = None) -> None:
     """Tell an error on standard error, where it is still open."""
-    from premortem.report import words
+    from premortem import words
 
     with contextlib.suppress(OSError, ValueError):
         print(f"premortem: {words.plain(message)}", file=sys.stderr)

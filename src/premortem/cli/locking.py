@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from premortem import baseline, check
+from premortem import baseline, check, words
 from premortem.baseline import DEFAULT_FILE, Lock
 from premortem.cli import output
 from premortem.cli.inputs import Inputs
 from premortem.errors import InputError, UsageError
 from premortem.model import Accepted, Query, Site
-from premortem.report import words
 
 #: Places of queries that are no files: `<stdin>`, `pg_stat_statements`, `command line`, a capture without call sites.
 _NO_FILE = re.compile(r"<.*>\Z|pg_stat_statements\b|command line\Z|capture\Z")

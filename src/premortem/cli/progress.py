@@ -23,7 +23,7 @@ def shown(first: str, *, quiet: bool = False) -> Iterator[Told]:
     from rich.console import Console
     from rich.markup import escape
 
-    from premortem.report import words
+    from premortem import words
 
     console = Console(stderr=True, highlight=False)
     with console.status(escape(first), spinner="dots") as status:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from premortem import words
 from premortem.migrations import saying
 from premortem.migrations.locks import Mode
 from premortem.migrations.observed import Kind
@@ -16,7 +17,6 @@ from premortem.migrations.safe_ways import instead, with_timeout
 from premortem.migrations.seen import Seen, find
 from premortem.migrations.traffic import Traffic, Traffics
 from premortem.model import Finding, Profile, RelationKind, RelationName, Severity, Table
-from premortem.report import words
 from premortem.rules.of_migrations import LockLimits
 
 _MILDER = {Severity.ERROR: Severity.WARNING, Severity.WARNING: Severity.INFO, Severity.INFO: Severity.INFO}

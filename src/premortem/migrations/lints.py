@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from premortem import words
 from premortem.migrations import saying
 from premortem.migrations.seen import Seen, find
 from premortem.migrations.squawk import Violation
 from premortem.model import Evidence, Finding, Profile, Remedy, Severity, Table
-from premortem.report import words
 from premortem.rules.of_migrations import TASTE, WARNING
 from premortem.sqltext import TableName
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from premortem import words
 from premortem.migrations import saying
 from premortem.migrations.blocking import World
 from premortem.migrations.seen import Seen, find
 from premortem.model import ColumnStatistics, Evidence, Finding, Index, Proof, Remedy, Severity, Table
-from premortem.report import words
 from premortem.sqltext import Action
 
 REFUSED = "refused-by-rows"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from premortem import words
 from premortem.migrations.durations import Pass
 from premortem.migrations.locks import Mode
 from premortem.migrations.observed import Kind
 from premortem.migrations.seen import Seen
 from premortem.migrations.traffic import Traffic
 from premortem.model import Evidence, Finding, Proof, RelationName, Remedy, Severity, Source, Table
-from premortem.report import words
 from premortem.rules import MIGRATION_RULES, Rule
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in MIGRATION_RULES}

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from premortem import words
 from premortem.migrations import saying
 from premortem.migrations.blocking import World, weigh
 from premortem.migrations.durations import change_seconds
@@ -24,7 +25,6 @@ from premortem.model import (
     Source,
     quoted,
 )
-from premortem.report import words
 from premortem.rules.of_migrations import BackfillLimits
 
 #: Rows that a statement of the migration would change, None where nobody can tell.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from premortem import words
 from premortem.advisor import as_candidate
 from premortem.check import Planner
 from premortem.check.judgement import plan_all
@@ -34,7 +35,6 @@ from premortem.model import (
     Table,
 )
 from premortem.plans import worst_cost
-from premortem.report import words
 
 #: How many of the workload's statements on one table are planned, the most frequent first.
 MOST = 200

@@ -13,8 +13,8 @@ render(report, format, look)
     ├── gitlab     GitLab's code quality report
     └── text       a line for each finding
 ```
-A renderer prints nothing, reads no environment, asks no clock and opens no file but its own template.  `words` owns
-numbers and plurals, `story` and `novelty` the sentences, `remarks` what is said about a line of a file.
+A renderer prints nothing, reads no environment, asks no clock and opens no file but its own template.  `story` and
+`novelty` own the sentences, `remarks` what is said about a line of a file; numbers and plurals are `premortem.words`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from premortem import words
 from premortem.model import Advice, Finding, Node, Plan, QueryReport, Report, Verdict
 from premortem.plans import own_times, total_ms
-from premortem.report import novelty, story, tree, words
+from premortem.report import novelty, story, tree
 
 #: So many of the queries that have nothing wrong are shown, with one plan each.
 MOST_QUIET = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from premortem.report import words
+from premortem import words
 
 #: So many sections are told in full before the others get more than a line.
 _FIRST = 3

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from premortem import words
 from premortem.model import Report, Severity
-from premortem.report import remarks, story, words
+from premortem.report import remarks, story
 from premortem.report.look import Look
 
 #: What GitHub shows of each level in one step.

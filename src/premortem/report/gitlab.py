@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 
+from premortem import words
 from premortem.model import Json, Report, Severity
-from premortem.report import remarks, words
+from premortem.report import remarks
 from premortem.report.look import Look
 
 _SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.INFO: "info"}

@@ -15,8 +15,9 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from premortem import words
 from premortem.model import Report, Verdict
-from premortem.report import cards, story, words
+from premortem.report import cards, story
 from premortem.report.look import Look
 
 _LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}

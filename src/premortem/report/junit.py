@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from premortem import words
 from premortem.model import QueryReport, Report, Severity
-from premortem.report import remarks, story, words
+from premortem.report import remarks, story
 from premortem.report.look import Look
 from premortem.report.remarks import Remark
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from premortem import words
 from premortem.model import Report
-from premortem.report import remarks, words
+from premortem.report import remarks
 from premortem.report.look import Look
 
 

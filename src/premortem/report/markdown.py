@@ -11,8 +11,9 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 
+from premortem import words
 from premortem.model import Advice, Finding, Gap, Planned, QueryReport, Report, Severity, Verdict
-from premortem.report import novelty, story, tree, words
+from premortem.report import novelty, story, tree
 from premortem.report.fitting import Section, fitted
 from premortem.report.look import Look
 

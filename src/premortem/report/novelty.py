@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from premortem import words
 from premortem.model import Accepted, Change, Plan, Planned, QueryReport, Report
-from premortem.report import words
 
 #: Tags that say which part of the program ran a query, in the order in which they are told.
 _TOLD = ("route", "controller", "action", "job", "application", "app", "framework", "test")

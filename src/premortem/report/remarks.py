@@ -11,8 +11,9 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from premortem import words
 from premortem.model import Finding, QueryReport, Report, Severity, Site
-from premortem.report import novelty, story, words
+from premortem.report import novelty, story
 from premortem.report.look import Look
 
 COULD_NOT_TELL = "could-not-tell"

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from premortem import rules
+from premortem import rules, words
 from premortem.model import Evidence, Finding, Gap, Json, Report, Severity, Site, Verdict
-from premortem.report import novelty, remarks, story, words
+from premortem.report import novelty, remarks, story
 from premortem.report.look import Look
 from premortem.report.remarks import Remark
 from premortem.settings import OWN_RULES

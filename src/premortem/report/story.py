@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
+from premortem import words
 from premortem.model import (
     Advice,
     Change,
@@ -27,7 +28,7 @@ from premortem.model import (
     Verdict,
 )
 from premortem.plans import own_times, total_ms
-from premortem.report import novelty, words
+from premortem.report import novelty
 
 #: The order of severities, worst first.
 BY_SEVERITY = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}

@@ -14,9 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from premortem import words
 from premortem.model import Advice, Change, Finding, Plan, QueryReport, Report, Severity, Verdict
 from premortem.plans import PlanLine
-from premortem.report import novelty, story, tree, words
+from premortem.report import novelty, story, tree
 from premortem.report.look import Look
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow", Verdict.PASS: "bold green"}

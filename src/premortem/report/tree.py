@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from premortem import words
 from premortem.model import Node, Plan
 from premortem.plans import PlanLine, kind, lines
-from premortem.report import words
 
 MARK = "◀ here"
 _STEP = 3

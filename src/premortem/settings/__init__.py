@@ -14,6 +14,17 @@ from premortem.settings.names import OFF, OWN_RULES, SEVERITY_WORDS, known_rules
 from premortem.settings.parsing import parse
 from premortem.settings.reference import page
 from premortem.settings.values import Budget, Ownership, PathSettings, Settings, Speed
+from premortem.settings.watching import (
+    Channel,
+    Instance,
+    Maintenance,
+    Mute,
+    Override,
+    Pooler,
+    Secret,
+    Watching,
+    WatchLimits,
+)
 
 DEFAULT_FILE = "premortem.toml"
 
@@ -23,10 +34,19 @@ __all__ = [
     "OWN_RULES",
     "SEVERITY_WORDS",
     "Budget",
+    "Channel",
+    "Instance",
+    "Maintenance",
+    "Mute",
+    "Override",
     "Ownership",
     "PathSettings",
+    "Pooler",
+    "Secret",
     "Settings",
     "Speed",
+    "WatchLimits",
+    "Watching",
     "known_rules",
     "page",
     "parse",

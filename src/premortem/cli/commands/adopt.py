@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 
-from premortem import check
+from premortem import check, words
 from premortem.cli import judging, locking, output
 from premortem.cli.inputs import gather
 from premortem.errors import UsageError
 from premortem.model import QueryReport, Severity, Verdict
-from premortem.report import words
 
 #: So many of the queries that could not be told are named; the rest are counted.
 _NAMED = 10

@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from premortem import capture
+from premortem import capture, words
 from premortem.cli import capturing, output
 from premortem.errors import CommandError, PremortemError, UsageError
 from premortem.model import CAPTURED
-from premortem.report import words
 
 #: What `env`, `timeout` and `docker run` exit with when it is they who failed and not the command.
 OURS_FAILED = 125

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 
-from premortem import __version__, pg
+from premortem import __version__, pg, words
 from premortem.cli import output
-from premortem.report import words
 
 COULD_NOT_TELL = 3
 

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from premortem import repository
+from premortem import repository, words
 from premortem.errors import InputError, PremortemError
-from premortem.report import words
 
 
 def run(arguments: argparse.Namespace) -> int:

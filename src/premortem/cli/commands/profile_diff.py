@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from premortem import catalog
+from premortem import catalog, words
 from premortem.cli import output
-from premortem.report import words
 
 
 def run(arguments: argparse.Namespace) -> int:

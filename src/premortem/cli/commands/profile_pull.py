@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 
-from premortem import catalog, pg
+from premortem import catalog, pg, words
 from premortem.cli import output
 from premortem.cli.progress import shown
 from premortem.errors import UsageError
 from premortem.model import Profile, Values
-from premortem.report import words
 
 
 def run(arguments: argparse.Namespace) -> int:

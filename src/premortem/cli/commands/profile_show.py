@@ -6,10 +6,10 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
-from premortem import catalog
+from premortem import catalog, words
 from premortem.cli import output
 from premortem.model import Profile
-from premortem.report import story, words
+from premortem.report import story
 
 _LARGEST = 15
 

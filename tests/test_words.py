@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from premortem.report import words
+from premortem import words
 
 FINITE = st.floats(min_value=0, max_value=1e15, allow_nan=False)
 

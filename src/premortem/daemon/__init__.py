@@ -1,0 +1,1 @@
+"""Watches instances without end: polls, steps, commits, diagnoses, delivers."""

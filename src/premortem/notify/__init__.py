@@ -1,0 +1,1 @@
+"""Tells people and machines: Slack, PagerDuty, Alertmanager, webhooks and what Apprise reaches."""

@@ -1,0 +1,1 @@
+"""Looks at running servers: one round trip a poll, as little of it as can be."""

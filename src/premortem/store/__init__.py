@@ -1,0 +1,1 @@
+"""What watching must never forget: state, alerts, deploys, events and history, in PostgreSQL."""

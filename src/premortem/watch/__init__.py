@@ -1,0 +1,1 @@
+"""Decides from samples what hurts: deltas, windows, alerts.  Pure: time is handed in."""
