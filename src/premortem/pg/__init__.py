@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from premortem.pg.capabilities import Can
 from premortem.pg.clusters import Locale
-from premortem.pg.dsn import describe
+from premortem.pg.dsn import describe, passwords
 from premortem.pg.installed import Installation, exact_installation, installation, installations
 from premortem.pg.machine import Fact, facts
 from premortem.pg.named import NamedSQL, named_sql
@@ -46,6 +46,7 @@ __all__ = [
     "installation",
     "installations",
     "named_sql",
+    "passwords",
     "session",
     "start",
     "writer",

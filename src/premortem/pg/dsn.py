@@ -52,6 +52,19 @@ def secrets_of(parameters: dict[str, str]) -> tuple[str, ...]:
     return tuple(known[name] for name in ("password", "sslpassword") if known.get(name))
 
 
+def passwords(text: str) -> tuple[str, ...]:
+    """The passwords in a connection string, for whoever has to keep them out of what is said; none in other texts.
+
+    >>> passwords("postgresql://alice:secret@db.example.com/shop"), passwords("https://example.com/secret")
+    (('secret',), ())
+    """
+    try:
+        parameters = read(text)
+    except UsageError:
+        return ()
+    return tuple(parameters[name] for name in ("password", "sslpassword") if parameters.get(name))
+
+
 def compose(parameters: dict[str, str]) -> str:
     """The connection string with these parameters."""
     return make_conninfo("", **parameters)
