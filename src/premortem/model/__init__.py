@@ -19,6 +19,7 @@ from premortem.model.alert import (
     Window,
     alert_key,
 )
+from premortem.model.delivery import DeadLetter, Letter, Outbox
 from premortem.model.difference import Accepted, AcceptedFinding, Change, Difference
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
@@ -100,6 +101,7 @@ __all__ = [
     "ConstraintKind",
     "Counters",
     "Declined",
+    "DeadLetter",
     "Deploy",
     "Diagnosis",
     "Difference",
@@ -120,7 +122,9 @@ __all__ = [
     "KeyColumn",
     "Moved",
     "Node",
+    "Letter",
     "ObjectKind",
+    "Outbox",
     "ParameterSet",
     "Plan",
     "Planned",
