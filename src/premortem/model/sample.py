@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 from premortem.model.gap import Gap
@@ -195,3 +195,40 @@ class Statement:
     tags: tuple[tuple[str, str], ...] = ()
     utility: bool = False
     unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Subject:
+    """A statement of a database, whoever runs it: what windows, baselines and alerts about statements are kept by."""
+
+    database: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a statement did on one day: its calls, and their mean."""
+
+    day: date
+    calls: int
+    mean_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What is usual for a statement: the median of its means over the last 7 days, and its mean per day.
+
+    `days` are in order and may go back further than the median; days without a call are left out.
+    """
+
+    median_ms: float | None = None
+    days: tuple[Day, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSeen:
+    """A statement's plan as its server plans it: `shape` is a digest that estimates do not change, `text` EXPLAIN's."""
+
+    shape: str
+    at: datetime
+    text: str = ""
