@@ -140,22 +140,6 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSeen:
-    """A statement's generic plan on its own server at a time.
-
-    `digest` is the same for two plans of one shape, whatever they cost; `indexes` are those that it uses, `basis` says
-    where and how it was planned.
-    """
-
-    digest: str
-    text: str
-    at: datetime
-    cost: float = 0.0
-    indexes: tuple[RelationName, ...] = ()
-    basis: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One thing to type, what it does, and how to undo it."""
 

@@ -227,8 +227,14 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSeen:
-    """A statement's plan as its server plans it: `shape` is a digest that estimates do not change, `text` EXPLAIN's."""
+    """A statement's plan as its server plans it: `shape` is a digest that estimates do not change, `text` EXPLAIN's.
+
+    `indexes` are those that it uses, `basis` says how it was planned.
+    """
 
     shape: str
     at: datetime
     text: str = ""
+    cost: float = 0.0
+    indexes: tuple[RelationName, ...] = ()
+    basis: str = ""
