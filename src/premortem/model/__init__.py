@@ -127,6 +127,7 @@ __all__ = [
     "Json",
     "KeyColumn",
     "Letter",
+    "Letter",
     "Moved",
     "Node",
     "ObjectKind",
