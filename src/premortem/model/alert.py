@@ -60,7 +60,10 @@ class Window:
 
     `covered` is how much of it the samples cover.  `total_ms` is execution time, `squares` the sum of the squared
     execution times (ms²), so that windows add up.  `instance_ms` is the time of all top-level statements in it.
-    `provisional_ms` is the time of executions that still run, which the counters do not hold yet.
+    `provisional_ms` brings `total_ms` to the time that passed inside the window: plus the time of executions that still
+    run or were cancelled, which the counters do not hold, minus what a long execution took before the window began.
+    `running` executes at its end, the oldest for `longest_running_ms`.  `uncounted` executions ended in it without being
+    counted (cancelled, failed) after `uncounted_ms` together.
     """
 
     ends_at: datetime
@@ -73,6 +76,10 @@ class Window:
     shared_read: int = 0
     instance_ms: float = 0.0
     provisional_ms: float = 0.0
+    running: int = 0
+    longest_running_ms: float = 0.0
+    uncounted: int = 0
+    uncounted_ms: float = 0.0
     toplevel: bool = True
     confidence: Confidence = Confidence.HIGH
     doubts: tuple[str, ...] = ()

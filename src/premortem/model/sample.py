@@ -80,6 +80,15 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """The sessions of a server at a moment between two samples; `at` is the server's clock, `read_at` ours."""
+
+    at: datetime
+    read_at: datetime
+    backends: tuple[Backend, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seats:
     """Connections of a server: how many there may be, are kept back for superusers, and are taken, by what.
 
@@ -146,45 +155,11 @@ class IndexSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One look at one instance.
-
-    `at` is the server's clock, `read_at` ours.  `since` is the server's clock at the sample that `moved` is against;
-    None for a first sample, in which nothing moved.  `indexes` is None where they were not read this time.
-    """
-
-    instance: str
-    at: datetime
-    read_at: datetime
-    server: InstanceFacts
-    since: datetime | None = None
-    moved: tuple[Moved, ...] = ()
-    vanished: int = 0
-    backends: tuple[Backend, ...] = ()
-    seats: Seats | None = None
-    pools: tuple[Pool, ...] = ()
-    indexes: tuple[IndexSeen, ...] | None = None
-    databases: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
-    roles: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
-    gaps: tuple[Gap, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreached:
-    """An instance that could not be read: why, and what to do."""
-
-    instance: str
-    read_at: datetime
-    says: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What an entry of pg_stat_statements is, across servers, versions and restarts.
 
     `fingerprint` is the parser's, or `queryid-…` where the text cannot be read (`unreadable` says why).  `text` is the
-    server's normalised text, `tags` what its comments say, `database` and `role` names.
+    server's normalised text, `tags` what its comments say, `database` and `role` names.  `ours` is premortem's own.
     """
 
     fingerprint: str
@@ -195,6 +170,7 @@ class Statement:
     tags: tuple[tuple[str, str], ...] = ()
     utility: bool = False
     unreadable: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -238,3 +214,54 @@ class PlanSeen:
     cost: float = 0.0
     indexes: tuple[RelationName, ...] = ()
     basis: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """An execution that the server's log says was cancelled; pg_stat_statements never counts such a one.
+
+    `elapsed_ms` is how long it had run where that is known, `why` the server's reason ("statement timeout").
+    """
+
+    at: datetime
+    statement: Statement
+    pid: int | None = None
+    elapsed_ms: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at one instance.
+
+    `at` is the server's clock, `read_at` ours.  `since` is the server's clock at the sample that `moved` is against;
+    None for a first sample, in which nothing moved.  `indexes` is None where they were not read this time.  `glances`
+    are the looks between that sample and this one, `cancelled` what the server's log says was cancelled in between.
+    """
+
+    instance: str
+    at: datetime
+    read_at: datetime
+    server: InstanceFacts
+    since: datetime | None = None
+    moved: tuple[Moved, ...] = ()
+    vanished: int = 0
+    backends: tuple[Backend, ...] = ()
+    seats: Seats | None = None
+    pools: tuple[Pool, ...] = ()
+    indexes: tuple[IndexSeen, ...] | None = None
+    databases: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    roles: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    glances: tuple[Glance, ...] = ()
+    cancelled: tuple[Cancelled, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreached:
+    """An instance that could not be read: why, and what to do."""
+
+    instance: str
+    read_at: datetime
+    says: str
+    hint: str = ""

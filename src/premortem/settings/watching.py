@@ -70,6 +70,7 @@ class Instance:
 
     `services` are the applications that use it, by their application_name or role; deploys of other services are no
     suspects.  `databases` are those whose indexes are inventoried and whose profiles are kept; empty means the DSN's.
+    `log` is a path or pattern of the server's log files, where premortem may read them: they tell what was cancelled.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Instance:
     owners: tuple[str, ...] = ()
     poolers: tuple[Pooler, ...] = ()
     poll_seconds: float | None = None
+    log: str = ""
     production: bool = True
 
 
