@@ -129,7 +129,6 @@ __all__ = [
     "Json",
     "KeyColumn",
     "Letter",
-    "Letter",
     "Moved",
     "Node",
     "ObjectKind",

@@ -62,8 +62,8 @@ class Window:
     execution times (ms²), so that windows add up.  `instance_ms` is the time of all top-level statements in it.
     `provisional_ms` brings `total_ms` to the time that passed inside the window: plus the time of executions that still
     run or were cancelled, which the counters do not hold, minus what a long execution took before the window began.
-    `running` executes at its end, the oldest for `longest_running_ms`.  `uncounted` executions ended in it without being
-    counted (cancelled, failed) after `uncounted_ms` together.
+    `running` execute at its end, the oldest for `longest_running_ms`.  `uncounted` executions ended in it without
+    being counted (cancelled, failed), after `uncounted_ms` together.
     """
 
     ends_at: datetime
