@@ -66,8 +66,10 @@ from premortem.model.relation import RelationKind, RelationName, literal, quoted
 from premortem.model.report import Facts, QueryReport, Report, Suppressed, Verdict
 from premortem.model.sample import (
     Backend,
+    Cancelled,
     Baseline,
     Counters,
+    Glance,
     Day,
     IndexSeen,
     InstanceFacts,
