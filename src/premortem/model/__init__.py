@@ -66,11 +66,11 @@ from premortem.model.relation import RelationKind, RelationName, literal, quoted
 from premortem.model.report import Facts, QueryReport, Report, Suppressed, Verdict
 from premortem.model.sample import (
     Backend,
-    Cancelled,
     Baseline,
+    Cancelled,
     Counters,
-    Glance,
     Day,
+    Glance,
     IndexSeen,
     InstanceFacts,
     Moved,
