@@ -15,8 +15,10 @@ from premortem.model import Severity
 from premortem.settings.names import OWN_RULES, known_rules
 from premortem.settings.reader import Reader, Where
 from premortem.settings.values import Budget, Ownership, PathSettings, Settings
+from premortem.settings.watching import Watching
 
-SECTIONS = ("rules", "paths", "budgets", "owners", "advisor", "baseline", "tables")
+WATCHED = ("watch", "instances", "channels", "mutes", "maintenance")
+SECTIONS = ("rules", "paths", "budgets", "owners", "advisor", "baseline", "tables", *WATCHED)
 _MEASURES = ("rows_read", "cost", "ms")
 
 
@@ -32,6 +34,7 @@ def parse(text: str, source: str, *, here: str = "", today: date = date.max) -> 
     reader = Reader(source, text)
     reader.known(document, SECTIONS, ())
     chosen = _rules(reader, reader.table(document, "rules", ()), ("rules",))
+    owners = tuple(_ownership(reader, said, where) for where, said in reader.entries(document, "owners"))
     return Settings(
         severities=chosen.severities,
         off=chosen.off,
@@ -40,11 +43,21 @@ def parse(text: str, source: str, *, here: str = "", today: date = date.max) -> 
         baseline=reader.fill(baseline.Limits(), reader.table(document, "baseline", ()), ("baseline",)),
         tables=MappingProxyType(_assumptions(reader, reader.table(document, "tables", ()))),
         budgets=tuple(_budget(reader, said, where) for where, said in reader.entries(document, "budgets")),
-        owners=tuple(_ownership(reader, said, where) for where, said in reader.entries(document, "owners")),
+        owners=owners,
         paths=tuple(_path(reader, said, where) for where, said in reader.entries(document, "paths")),
+        watching=_watching(reader, document, owners),
         here=here,
         today=today,
     )
+
+
+def _watching(reader: Reader, document: Mapping[str, Any], owners: tuple[Ownership, ...]) -> Watching:
+    """Return what is said about watching; its parser is loaded only where there is something to read."""
+    if not any(section in document for section in WATCHED):
+        return Watching(table_owners=tuple((o.tables, o.owners) for o in owners if o.tables))
+    from premortem.settings.watching_parsing import watching
+
+    return watching(reader, document, owners)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from premortem import advisor, baseline, rules
 from premortem.model import Query, RelationName, Severity, Unreadable
 from premortem.settings.names import known_rules
 from premortem.settings.places import matches, names, relative
+from premortem.settings.watching import Watching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,8 @@ class Settings:
     """The settings of a run.
 
     `severities` are those that the user chose, `off` the rules switched off, `limits` the rules' thresholds, `tables`
-    the rows that a table without statistics is taken to have, `baseline` when a plan is worse than the accepted one.
+    the rows that a table without statistics is taken to have, `baseline` when a plan is worse than the accepted one,
+    `watching` what `premortem watch` is told.
 
     Three are the run's own: `here` is the folder that paths are seen from, `today` the day that ends allowances
     (whoever names none has none that ends), `speed` how fast production is where a budget in milliseconds asks.
@@ -101,6 +103,7 @@ class Settings:
     budgets: tuple[Budget, ...] = ()
     owners: tuple[Ownership, ...] = ()
     paths: tuple[PathSettings, ...] = ()
+    watching: Watching = field(default_factory=Watching)
     at_most: Severity | None = None
     silent: bool = False
     here: str = ""
