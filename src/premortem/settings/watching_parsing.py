@@ -1,4 +1,4 @@
-"""From the tables of a settings file to `Watching`: instances, channels, limits, silences; each mistake has its place."""
+"""From the tables of a settings file to `Watching`: instances, channels, limits and silences, each mistake by place."""
 
 from __future__ import annotations
 
