@@ -40,7 +40,13 @@ READABLE = {
     "extra_float_digits": "3",
 }
 # A network that went away is noticed after a minute, not after the two hours that are Linux's default.
-KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+# Keepalives see that of a silent connection only; one that waits for an answer has its own limit, in milliseconds.
+KEEPALIVES = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 _CANCEL_TIMEOUT = 2.0  # whoever sent SIGTERM sends SIGKILL a few seconds later
 _SAVEPOINT = "SAVEPOINT premortem"
 _BACK = "ROLLBACK TO SAVEPOINT premortem"
@@ -276,7 +282,7 @@ def _target(target: str | Server, database: str | None) -> tuple[dict[str, str],
 def _connected(
     parameters: dict[str, str], place: str, purpose: str, connect_timeout: int
 ) -> Iterator[psycopg.Connection[Any]]:
-    connection = _connect(parameters, place, purpose, connect_timeout)
+    connection = connect(parameters, place, purpose, connect_timeout)
     try:
         refuse_versions(connection.info.server_version, place)
         yield connection
@@ -287,7 +293,8 @@ def _connected(
         connection.close()
 
 
-def _connect(parameters: dict[str, str], place: str, purpose: str, connect_timeout: int) -> psycopg.Connection[Any]:
+def connect(parameters: dict[str, str], place: str, purpose: str, connect_timeout: int) -> psycopg.Connection[Any]:
+    """Open a connection that is named after us; everybody here who connects does so through this."""
     ours = {"application_name": f"premortem/{purpose}", "client_encoding": "UTF8"}
     wanted = {"connect_timeout": str(connect_timeout), **KEEPALIVES, **parameters, **ours}
     with connecting(place, dsns.secrets_of(parameters)):

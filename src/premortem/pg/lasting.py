@@ -1,0 +1,169 @@
+"""A connection that stays open and is asked the same again and again: for watching, where a poll's cost is the promise.
+
+It differs from a session in three ways.  What protects the server is set once for the connection, not for a
+transaction, so a pooler in between is refused.  A question is one simple query, so one round trip whatever it holds.
+And an answer is given as the bytes that came, because most of them are what they were a moment ago and need no parsing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from premortem.errors import PremortemError, UnsupportedServer
+from premortem.pg import dsn as dsns
+from premortem.pg.border import speaking, statement_error
+from premortem.pg.sessions import READABLE, connect, refuse_strangers, refuse_versions
+
+Row = tuple[bytes | None, ...]
+
+# A poll is late after seconds: a network that went away must be known before the next one is due.
+_ALIVE = {
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "10000",
+}
+
+
+class Lasting:
+    """An open connection that may only read; `ask` sends one text and gives the rows of its last statement."""
+
+    def __init__(self, connection: psycopg.Connection[Any], place: str, tag: str, version_num: int) -> None:
+        self._connection = connection
+        self._tag = tag
+        self.place = place
+        self.version_num = version_num
+        self.is_console = version_num == 0
+
+    def __repr__(self) -> str:
+        return f"<Lasting on {self.place}>"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone, by our hand or another's."""
+        return self._connection.closed
+
+    @property
+    def pid(self) -> int:
+        """The process id of our backend."""
+        return self._connection.info.backend_pid
+
+    def ask(self, sql: str) -> tuple[Row, ...]:
+        """Return the rows of the last statement of `sql`, unparsed."""
+        return self.table(sql)[1]
+
+    def table(self, sql: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+        """Return the column names and the rows of the last statement of `sql`, unparsed."""
+        with speaking(self.place), self._connection.cursor() as cursor:
+            try:
+                cursor.execute((self._tag + sql).encode())
+                while cursor.nextset():
+                    pass
+            except psycopg.Error:
+                self._step_back()
+                raise
+            return _names(cursor), _rows(cursor)
+
+    def close(self) -> None:
+        """End the connection; it may be ended already."""
+        self._connection.close()
+
+    def _step_back(self) -> None:
+        """Leave a transaction that the text itself began and did not end."""
+        with contextlib.suppress(psycopg.Error):
+            if self._connection.info.transaction_status == TransactionStatus.INERROR:
+                self._connection.execute("ROLLBACK")
+
+
+def lasting(
+    dsn: str,
+    *,
+    purpose: str,
+    settings: Mapping[str, str],
+    statement_timeout: timedelta = timedelta(seconds=5),
+    lock_timeout: timedelta = timedelta(seconds=1),
+    connect_timeout: int = 5,
+) -> Lasting:
+    """Return an open read-only connection to a server itself, tagged, with these timeouts and settings."""
+    parameters = dsns.read(dsn)
+    place = dsns.describe(dsns.compose(parameters))
+    connection = connect({**_ALIVE, **parameters}, place, purpose, connect_timeout)
+    wanted = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": _milliseconds(statement_timeout),
+        "lock_timeout": _milliseconds(lock_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(max(statement_timeout * 2, timedelta(seconds=10))),
+        "search_path": "",
+        **READABLE,
+        **settings,
+    }
+    try:
+        connection.autocommit = True
+        number = connection.info.server_version
+        _make_ready(connection, place, wanted)
+    except (psycopg.Error, PremortemError):
+        connection.close()
+        raise
+    return Lasting(connection, place, f"/* premortem/{purpose} */ ", number)
+
+
+def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
+    """Return an open connection to PgBouncer's admin console, which knows SHOW and no SQL."""
+    parameters = dsns.read(dsn)
+    place = dsns.describe(dsns.compose(parameters))
+    connection = connect({**_ALIVE, **parameters}, place, purpose, connect_timeout)
+    connection.autocommit = True
+    return Lasting(connection, place, "", 0)
+
+
+def _make_ready(connection: psycopg.Connection[Any], place: str, settings: Mapping[str, str]) -> None:
+    """Set everything for the connection, in one statement, once it is known to be a server's own."""
+    _refuse_poolers(connection, place)
+    refuse_versions(connection.info.server_version, place)
+    calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
+    values = [part for item in settings.items() for part in item]
+    try:
+        row = connection.execute(f"SELECT pg_catalog.version(), {calls}".encode(), values).fetchone()
+    except psycopg.Error as error:
+        raise statement_error(error, place) from error
+    refuse_strangers(str(row[0]) if row else "", place)
+
+
+def _refuse_poolers(connection: psycopg.Connection[Any], place: str) -> None:
+    """Counters and sessions are a server's: behind a pooler the next question may reach another one."""
+    try:
+        row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    except psycopg.Error as error:
+        if "invalid command" in str(error) or "unsupported" in str(error):
+            raise _pooler(f"{place} is a pooler's console, and no server") from error
+        raise statement_error(error, place) from error
+    if row and row[0] != connection.info.backend_pid:
+        raise _pooler(f"{place} is a connection pooler, behind which the next question may reach another server")
+
+
+def _pooler(says: str) -> UnsupportedServer:
+    return UnsupportedServer(
+        says, hint="give the server's own address; the pooler's console is another setting, [[instances.poolers]]"
+    )
+
+
+def _names(cursor: psycopg.Cursor[Any]) -> tuple[str, ...]:
+    return tuple(column.name for column in cursor.description or ())
+
+
+def _rows(cursor: psycopg.Cursor[Any]) -> tuple[Row, ...]:
+    result = cursor.pgresult
+    if result is None:
+        return ()
+    columns = range(result.nfields)
+    return tuple(tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples))
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return f"{duration // timedelta(milliseconds=1)}ms"
