@@ -5,6 +5,7 @@ statement, whatever its values; a *variant* differs in constants that cannot be 
 
     read(lines)        -> executions      forms → jsonlog, csvlog, stderr (prefix, wrapping) → messages; or dumps
     resolved(query, profile) -> Query      a function's statement with parameters for the function's variables
+    cancellations(lines) -> what the server cancelled, which no counter holds
     gather(executions) -> Gathered        gathering → statement (samples), repeating, paths, leaving
 
 It streams: a log of any size is read in memory that grows with the number of different statements only.  It leaves out
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from premortem.capture.executed import Executed
+from premortem.capture.logs.cancelling import Cancellation, cancellations
 from premortem.capture.logs.forms import LogForm, read, sniff
 from premortem.capture.logs.gathering import Gathered, gather
 from premortem.capture.logs.resolving import resolved
@@ -23,7 +25,18 @@ from premortem.capture.logs.wrapping import opened
 from premortem.capture.units import Units
 from premortem.model import Query, Unreadable
 
-__all__ = ["Gathered", "LogForm", "gather", "gathered", "opened", "read", "resolved", "sniff"]
+__all__ = [
+    "Cancellation",
+    "Gathered",
+    "LogForm",
+    "cancellations",
+    "gather",
+    "gathered",
+    "opened",
+    "read",
+    "resolved",
+    "sniff",
+]
 
 
 def gathered(

@@ -10,7 +10,7 @@ from itertools import chain, islice
 
 from premortem.capture.executed import Executed
 from premortem.capture.logs import csvlog, dumps, jsonlog, stderr, wrapping
-from premortem.capture.logs.entry import text_of
+from premortem.capture.logs.entry import Entry, text_of
 from premortem.capture.logs.messages import executions
 from premortem.capture.logs.prefix import ANY_HEAD
 from premortem.errors import InputError
@@ -41,7 +41,9 @@ def read(lines: Iterable[bytes], *, form: str | None = None, prefix: str | None 
     if form is None:
         head = list(_head(iterator))
         form, iterator = sniff(head), chain(head, iterator)
-    return _READERS[LogForm(form)](iterator, prefix)
+    chosen = LogForm(form)
+    dump = _DUMPS.get(chosen)
+    return dump(iterator) if dump else executions(records(iterator, form=chosen, prefix=prefix))
 
 
 def _head(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -104,17 +106,27 @@ def _json_form(line: bytes) -> LogForm | None:
     return LogForm.WRAPPED if any(isinstance(found.get(k), str) for k in ("log", "textPayload", "message")) else None
 
 
-_Read = Callable[[Iterator[bytes], str | None], Iterator[Executed]]
-_READERS: dict[LogForm, _Read] = {
-    LogForm.JSONLOG: lambda lines, prefix: executions(jsonlog.entries(lines)),
-    LogForm.CSVLOG: lambda lines, prefix: executions(csvlog.entries(lines)),
-    LogForm.STDERR: lambda lines, prefix: executions(stderr.entries(lines, prefix=prefix)),
-    LogForm.SYSLOG: lambda lines, prefix: executions(stderr.entries(wrapping.of_syslog(lines), prefix=_pid(prefix))),
-    LogForm.WRAPPED: lambda lines, prefix: executions(stderr.entries(wrapping.of_json_text(lines), prefix=prefix)),
-    LogForm.STATEMENTS_CSV: lambda lines, prefix: dumps.of_csv(lines),
-    LogForm.STATEMENTS_JSON: lambda lines, prefix: dumps.of_json(lines),
+def records(lines: Iterable[bytes], *, form: LogForm, prefix: str | None = None) -> Iterator[Entry]:
+    """Yield what a server's log says, record by record; none for a dump, which has no records."""
+    reader = _RECORDS.get(form)
+    return iter(()) if reader is None else reader(iter(lines), prefix)
+
+
+_Records = Callable[[Iterator[bytes], str | None], Iterator[Entry]]
+_RECORDS: dict[LogForm, _Records] = {
+    LogForm.JSONLOG: lambda lines, prefix: jsonlog.entries(lines),
+    LogForm.CSVLOG: lambda lines, prefix: csvlog.entries(lines),
+    LogForm.STDERR: lambda lines, prefix: stderr.entries(lines, prefix=prefix),
+    LogForm.SYSLOG: lambda lines, prefix: stderr.entries(wrapping.of_syslog(lines), prefix=_pid(prefix)),
+    LogForm.WRAPPED: lambda lines, prefix: stderr.entries(wrapping.of_json_text(lines), prefix=prefix),
 }
 
 
 def _pid(prefix: str | None) -> str | None:
     return None if prefix is None else f"[%p] {prefix}"
+
+
+_DUMPS: dict[LogForm, Callable[[Iterator[bytes]], Iterator[Executed]]] = {
+    LogForm.STATEMENTS_CSV: dumps.of_csv,
+    LogForm.STATEMENTS_JSON: dumps.of_json,
+}
