@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from premortem.capture.executed import Executed
 from premortem.capture.logs.cancelling import Cancellation, cancellations
-from premortem.capture.logs.forms import LogForm, read, sniff
+from premortem.capture.logs.forms import LogForm, read, sniff, whole
 from premortem.capture.logs.gathering import Gathered, gather
 from premortem.capture.logs.resolving import resolved
 from premortem.capture.logs.wrapping import opened
@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "resolved",
     "sniff",
+    "whole",
 ]
 
 

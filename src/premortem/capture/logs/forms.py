@@ -12,7 +12,7 @@ from premortem.capture.executed import Executed
 from premortem.capture.logs import csvlog, dumps, jsonlog, stderr, wrapping
 from premortem.capture.logs.entry import Entry, text_of
 from premortem.capture.logs.messages import executions
-from premortem.capture.logs.prefix import ANY_HEAD
+from premortem.capture.logs.prefix import ANY_HEAD, ATTACHED
 from premortem.errors import InputError
 
 #: Lines and bytes to look at: a log may begin in the middle of a long statement.
@@ -120,6 +120,29 @@ _RECORDS: dict[LogForm, _Records] = {
     LogForm.SYSLOG: lambda lines, prefix: stderr.entries(wrapping.of_syslog(lines), prefix=_pid(prefix)),
     LogForm.WRAPPED: lambda lines, prefix: stderr.entries(wrapping.of_json_text(lines), prefix=prefix),
 }
+
+
+def whole(piece: bytes, form: LogForm) -> int:
+    """Return how much of a piece of a log are records that are surely whole: all but the last one.
+
+    A server that is seen writing may still have to add the statement to its error.
+    """
+    end = len(piece)
+    while (start := piece.rfind(b"\n", 0, max(0, end - 1)) + 1) < end:
+        if _begins(piece[start:end], form):
+            return start
+        end = start
+    return 0
+
+
+def _begins(line: bytes, form: LogForm) -> bool:
+    """Whether a line is the first of a record."""
+    if form is LogForm.CSVLOG:
+        return csvlog.START.match(line) is not None
+    if form not in (LogForm.STDERR, LogForm.SYSLOG):
+        return True
+    found = ANY_HEAD.match(text_of(line))
+    return found is not None and not line.startswith(b"\t") and found["severity"] not in ATTACHED
 
 
 def _pid(prefix: str | None) -> str | None:

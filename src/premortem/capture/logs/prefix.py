@@ -12,6 +12,8 @@ _ATTACHED = r"DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LOCATION|BACKTRACE"
 #: PostgreSQL writes two spaces after the colon; some collectors squeeze them.
 _HEAD = rf"(?P<severity>{SEVERITIES}|{_ATTACHED}): {{1,2}}"
 ANY_HEAD = re.compile(rf"(?P<prefix>.{{0,400}}?)(?<![\w]){_HEAD}")
+#: What stands where a severity does on the lines that belong to the record before them.
+ATTACHED = frozenset(_ATTACHED.split("|"))
 
 _TIME = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d"
 _ZONE = r"(?: ?(?:[A-Z][A-Za-z]{0,4}|[+-]\d\d(?::?\d\d)?|Z))?"
