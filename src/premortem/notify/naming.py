@@ -1,0 +1,180 @@
+"""How alerts are called: titles that fit a lock screen, and what became of them, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from premortem import words
+from premortem.model import Alert, AlertChange, AlertKind, Cause, Turn
+
+_MOST_SUBJECT = 60
+_NOTHING = timedelta()
+MOST_TITLE = 140
+
+#: The cause in two or three words, as a title ends.
+CAUSES = {
+    Cause.MISSING_INDEX: "an index is missing",
+    Cause.INDEX_VANISHED: "an index is gone",
+    Cause.INDEX_INVALID: "an index is invalid",
+    Cause.PLAN_CHANGED: "its plan changed",
+    Cause.GREW: "the table grew",
+    Cause.TRAFFIC: "more calls than ever",
+    Cause.LOCKED: "it waits for locks",
+    Cause.POOL: "it waits for a connection",
+    Cause.STALE_STATISTICS: "statistics are stale",
+    Cause.QUERY: "the query itself",
+}
+
+_HURTS = {
+    AlertKind.SLOW: "{what} slow on {where}: {value} mean",
+    AlertKind.RUNNING: "{what} running for {value} on {where}",
+    AlertKind.RISING: "{what} slower by the day on {where}: {value} mean",
+    AlertKind.HEAVY: "{what} new and heavy on {where}: {value}",
+    AlertKind.PLAN: "{what} with another plan on {where}: {value}",
+    AlertKind.INDEX: "index {subject} is gone on {where}",
+    AlertKind.POOL: "pool {subject} is full on {where}: {value}",
+    AlertKind.CONNECTIONS: "connections of {instance} run out: {value}",
+    AlertKind.TRANSACTION: "transaction open for {value} on {where}",
+    AlertKind.IDLE: "transaction idle for {value} on {where}",
+    AlertKind.BLOCKED: "sessions wait for a lock on {where}: {value}",
+    AlertKind.UNREACHED: "{instance} cannot be reached",
+}
+_OVER = {
+    AlertKind.SLOW: "{what} fast again on {where}",
+    AlertKind.RUNNING: "{what} no longer running long on {where}",
+    AlertKind.RISING: "{what} no longer slower by the day on {where}",
+    AlertKind.HEAVY: "{what} no longer heavy on {where}",
+    AlertKind.PLAN: "{what} settled on {where}",
+    AlertKind.INDEX: "index {subject} is back on {where}",
+    AlertKind.POOL: "pool {subject} has room again on {where}",
+    AlertKind.CONNECTIONS: "connections of {instance} suffice again",
+    AlertKind.TRANSACTION: "long transaction ended on {where}",
+    AlertKind.IDLE: "idle transaction ended on {where}",
+    AlertKind.BLOCKED: "nobody waits for that lock any more on {where}",
+    AlertKind.UNREACHED: "{instance} answers again",
+}
+
+
+def title(alert: Alert, stage: str) -> str:
+    """Return the title of what became of an alert, at most `MOST_TITLE` characters."""
+    if stage in ("closed", "past"):
+        said = f"{_named(_OVER, alert)}, after {lasted(alert)}"
+    elif stage == "better":
+        said = f"{_named(_HURTS, alert)}, was {amount(alert.worst, alert.unit)}"
+    else:
+        said = _named(_HURTS, alert) + _because(alert)
+    return words.shortened(said, MOST_TITLE)
+
+
+def _named(forms: dict[AlertKind, str], alert: Alert) -> str:
+    return forms[alert.kind].format(
+        what=what(alert),
+        where=where(alert),
+        instance=short(alert.instance),
+        subject=short(alert.subject),
+        value=amount(alert.value, alert.unit),
+    )
+
+
+def _because(alert: Alert) -> str:
+    cause = alert.diagnosis.cause if alert.diagnosis else Cause.UNKNOWN
+    if cause is Cause.INDEX_VANISHED and alert.kind is AlertKind.INDEX:
+        return ""
+    return f", {CAUSES[cause]}" if cause in CAUSES else ""
+
+
+def ending(alert: Alert, cause: str) -> str:
+    """Return how long an alert lasted and how bad it was, with what was behind it."""
+    times = f"{clock(alert.opened_at)} to {clock(alert.closed_at or alert.changed_at, alert.opened_at)}"
+    worst = f" Worst: {amount(alert.worst, alert.unit)} (limit {amount(alert.limit, alert.unit)})."
+    said = f"Lasted {lasted(alert)}, {times}." + (worst if alert.worst and alert.limit else "")
+    return f"{said} {cause}".strip()
+
+
+def spells(alert: Alert, earlier: Sequence[AlertChange]) -> Iterator[str]:
+    """Yield a sentence for each time that the alert opened and closed before this time, untold."""
+    for one in earlier:
+        if one.turn is Turn.CLOSED and one.alert.opened_at != alert.opened_at:
+            yield f"Was open before, {clock(one.alert.opened_at)} for {lasted(one.alert)}, untold."
+
+
+def what(alert: Alert) -> str:
+    """Return what a statement is about: its tables, as a title begins.
+
+    The table of the diagnosis comes first, for that is where something is to be done.
+    """
+    tables = [table.short for table in alert.statement.tables] if alert.statement else []
+    if alert.diagnosis is not None and alert.diagnosis.table is not None:
+        first = alert.diagnosis.table.short
+        tables = [first, *(one for one in tables if one != first)]
+    if not tables:
+        return f"query {short(alert.subject)}"
+    return f"query on {short(words.listing(tables, most=2))}"
+
+
+def where(alert: Alert) -> str:
+    """Return the instance, with the database where one is meant."""
+    return short(f"{alert.instance}/{alert.database}" if alert.database else alert.instance)
+
+
+def short(text: str) -> str:
+    """Return a name on one line, cut where it is long."""
+    return words.shortened(words.one_line(text[: 4 * _MOST_SUBJECT]), _MOST_SUBJECT)
+
+
+def lasted(alert: Alert) -> str:
+    """Return how long an alert has been open, or was."""
+    return words.duration(max((alert.closed_at or alert.changed_at) - alert.opened_at, _NOTHING))
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a figure in its unit.
+
+    >>> amount(2812.4, "ms"), amount(0.71, "share"), amount(14, "connections"), amount(640, "s")
+    ('2.8 s', '71 %', '14 connections', '10 min 40 s')
+    """
+    if unit == "ms":
+        return words.duration(value / 1000)
+    if unit in ("s", "seconds"):
+        return words.duration(value)
+    if unit in ("share", "%"):
+        return words.percent(value if unit == "share" else value / 100)
+    return f"{words.number(value)} {short(unit)}".strip()
+
+
+def clock(at: datetime, beside: datetime | None = None) -> str:
+    """Return a time as a message says it; without its day where that is the day of `beside`."""
+    form = "%H:%M UTC" if beside is not None and beside.date() == at.date() else "%-d %b %H:%M UTC"
+    return _utc(at).strftime(form)
+
+
+def day(at: datetime) -> str:
+    """Return a day with its year, for what may be long ago."""
+    return _utc(at).strftime("%-d %b %Y %H:%M UTC")
+
+
+def revision(said: str) -> str:
+    """Return a revision as people say it: the beginning of a commit's hash, a tag as it is."""
+    said = words.one_line(said[:200])
+    is_hash = len(said) >= 20 and all(c in "0123456789abcdef" for c in said)
+    return said[:12] if is_hash else words.shortened(said, 40)
+
+
+def is_web(url: str) -> bool:
+    """Whether a channel may offer the URL to be opened."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= 2000 and words.plain(url) == url
+
+
+def in_url(value: str) -> str:
+    """Return a value as a part of a URL."""
+    return quote(value[:500], safe="", errors="replace")
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
