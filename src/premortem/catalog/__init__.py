@@ -14,5 +14,6 @@ from premortem.catalog.difference import Difference, Subject, diff
 from premortem.catalog.file import read, write
 from premortem.catalog.grants import grants_sql
 from premortem.catalog.pull import pull
+from premortem.catalog.restricting import restricted
 
-__all__ = ["Difference", "Subject", "diff", "grants_sql", "json_schema", "pull", "read", "write"]
+__all__ = ["Difference", "Subject", "diff", "grants_sql", "json_schema", "pull", "read", "restricted", "write"]

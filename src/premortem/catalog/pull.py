@@ -24,6 +24,7 @@ from premortem import pg
 from premortem.catalog import chunks, objects, pages, relations, server, statistics, workload
 from premortem.catalog.kinds import TypeRow
 from premortem.catalog.memory import collector_paused
+from premortem.catalog.restricting import restricted
 from premortem.catalog.rows import (
     ActivityRow,
     ColumnRow,
@@ -41,25 +42,44 @@ from premortem.catalog.rows import (
     TriggerRow,
 )
 from premortem.catalog.values import applied
-from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values, quoted
+from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values, Workload, quoted
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
 Progress = Callable[[str], None]
 Row = TypeVar("Row")
 
 
-def pull(session: pg.Session, *, values: Values, progress: Progress | None = None) -> Profile:
-    """Return the profile of the session's database, with values of statistics as `values` lets them leave."""
+def pull(
+    session: pg.Session,
+    *,
+    values: Values,
+    progress: Progress | None = None,
+    only: Sequence[RelationName] | None = None,
+    texts: Sequence[str] = (),
+) -> Profile:
+    """Return the profile of the session's database, with values of statistics as `values` lets them leave.
+
+    With `only`, it holds these relations and what their plans need, the functions and types that `texts` name, and no
+    workload: what one statement needs, in a moment, of a database with any number of tables.
+    """
     with collector_paused():
-        return _pulled(session, values, progress or _quiet)
+        if only is None:
+            return _pulled(session, values, progress or _quiet)
+        whole = _pulled(session, values, progress or _quiet, _closure(session, only))
+        return restricted(whole, only, texts)
 
 
-def _pulled(session: pg.Session, values: Values, tell: Progress) -> Profile:
+def _closure(db: pg.Session, only: Sequence[RelationName]) -> list[int]:
+    schemas, names = [r.schema for r in only], [r.name for r in only]
+    return [int(oid) for oid in db.values(QUERIES["closure"], schemas=schemas, names=names)]
+
+
+def _pulled(session: pg.Session, values: Values, tell: Progress, only: list[int] | None = None) -> Profile:
     tell("server and settings")
     facts = server.read(session)
     settings = server.settings(session)
     role_settings = server.role_settings(session)
-    found = _tables(session, facts, tell)
+    found = _tables(session, facts, tell, only)
     tell("values")
     shown = applied(
         found.tables, values, _types(session), secret=secrets.token_bytes(32), code_points=_by_code_point(facts)
@@ -67,7 +87,7 @@ def _pulled(session: pg.Session, values: Values, tell: Progress) -> Profile:
     tell("types and functions")
     made, object_gaps = objects.read(session)
     tell("workload")
-    seen, workload_gaps = workload.read(session, facts.taken_at, values)
+    seen, workload_gaps = workload.read(session, facts.taken_at, values) if only is None else (Workload(), ())
     return Profile(
         taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
         objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,
@@ -98,13 +118,13 @@ class _Tables:
     gaps: tuple[Gap, ...]
 
 
-def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
+def _tables(db: pg.Session, facts: ServerRow, tell: Progress, only: list[int] | None) -> _Tables:
     tell("tables and columns")
     tablespace = None if facts.tablespace == "pg_default" else facts.tablespace
-    rows = db.rows(QUERIES["relations"], RelationRow, tablespace=tablespace)
+    rows = db.rows(QUERIES["relations"], RelationRow, tablespace=tablespace, only=only)
     oids = [row.oid for row in rows]
     indexes = db.rows(QUERIES["indexes"], IndexRow, relations=oids, tablespace=tablespace)
-    structure = _structure(db, rows, indexes, facts)
+    structure = _structure(db, rows, indexes, facts, only)
     tell("definitions")
     read, unread = _with_definitions(db, structure, oids)
     policies = chunks.read(db, QUERIES["policies"], PolicyRow, oids)
@@ -113,7 +133,7 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
     stored = [r.oid for r in rows if relations.KINDS[r.kind].has_storage] + [i.oid for i in indexes if i.kind == "i"]
     sizes = chunks.read(db, QUERIES["sizes"], SizeRow, stored)
     tell("statistics")
-    known = statistics.read(db, oids)
+    known = statistics.read(db, oids, only=None if only is None else [*oids, *(i.oid for i in indexes)])
     tell("index pages")
     metapages = pages.read(db, *_inspected(indexes, _small(sizes.rows)))
     tables = relations.tables(
@@ -130,7 +150,7 @@ def _tables(db: pg.Session, facts: ServerRow, tell: Progress) -> _Tables:
         *_locked_gap("definitions", unread | policies.missing | rules.missing, shown, _WITHOUT_DEFINITIONS),
         *statistics_gaps(tables, facts.role, everything=known.everything),
         *_extended_gap(known, tables),
-        *_extension_gap(db.rows(QUERIES["extension relations"], ExtensionRelationRow)),
+        *(_extension_gap(db.rows(QUERIES["extension relations"], ExtensionRelationRow)) if only is None else ()),
         *metapages.gaps,
     )
     return _Tables(tables=tables, rules=objects.rules(rules.rows, names), gaps=gaps)
@@ -140,7 +160,11 @@ _WITHOUT_DEFINITIONS = "Some of their defaults, checks, expressions, policies or
 
 
 def _structure(
-    db: pg.Session, rows: tuple[RelationRow, ...], indexes: tuple[IndexRow, ...], facts: ServerRow
+    db: pg.Session,
+    rows: tuple[RelationRow, ...],
+    indexes: tuple[IndexRow, ...],
+    facts: ServerRow,
+    only: list[int] | None,
 ) -> relations.Read:
     """What the catalogs say without deparsing anything, so without a lock."""
     oids = [row.oid for row in rows]
@@ -151,7 +175,7 @@ def _structure(
         constraints=_grouped(db, "constraints", ConstraintRow, oids, lambda row: row.relation),
         keys=_grouped(db, "index keys", KeyRow, oids, lambda row: row.index),
         triggers=_grouped(db, "triggers", TriggerRow, oids, lambda row: row.relation),
-        activity={row.relation: row for row in db.rows(QUERIES["activity"], ActivityRow)},
+        activity={row.relation: row for row in db.rows(QUERIES["activity"], ActivityRow, only=only)},
         window=_window(facts), version_num=facts.version_num,
     )  # fmt: skip
 

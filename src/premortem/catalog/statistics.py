@@ -36,9 +36,12 @@ class Read:
     extended_everything: bool = False
 
 
-def read(db: pg.Session, relations: Sequence[int]) -> Read:
-    """Return the statistics of relations and of their indexes."""
+def read(db: pg.Session, relations: Sequence[int], *, only: Sequence[int] | None = None) -> Read:
+    """Return the statistics of relations and of their indexes; with `only`, of no other relation or index."""
     source, everything = _columns_source(db)
+    if only is not None:
+        wanted = ", ".join(map(str, only)) or "NULL"
+        source = f"SELECT * FROM ({source}) AS s WHERE s.relation IN ({wanted}) OR s.statistics IS NOT NULL"
     rows = tuple(_fetched(db, source))
     columns: defaultdict[tuple[int, int], list[ColumnStatistics]] = defaultdict(list)
     for row in rows:

@@ -7,6 +7,7 @@ limits are.
 
 ```
 open(profile)                 find a server of production's major, build or take from the cache, start
+briefly(profile)              the same, built for one question and kept nowhere
 ├── build.build               the cluster, once per profile and migrations
 └── Twin.explain              PREPARE, EXPLAIN EXECUTE with values, or the generic plan
     └── Twin.replanner        the same with indexes that production does not have, or without some that it has
@@ -22,7 +23,7 @@ from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
 from premortem.twin.differing import differences
 from premortem.twin.newcomers import Assumption
-from premortem.twin.opening import open
+from premortem.twin.opening import briefly, open
 from premortem.twin.twin import Twin
 
-__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "differences", "open", "read_migrations"]
+__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "briefly", "differences", "open", "read_migrations"]

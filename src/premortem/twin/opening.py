@@ -49,17 +49,43 @@ def open(
     name = cache.key(identity or cache.digest(profile), branch, migrations, assumptions or {}, chosen, place)
     entry = _built(name, profile, branch, migrations, assumptions or {}, chosen, place, progress)
     progress("starting the twin")
-    exact = chosen.major == profile.server.major
-    gaps = (*entry.profile.gaps, *locale_gaps, *(() if exact else (_other_major(profile, chosen),)))
-    standing = replace(entry.profile, gaps=gaps)
+    built = build.Built(profile=entry.profile, observed=entry.observed)
+    settings = build.server_settings()
     with (
-        pg.start(chosen, template=entry.data_directory, settings=build.server_settings(), compact=True) as server,
-        pg.writer(server, purpose="twin", database=DATABASE, statement_timeout=_LONGEST) as db,
+        pg.start(chosen, template=entry.data_directory, settings=settings, compact=True) as server,
+        _asked(server, built, profile, locale_gaps) as asked,
     ):
+        yield asked
+
+
+@contextlib.contextmanager
+def briefly(profile: Profile, *, installation: pg.Installation | None = None) -> Iterator[Twin]:
+    """Yield a twin that is built for one question and kept nowhere: for a profile that nobody will ask about again.
+
+    Raises what `open` raises.
+    """
+    chosen = installation or pg.installation(profile.server.major)
+    place, locale_gaps = _locale(profile, chosen)
+    with pg.start(chosen, settings=build.server_settings(), locale=place, compact=True) as server:
+        built = build.build(server, DATABASE, profile)
+        with _asked(server, built, profile, locale_gaps) as asked:
+            yield asked
+
+
+@contextlib.contextmanager
+def _asked(
+    server: pg.Server, built: build.Built, production: Profile, locale_gaps: tuple[Gap, ...]
+) -> Iterator[Twin]:
+    """Yield a server that was made production's twin, once it is known to be true."""
+    chosen = server.installation
+    exact = chosen.major == production.server.major
+    gaps = (*built.profile.gaps, *locale_gaps, *(() if exact else (_other_major(production, chosen),)))
+    standing = replace(built.profile, gaps=gaps)
+    with pg.writer(server, purpose="twin", database=DATABASE, statement_timeout=_LONGEST) as db:
         _check_planner(db, standing)
         db.execute(queries["scratch"])
         what_if = WhatIf(db=db, server=server, profile=standing)
-        yield Twin(server=server, profile=standing, is_exact=exact, observed=entry.observed, _db=db, _what_if=what_if)
+        yield Twin(server=server, profile=standing, is_exact=exact, observed=built.observed, _db=db, _what_if=what_if)
 
 
 def _built(

@@ -22,7 +22,37 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_(catalog|toast|temp_|toast_temp_)'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
+  AND (%(only)s::oid[] IS NULL OR c.oid = ANY (%(only)s::oid[]))
 ORDER BY c.oid
+
+-- name: closure
+-- purpose: some relations and what their plans need: whole partition trees, what views read, both ends of foreign keys
+-- needs: nothing
+WITH RECURSIVE reached (oid) AS (
+  SELECT c.oid
+  FROM pg_catalog.pg_class c
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       JOIN ROWS FROM (pg_catalog.unnest(%(schemas)s::text[]), pg_catalog.unnest(%(names)s::text[])) AS w (schema, name)
+         ON c.relname = w.name AND (n.nspname = w.schema OR w.schema = '')
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  UNION
+  SELECT x.oid
+  FROM reached r CROSS JOIN LATERAL (
+    SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
+    UNION ALL
+    SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = r.oid
+    UNION ALL
+    SELECT d.refobjid
+    FROM pg_catalog.pg_rewrite w
+         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+    WHERE w.ev_class = r.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  ) AS x
+)
+SELECT r.oid FROM reached r
+UNION
+SELECT k.confrelid FROM pg_catalog.pg_constraint k JOIN reached r ON r.oid = k.conrelid WHERE k.contype = 'f'
+UNION
+SELECT k.conrelid FROM pg_catalog.pg_constraint k JOIN reached r ON r.oid = k.confrelid WHERE k.contype = 'f'
 
 -- name: extension relations
 -- purpose: big relations that belong to an extension, which the profile leaves to CREATE EXTENSION
@@ -325,3 +355,4 @@ SELECT s.relid AS relation, s.n_tup_ins AS inserts, s.n_tup_upd AS updates, s.n_
        GREATEST(s.last_analyze, s.last_autoanalyze) AS last_analyze,
        GREATEST(s.last_vacuum, s.last_autovacuum) AS last_vacuum
 FROM pg_catalog.pg_stat_user_tables s
+WHERE %(only)s::oid[] IS NULL OR s.relid = ANY (%(only)s::oid[])
