@@ -25,7 +25,7 @@ class StatementKey:
 class Counters:
     """What an entry had counted by the time of a sample; times are execution time in ms.
 
-    `since` is `stats_since`, `minmax_since` is `minmax_stats_since`: None before version 1.11 of the extension.
+    `since` is `stats_since`, None before version 1.11 of the extension.
     """
 
     calls: int
@@ -40,7 +40,6 @@ class Counters:
     temp_written: int
     wal_bytes: int
     since: datetime | None = None
-    minmax_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -32,14 +33,12 @@ _ALIVE = {
 
 
 class Lasting:
-    """An open connection that may only read; `ask` sends one text and gives the rows of its last statement."""
+    """An open connection that may only read; `ask` sends one text and gives the answer to its last statement."""
 
-    def __init__(self, connection: psycopg.Connection[Any], place: str, tag: str, version_num: int) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], place: str, tag: str) -> None:
         self._connection = connection
         self._tag = tag
         self.place = place
-        self.version_num = version_num
-        self.is_console = version_num == 0
 
     def __repr__(self) -> str:
         return f"<Lasting on {self.place}>"
@@ -50,19 +49,15 @@ class Lasting:
         return self._connection.closed
 
     @property
-    def pid(self) -> int:
-        """The process id of our backend."""
-        return self._connection.info.backend_pid
+    def version_num(self) -> int:
+        """The server's version number, such as 180006."""
+        return self._connection.info.server_version
 
-    def ask(self, sql: str) -> tuple[Row, ...]:
-        """Return the rows of the last statement of `sql`, unparsed."""
-        return self.table(sql)[1]
-
-    def table(self, sql: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-        """Return the column names and the rows of the last statement of `sql`, unparsed."""
+    def ask(self, *statements: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+        """Run statements in one round trip; return the column names and the rows of the last of them, unparsed."""
         with speaking(self.place), self._connection.cursor() as cursor:
             try:
-                cursor.execute((self._tag + sql).encode())
+                cursor.execute("; ".join(self._tag + one for one in statements).encode())
                 while cursor.nextset():
                     pass
             except psycopg.Error:
@@ -85,13 +80,14 @@ def lasting(
     dsn: str,
     *,
     purpose: str,
-    settings: Mapping[str, str],
+    settings: Mapping[str, str] = MappingProxyType({}),
+    database: str | None = None,
     statement_timeout: timedelta = timedelta(seconds=5),
     lock_timeout: timedelta = timedelta(seconds=1),
     connect_timeout: int = 5,
 ) -> Lasting:
     """Return an open read-only connection to a server itself, tagged, with these timeouts and settings."""
-    parameters = dsns.read(dsn)
+    parameters = dsns.read(dsn) | ({} if database is None else {"dbname": database})
     place = dsns.describe(dsns.compose(parameters))
     connection = connect({**_ALIVE, **parameters}, place, purpose, connect_timeout)
     wanted = {
@@ -105,12 +101,11 @@ def lasting(
     }
     try:
         connection.autocommit = True
-        number = connection.info.server_version
         _make_ready(connection, place, wanted)
     except (psycopg.Error, PremortemError):
         connection.close()
         raise
-    return Lasting(connection, place, f"/* premortem/{purpose} */ ", number)
+    return Lasting(connection, place, f"/* premortem/{purpose} */ ")
 
 
 def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
@@ -119,7 +114,7 @@ def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
     place = dsns.describe(dsns.compose(parameters))
     connection = connect({**_ALIVE, **parameters}, place, purpose, connect_timeout)
     connection.autocommit = True
-    return Lasting(connection, place, "", 0)
+    return Lasting(connection, place, "")
 
 
 def _make_ready(connection: psycopg.Connection[Any], place: str, settings: Mapping[str, str]) -> None:
