@@ -88,7 +88,7 @@ def _objects(
     kept = {o for o in objects if o.kind not in _NAMED}
     words |= _words(o.definition for o in kept)
     waiting = [o for o in objects if o not in kept]
-    while named := [o for o in waiting if _words([o.name]) <= words]:
+    while named := [o for o in waiting if _words([o.name.partition("(")[0]]) <= words]:
         kept.update(named)
         words |= _words(o.definition for o in named)
         waiting = [o for o in waiting if o not in kept]
