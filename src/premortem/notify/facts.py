@@ -40,8 +40,8 @@ def _diagnosed(alert: Alert) -> Iterator[tuple[str, str]]:
     yield index_name(diagnosis), diagnosis.index
     yield from _deploy(diagnosis)
     if diagnosis.first_seen is not None:
-        ago = alert.changed_at - diagnosis.first_seen
-        yield "Query first seen", f"{naming.day(diagnosis.first_seen)} ({words.duration(ago)} before this)"
+        ago = alert.opened_at - diagnosis.first_seen
+        yield "Query first seen", f"{naming.day(diagnosis.first_seen)} ({words.duration(ago)} before this alert)"
 
 
 def index_name(diagnosis: Diagnosis) -> str:
@@ -61,7 +61,7 @@ def _deploy(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
         yield "Deploy", diagnosis.nothing_shipped
         return
     first, *others = diagnosis.suspects
-    yield "Introduced by", _suspect(first)
+    yield "Introduced by" if naming.is_likely(first) else "Perhaps by", _suspect(first)
     if others:
         yield "Or by", words.listing([_shipped(one) for one in others], most=2)
 
@@ -82,8 +82,7 @@ def _measured(alert: Alert) -> Iterator[tuple[str, str]]:
     if alert.window is not None:
         yield from _window(alert, alert.window)
     elif alert.limit:
-        now, limit = naming.amount(alert.value, alert.unit), naming.amount(alert.limit, alert.unit)
-        yield "Measured", f"{now} (limit {limit})"
+        yield "Measured", naming.within(alert.value, alert.limit, alert.unit)
     for evidence in (*alert.evidence, *(alert.diagnosis.evidence if alert.diagnosis else ())):
         yield _upper(evidence.name), _shown(evidence)
 

@@ -74,10 +74,13 @@ class Message:
     @property
     def tag(self) -> str:
         """One or two words before the title: how urgent it is, or what became of it."""
-        return _TAGS.get(self.stage) or self.urgency.value.upper()
+        return _TAGS[self.stage].format(self.urgency.value.upper())
 
 
 _TAGS = {
+    Stage.OPENED: "{}",
+    Stage.WORSE: "{}, WORSE",
+    Stage.DIAGNOSED: "{}, CAUSE FOUND",
     Stage.BETTER: "BETTER",
     Stage.CLOSED: "CLOSED",
     Stage.PAST: "OVER",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 from premortem import words
-from premortem.model import Alert, AlertChange, AlertKind, Cause, Turn
+from premortem.model import Alert, AlertChange, AlertKind, Cause, Suspect, Turn
 
 _MOST_SUBJECT = 60
 _NOTHING = timedelta()
@@ -15,56 +15,61 @@ MOST_TITLE = 140
 
 #: The cause in two or three words, as a title ends.
 CAUSES = {
-    Cause.MISSING_INDEX: "an index is missing",
-    Cause.INDEX_VANISHED: "an index is gone",
-    Cause.INDEX_INVALID: "an index is invalid",
+    Cause.MISSING_INDEX: "missing index",
+    Cause.INDEX_VANISHED: "vanished index",
+    Cause.INDEX_INVALID: "invalid index",
     Cause.PLAN_CHANGED: "its plan changed",
     Cause.GREW: "the table grew",
     Cause.TRAFFIC: "more calls than ever",
     Cause.LOCKED: "it waits for locks",
     Cause.POOL: "it waits for a connection",
-    Cause.STALE_STATISTICS: "statistics are stale",
+    Cause.STALE_STATISTICS: "stale statistics",
     Cause.QUERY: "the query itself",
 }
 
 _HURTS = {
     AlertKind.SLOW: "{what} slow on {where}: {value} mean",
-    AlertKind.RUNNING: "{what} running for {value} on {where}",
+    AlertKind.RUNNING: "query on {what} running for {value} on {where}",
     AlertKind.RISING: "{what} slower by the day on {where}: {value} mean",
-    AlertKind.HEAVY: "{what} new and heavy on {where}: {value}",
-    AlertKind.PLAN: "{what} with another plan on {where}: {value}",
+    AlertKind.HEAVY: "new heavy query on {what} on {where}: {value} of database time",
+    AlertKind.PLAN: "plan changed for {what} on {where}: {value} mean",
     AlertKind.INDEX: "index {subject} is gone on {where}",
     AlertKind.POOL: "pool {subject} is full on {where}: {value}",
     AlertKind.CONNECTIONS: "connections of {instance} run out: {value}",
     AlertKind.TRANSACTION: "transaction open for {value} on {where}",
     AlertKind.IDLE: "transaction idle for {value} on {where}",
-    AlertKind.BLOCKED: "sessions wait for a lock on {where}: {value}",
+    AlertKind.BLOCKED: "lock queue on {where}: {value}",
     AlertKind.UNREACHED: "{instance} cannot be reached",
 }
 _OVER = {
     AlertKind.SLOW: "{what} fast again on {where}",
-    AlertKind.RUNNING: "{what} no longer running long on {where}",
+    AlertKind.RUNNING: "query on {what} no longer running long on {where}",
     AlertKind.RISING: "{what} no longer slower by the day on {where}",
-    AlertKind.HEAVY: "{what} no longer heavy on {where}",
-    AlertKind.PLAN: "{what} settled on {where}",
+    AlertKind.HEAVY: "new query on {what} no longer heavy on {where}",
+    AlertKind.PLAN: "plan of {what} is settled on {where}",
     AlertKind.INDEX: "index {subject} is back on {where}",
     AlertKind.POOL: "pool {subject} has room again on {where}",
     AlertKind.CONNECTIONS: "connections of {instance} suffice again",
     AlertKind.TRANSACTION: "long transaction ended on {where}",
     AlertKind.IDLE: "idle transaction ended on {where}",
-    AlertKind.BLOCKED: "nobody waits for that lock any more on {where}",
+    AlertKind.BLOCKED: "lock queue gone on {where}",
     AlertKind.UNREACHED: "{instance} answers again",
 }
 
 
 def title(alert: Alert, stage: str) -> str:
-    """Return the title of what became of an alert, at most `MOST_TITLE` characters."""
+    """Return the title of what became of an alert, at most `MOST_TITLE` characters.
+
+    One that is open names the cause and the deploy, as long as they fit.
+    """
     if stage in ("closed", "past"):
-        said = f"{_named(_OVER, alert)}, after {lasted(alert)}"
+        said = f"{_named(_OVER, alert)} after {lasted(alert)}"
     elif stage == "better":
         said = f"{_named(_HURTS, alert)}, was {amount(alert.worst, alert.unit)}"
     else:
-        said = _named(_HURTS, alert) + _because(alert)
+        said = "; ".join((_named(_HURTS, alert), *_because(alert)))
+        while len(said) > MOST_TITLE and "; " in said:
+            said = said.rpartition("; ")[0]
     return words.shortened(said, MOST_TITLE)
 
 
@@ -78,17 +83,33 @@ def _named(forms: dict[AlertKind, str], alert: Alert) -> str:
     )
 
 
-def _because(alert: Alert) -> str:
-    cause = alert.diagnosis.cause if alert.diagnosis else Cause.UNKNOWN
-    if cause is Cause.INDEX_VANISHED and alert.kind is AlertKind.INDEX:
-        return ""
-    return f", {CAUSES[cause]}" if cause in CAUSES else ""
+def _because(alert: Alert) -> tuple[str, ...]:
+    """Return the cause of an alert and the deploy that brought it, each in a few words."""
+    diagnosis = alert.diagnosis
+    if diagnosis is None:
+        return ()
+    cause = CAUSES.get(diagnosis.cause, "")
+    if diagnosis.cause is Cause.INDEX_VANISHED and alert.kind is AlertKind.INDEX:
+        cause = ""
+    elif diagnosis.cause in _OF_INDEXES and diagnosis.index:
+        cause = f"{cause} {short(diagnosis.index)}"
+    first = next(iter(diagnosis.suspects), None)
+    since = f"since {first.deploy.service} {revision(first.deploy.revision)}" if first and is_likely(first) else ""
+    return tuple(part for part in (cause, short(since)) if part)
+
+
+_OF_INDEXES = (Cause.MISSING_INDEX, Cause.INDEX_VANISHED, Cause.INDEX_INVALID)
+
+
+def is_likely(suspect: Suspect) -> bool:
+    """Return whether a deploy is more likely than not what brought a statement."""
+    return suspect.confidence >= 0.5
 
 
 def ending(alert: Alert, cause: str) -> str:
     """Return how long an alert lasted and how bad it was, with what was behind it."""
     times = f"{clock(alert.opened_at)} to {clock(alert.closed_at or alert.changed_at, alert.opened_at)}"
-    worst = f" Worst: {amount(alert.worst, alert.unit)} (limit {amount(alert.limit, alert.unit)})."
+    worst = f" Worst: {within(alert.worst, alert.limit, alert.unit)}."
     said = f"Lasted {lasted(alert)}, {times}." + (worst if alert.worst and alert.limit else "")
     return f"{said} {cause}".strip()
 
@@ -111,7 +132,7 @@ def what(alert: Alert) -> str:
         tables = [first, *(one for one in tables if one != first)]
     if not tables:
         return f"query {short(alert.subject)}"
-    return f"query on {short(words.listing(tables, most=2))}"
+    return short(words.listing(tables, most=2))
 
 
 def where(alert: Alert) -> str:
@@ -144,6 +165,16 @@ def amount(value: float, unit: str) -> str:
     return f"{words.number(value)} {short(unit)}".strip()
 
 
+def within(value: float, limit: float, unit: str) -> str:
+    """Return a figure and its limit.
+
+    >>> within(2812.4, 100, "ms"), within(5, 1, "clients waiting")
+    ('2.8 s (limit 100 ms)', '5 clients waiting (limit 1)')
+    """
+    is_count = unit not in ("ms", "s", "seconds", "share", "%")
+    return f"{amount(value, unit)} (limit {words.number(limit) if is_count else amount(limit, unit)})"
+
+
 def clock(at: datetime, beside: datetime | None = None) -> str:
     """Return a time as a message says it; without its day where that is the day of `beside`."""
     form = "%H:%M UTC" if beside is not None and beside.date() == at.date() else "%-d %b %H:%M UTC"
@@ -159,7 +190,7 @@ def revision(said: str) -> str:
     """Return a revision as people say it: the beginning of a commit's hash, a tag as it is."""
     said = words.one_line(said[:200])
     is_hash = len(said) >= 20 and all(c in "0123456789abcdef" for c in said)
-    return said[:12] if is_hash else words.shortened(said, 40)
+    return said[:8] if is_hash else words.shortened(said, 40)
 
 
 def is_web(url: str) -> bool:

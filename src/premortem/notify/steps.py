@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from premortem import words
-from premortem.model import Action, Alert
+from premortem.model import Action, Alert, AlertKind
 
 _MOST_ACTIONS = 6
 _MOST_SQL = 4_000
@@ -13,7 +13,48 @@ _MOST_SQL = 4_000
 
 def actions(alert: Alert) -> tuple[Action, ...]:
     """Return what to do about an alert, the action to take first."""
-    return alert.diagnosis.actions[:_MOST_ACTIONS] if alert.diagnosis else ()
+    if alert.diagnosis is not None and alert.diagnosis.actions:
+        return alert.diagnosis.actions[:_MOST_ACTIONS]
+    return (_LOOKS[alert.kind],) if alert.kind in _LOOKS else (_asked(alert),)
+
+
+def _asked(alert: Alert) -> Action:
+    where = words.one_line(words.shortened(alert.instance, 60))
+    return Action(says=f"ask {where} why; the DSN is its own", command='premortem diagnose "$DSN"')
+
+
+_ACTIVITY = "FROM pg_catalog.pg_stat_activity"
+_SINCE = "pg_catalog.now() - xact_start AS open_for, pg_catalog.now() - state_change AS in_state_for"
+_OLDEST = Action(
+    says="see the oldest transactions; pg_terminate_backend(pid) ends one, and undoes what it did",
+    sql=(
+        f"SELECT pid, usename, application_name, state, {_SINCE}\n  {_ACTIVITY}\n"
+        " WHERE xact_start IS NOT NULL AND backend_type = 'client backend'\n ORDER BY xact_start LIMIT 10",
+    ),
+)
+_LOOKS = {
+    AlertKind.TRANSACTION: _OLDEST,
+    AlertKind.IDLE: _OLDEST,
+    AlertKind.BLOCKED: Action(
+        says="see who blocks whom; pg_cancel_backend(pid) stops a statement, pg_terminate_backend(pid) its session",
+        sql=(
+            f"SELECT pid, pg_catalog.pg_blocking_pids(pid) AS blocked_by, usename, state, {_SINCE}\n  {_ACTIVITY}\n"
+            " WHERE pg_catalog.cardinality(pg_catalog.pg_blocking_pids(pid)) > 0 OR pid IN\n"
+            f"       (SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) {_ACTIVITY})\n ORDER BY xact_start",
+        ),
+    ),
+    AlertKind.CONNECTIONS: Action(
+        says="see who holds the connections",
+        sql=(
+            "SELECT datname, usename, application_name, state, pg_catalog.count(*)\n"
+            f"  {_ACTIVITY}\n WHERE backend_type = 'client backend'\n GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC LIMIT 20",
+        ),
+    ),
+    AlertKind.POOL: Action(says="see the pools, on PgBouncer's console", sql=("SHOW POOLS",)),
+    AlertKind.UNREACHED: Action(
+        says="see whether it takes connections, and what its log says", command='pg_isready -d "$DSN"'
+    ),
+}
 
 
 def clean(action: Action) -> Action:
