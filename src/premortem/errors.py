@@ -18,6 +18,7 @@ PremortemError            exit 3, could not tell
 ├── TwinError             a twin that does not reproduce production's numbers, so must not be asked
 ├── CaptureError          a capture that is truncated, edited, foreign or newer than we are, or could not be made
 │   └── CommandError      the suite's command could not be run; carries the shell's exit status for that
+├── StoreError            the database that keeps the state of watching cannot be used
 └── StatementError        a query that cannot be parsed or planned; carries the server's own message
 ```
 """
@@ -118,6 +119,10 @@ class CommandError(CaptureError):
     def __init__(self, message: str | None = None, *, status: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class StoreError(PremortemError):
+    """The database that keeps the state of watching cannot be used."""
 
 
 class StatementError(PremortemError):

@@ -14,12 +14,21 @@ from premortem.pg.places import Runner
 TAKES_CONNECTIONS = ("ready", "standby")
 LOCK_FILE = "postmaster.pid"
 READY_LINE = 7  # of that file, counted from 0: PM_STATUS in PostgreSQL's pidfile.h
+PORT_LINE, SOCKETS_LINE = 3, 4
 
 
 def says_ready(data: Path, pid: int) -> bool:
     """Whether the lock file, whose lines are the pid first and the status last, says that connections are taken."""
     lines = _lines(data)
     return len(lines) > READY_LINE and lines[0] == str(pid) and lines[READY_LINE].strip() in TAKES_CONNECTIONS
+
+
+def takes_connections_at(data: Path) -> tuple[str, str] | None:
+    """The socket folder and the port of the server in `data`, None unless its lock file says that it is ready."""
+    lines = _lines(data)
+    if len(lines) <= READY_LINE or lines[READY_LINE].strip() not in TAKES_CONNECTIONS:
+        return None
+    return lines[SOCKETS_LINE].strip(), lines[PORT_LINE].strip()
 
 
 def postmaster_of(data: Path, who: Runner | None) -> int | None:

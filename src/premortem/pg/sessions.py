@@ -88,6 +88,11 @@ class Session:
         return self._connection.info.server_version
 
     @property
+    def lost(self) -> bool:
+        """Whether the connection is gone, so that nothing can be asked any more."""
+        return bool(self._connection.closed)
+
+    @property
     def pid(self) -> int:
         """The process id of our backend, by which the session can leave itself out of what it reports."""
         return int(self.value("SELECT pg_catalog.pg_backend_pid()"))  # what libpq knows is the pooler's, behind one

@@ -1,0 +1,57 @@
+"""Values as the database keeps them: JSON by the model's codec, and text that every column takes."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any, TypeVar, cast
+
+from premortem.errors import StoreError
+from premortem.model import codec
+
+T = TypeVar("T")
+#: The quickest that zlib has: a checkpoint is written every poll, and is as alike inside as counters are.
+_LEVEL = 1
+
+
+def written(value: object) -> str:
+    """Return a dataclass's JSON."""
+    return json.dumps(codec.encode(value))
+
+
+def plain(value: object) -> dict[str, object]:
+    """Return a dataclass as the object that its JSON is."""
+    return cast("dict[str, object]", codec.encode(value))
+
+
+def read(cls: type[T], data: Any) -> T:
+    """Return the value that the database's JSON describes; raises StoreError where it does not."""
+    try:
+        return cast("T", codec.decode(cls, data))
+    except codec.Misfit as misfit:
+        raise StoreError(
+            f"the store holds one {cls.__name__} that cannot be read: {misfit}",
+            hint="it was written by a newer premortem: upgrade this one",
+        ) from None
+
+
+def packed(state: object) -> bytes:
+    """Return a checkpoint's JSON, compressed."""
+    return zlib.compress(json.dumps(state, separators=(",", ":")).encode(), _LEVEL)
+
+
+def unpacked(state: bytes) -> object:
+    """Return the checkpoint that was packed; raises StoreError where it is damaged."""
+    try:
+        return cast(object, json.loads(zlib.decompress(state)))
+    except (zlib.error, ValueError) as error:
+        raise StoreError(f"the checkpoint in the store cannot be read: {error}") from error
+
+
+def text(said: str) -> str:
+    r"""Return a text without what no text column takes: NUL, and halves of characters.
+
+    >>> text("a\0b"), text("ok \udce4")
+    ('ab', 'ok ?')
+    """
+    return said.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,73 @@
+-- name: add letter
+-- purpose: what a channel is to be told; one that is there stays as it is
+-- needs: INSERT on premortem.letter
+INSERT INTO premortem.letter (id, channel, kind, key, opened_at, body, written_at, retry_at, held)
+VALUES (%(id)s, %(channel)s, %(kind)s, %(key)s, %(opened_at)s, %(body)s::json, %(at)s, %(hold)s,
+        %(hold)s::timestamptz IS NOT NULL)
+ON CONFLICT (id) DO NOTHING
+
+-- name: release letters
+-- purpose: more became of an alert, so what was held back about it goes out
+-- needs: UPDATE on premortem.letter
+UPDATE premortem.letter SET retry_at = NULL, held = false
+WHERE held AND key = ANY(%(keys)s::text[]) AND channel = ANY(%(channels)s::text[])
+  AND delivered_at IS NULL AND dead_at IS NULL
+
+-- name: pending letters
+-- purpose: what a channel was not told yet, oldest first
+-- needs: SELECT on premortem.letter
+SELECT id, channel, kind, body, written_at, tries, retry_at, says FROM premortem.letter
+WHERE channel = %(channel)s AND delivered_at IS NULL AND dead_at IS NULL
+ORDER BY number LIMIT %(most)s
+
+-- name: letter delivered
+-- purpose: a letter is done with
+-- needs: UPDATE on premortem.letter
+UPDATE premortem.letter
+SET delivered_at = %(at)s, says = %(says)s, told = %(told)s, counts = %(counts)s, held = false
+WHERE id = %(id)s AND delivered_at IS NULL
+
+-- name: letter failed
+-- purpose: an attempt failed; the next may be made at retry_at
+-- needs: UPDATE on premortem.letter
+UPDATE premortem.letter SET tries = tries + 1, retry_at = %(retry_at)s, says = %(says)s, held = false
+WHERE id = %(id)s AND delivered_at IS NULL AND dead_at IS NULL
+
+-- name: letter dead
+-- purpose: a letter will not be sent again
+-- needs: UPDATE on premortem.letter
+UPDATE premortem.letter SET dead_at = %(at)s, says = %(says)s, held = false
+WHERE id = %(id)s AND delivered_at IS NULL AND dead_at IS NULL
+
+-- name: was told
+-- purpose: whether a channel knows that an alert is open
+-- needs: SELECT on premortem.letter
+SELECT EXISTS (
+    SELECT 1 FROM premortem.letter
+    WHERE channel = %(channel)s AND key = %(key)s AND opened_at = %(opened_at)s AND told
+)
+
+-- name: sent since
+-- purpose: how many messages a channel was sent
+-- needs: SELECT on premortem.letter
+SELECT pg_catalog.count(*) FROM premortem.letter
+WHERE channel = %(channel)s AND counts AND delivered_at >= %(since)s
+
+-- name: dead letters
+-- purpose: what was put aside, oldest first
+-- needs: SELECT on premortem.letter
+SELECT id, channel, kind, body, written_at, tries, retry_at, says, dead_at FROM premortem.letter
+WHERE dead_at IS NOT NULL AND (%(channel)s::text IS NULL OR channel = %(channel)s::text)
+ORDER BY dead_at, number
+
+-- name: revive letters
+-- purpose: dead letters wait again, as if they were new
+-- needs: UPDATE on premortem.letter
+UPDATE premortem.letter SET dead_at = NULL, retry_at = NULL, tries = 0, says = ''
+WHERE id = ANY(%(ids)s::text[]) AND dead_at IS NOT NULL
+
+-- name: undelivered
+-- purpose: how many letters wait, and how many are dead, by channel
+-- needs: SELECT on premortem.letter
+SELECT channel, pg_catalog.count(*) FILTER (WHERE dead_at IS NULL), pg_catalog.count(*) FILTER (WHERE dead_at IS NOT NULL)
+FROM premortem.letter WHERE delivered_at IS NULL GROUP BY channel ORDER BY channel
