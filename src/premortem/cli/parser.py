@@ -48,6 +48,7 @@ def build() -> argparse.ArgumentParser:
     _adopt(commands)
     _capture(commands)
     _comment(commands)
+    _watch(commands)
     _init(commands)
     _rules(commands)
     _doctor(commands)
@@ -366,6 +367,49 @@ def _comment(commands: _Commands) -> None:
         help="end with this exit code, that of check, whether or not the comment could be posted",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be posted where, and send nothing")
+
+
+_WATCH_ABOUT = """\
+Watches the servers that premortem.toml names, and tells its channels what hurts, why, and what to type.
+"""
+
+
+def _watch(commands: _Commands) -> None:
+    about = "watch servers, and tell people what hurts with its cause"
+    parser = _command(commands, "watch", "watch", about, _WATCH_ABOUT)
+    _watch_settings(parser, None)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
+    _watch_test_notify(verbs)
+    _watch_dead_letters(verbs)
+
+
+def _watch_settings(parser: argparse.ArgumentParser, default: object = argparse.SUPPRESS) -> None:
+    """Add the option that names the settings; a verb without it has what stands before the verb."""
+    parser.add_argument(
+        "--settings", type=Path, default=default, metavar="FILE", help="the settings (default: premortem.toml here)"
+    )
+
+
+_TEST_NOTIFY_ABOUT = """\
+Sends a marked test to the channels, and its end where something would stay open, and says what each answered. Ends
+with 1 where one could not be told.
+"""
+
+
+def _watch_test_notify(verbs: _Commands) -> None:
+    about = "send a marked test to the channels, and say what they answer"
+    parser = _command(verbs, "test-notify", "watch_test_notify", about, _TEST_NOTIFY_ABOUT)
+    parser.add_argument("channel", nargs="*", metavar="CHANNEL", help="the channels to try (default: all of them)")
+    _watch_settings(parser)
+
+
+def _watch_dead_letters(verbs: _Commands) -> None:
+    about = "list what could not be delivered and why, and send it again"
+    parser = _command(verbs, "dead-letters", "watch_dead_letters", about)
+    parser.add_argument("channel", nargs="?", metavar="CHANNEL", help="those of one channel")
+    parser.add_argument("--retry", action="store_true", help="let them wait to be sent again, by the watcher")
+    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    _watch_settings(parser)
 
 
 def _rules(commands: _Commands) -> None:

@@ -81,7 +81,7 @@ def _shipped(suspect: Suspect) -> str:
 def _measured(alert: Alert) -> Iterator[tuple[str, str]]:
     if alert.window is not None:
         yield from _window(alert, alert.window)
-    elif alert.limit:
+    elif alert.limit and not naming.is_forecast(alert):
         yield "Measured", naming.within(alert.value, alert.limit, alert.unit)
     for evidence in (*alert.evidence, *(alert.diagnosis.evidence if alert.diagnosis else ())):
         yield _upper(evidence.name), _shown(evidence)
@@ -94,8 +94,8 @@ def _window(alert: Alert, window: Window) -> Iterator[tuple[str, str]]:
         yield "Mean", f"{words.duration(window.mean_ms / 1000)} over {length}{limit}"
     yield "Calls", f"{words.number(window.calls)} in {length}"
     if window.share is not None:
-        yield "Share of database time", words.percent(round(window.share, 3))
-    yield "Occupies", f"{words.plural(_rounded(window.busy), 'connection')} on average"
+        yield "Share of the database's time", words.percent(round(window.share, 3))
+    yield "Connections occupied", f"{words.number(_rounded(window.busy))} on average"
     if window.confidence is Confidence.LOW:
         yield "Figures", f"of low confidence; {words.percent(round(window.covered / window.length, 2))} covered"
 

@@ -30,15 +30,15 @@ CAUSES = {
 _HURTS = {
     AlertKind.SLOW: "{what} slow on {where}: {value} mean",
     AlertKind.RUNNING: "query on {what} running for {value} on {where}",
-    AlertKind.RISING: "{what} slower by the day on {where}: {value} mean",
+    AlertKind.RISING: "{what} slower by the day on {where}, soon over {limit}",
     AlertKind.HEAVY: "new heavy query on {what} on {where}: {value} of database time",
     AlertKind.PLAN: "plan changed for {what} on {where}: {value} mean",
     AlertKind.INDEX: "index {subject} is gone on {where}",
     AlertKind.POOL: "pool {subject} is full on {where}: {value}",
     AlertKind.CONNECTIONS: "connections of {instance} run out: {value}",
-    AlertKind.TRANSACTION: "transaction open for {value} on {where}",
-    AlertKind.IDLE: "transaction idle for {value} on {where}",
-    AlertKind.BLOCKED: "lock queue on {where}: {value}",
+    AlertKind.TRANSACTION: "transaction of {subject} open for {value} on {where}",
+    AlertKind.IDLE: "{subject} idle in transaction for {value} on {where}",
+    AlertKind.BLOCKED: "sessions wait {value} for a lock on {where}",
     AlertKind.UNREACHED: "{instance} cannot be reached",
 }
 _OVER = {
@@ -47,12 +47,12 @@ _OVER = {
     AlertKind.RISING: "{what} no longer slower by the day on {where}",
     AlertKind.HEAVY: "new query on {what} no longer heavy on {where}",
     AlertKind.PLAN: "plan of {what} is settled on {where}",
-    AlertKind.INDEX: "index {subject} is back on {where}",
+    AlertKind.INDEX: "index {subject} no longer missed on {where}",
     AlertKind.POOL: "pool {subject} has room again on {where}",
     AlertKind.CONNECTIONS: "connections of {instance} suffice again",
-    AlertKind.TRANSACTION: "long transaction ended on {where}",
-    AlertKind.IDLE: "idle transaction ended on {where}",
-    AlertKind.BLOCKED: "lock queue gone on {where}",
+    AlertKind.TRANSACTION: "long transaction of {subject} ended on {where}",
+    AlertKind.IDLE: "{subject} no longer idle in transaction on {where}",
+    AlertKind.BLOCKED: "nobody waits for that lock any more on {where}",
     AlertKind.UNREACHED: "{instance} answers again",
 }
 
@@ -80,6 +80,7 @@ def _named(forms: dict[AlertKind, str], alert: Alert) -> str:
         instance=short(alert.instance),
         subject=short(alert.subject),
         value=amount(alert.value, alert.unit),
+        limit=amount(alert.limit, alert.unit),
     )
 
 
@@ -110,8 +111,15 @@ def ending(alert: Alert, cause: str) -> str:
     """Return how long an alert lasted and how bad it was, with what was behind it."""
     times = f"{clock(alert.opened_at)} to {clock(alert.closed_at or alert.changed_at, alert.opened_at)}"
     worst = f" Worst: {within(alert.worst, alert.limit, alert.unit)}."
-    said = f"Lasted {lasted(alert)}, {times}." + (worst if alert.worst and alert.limit else "")
+    said = f"Lasted {lasted(alert)}, {times}." + (
+        worst if alert.worst and alert.limit and not is_forecast(alert) else ""
+    )
     return f"{said} {cause}".strip()
+
+
+def is_forecast(alert: Alert) -> bool:
+    """Return whether an alert's figure is of what is to come."""
+    return alert.kind is AlertKind.RISING
 
 
 def spells(alert: Alert, earlier: Sequence[AlertChange]) -> Iterator[str]:
