@@ -19,6 +19,7 @@ PremortemError            exit 3, could not tell
 ├── CaptureError          a capture that is truncated, edited, foreign or newer than we are, or could not be made
 │   └── CommandError      the suite's command could not be run; carries the shell's exit status for that
 ├── StoreError            the database that keeps the state of watching cannot be used
+├── CheckpointError       what an earlier run of watching put away cannot be read
 └── StatementError        a query that cannot be parsed or planned; carries the server's own message
 ```
 """
@@ -119,6 +120,10 @@ class CommandError(CaptureError):
     def __init__(self, message: str | None = None, *, status: int, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class CheckpointError(PremortemError):
+    """What an earlier run put away cannot be read."""
 
 
 class StoreError(PremortemError):

@@ -23,6 +23,7 @@ class WatchLimits:
     page_busy: float = 1.0
     page_share: float = 0.2
     page_factor: float = 3.0
+    page_running_seconds: float = 60.0
     page_blocked: int = 5
     page_connections_share: float = 0.95
     new_heavy_share: float = 0.02
@@ -39,6 +40,7 @@ class WatchLimits:
     blocked_seconds: float = 10.0
     unreached_polls: int = 3
     most_of_a_table: int = 5
+    most_at_once: int = 20
     warm_up_seconds: float = 0.0
 
 
@@ -55,6 +57,7 @@ LIMITS_SAY: Mapping[str, str] = MappingProxyType(
         "page_busy": "page: the statement occupies so many connections",
         "page_share": "page: it is so much of the database's time (and occupies at least a tenth of a connection)",
         "page_factor": "page: its mean is so many times what is usual for it (with the same tenth of a connection)",
+        "page_running_seconds": "page: one execution runs for so long (two at once over their limit page as well)",
         "page_blocked": "page: so many sessions wait for the same lock holder",
         "page_connections_share": "page: so much of the connections is taken",
         "new_heavy_share": "`new-heavy-query`: its part of the database's time",
@@ -71,6 +74,7 @@ LIMITS_SAY: Mapping[str, str] = MappingProxyType(
         "blocked_seconds": "`blocked-sessions`: how long a session may wait for a lock",
         "unreached_polls": "`instance-unreached`: after how many polls without an answer",
         "most_of_a_table": "more statements than this on one table that open at once are one alert",
+        "most_at_once": "more statements than this that open at once, on whatever tables, are one alert",
         "warm_up_seconds": "for how long after the first sample of a server nothing opens",
     }
 )

@@ -86,7 +86,7 @@ def _plain(reader: Reader, said: Mapping[str, Any]) -> dict[str, Any]:
     for key in _OF_WATCH:
         if key in said:
             found[key] = _like(reader, getattr(defaults, key), said, key, ("watch",))
-    if "listen" in found and not _listens(str(found["listen"])):
+    if found.get("listen") and not _listens(str(found["listen"])):
         raise reader.error(("watch", "listen"), f"{found['listen']!r} is no address", 'for example "127.0.0.1:9187"')
     return found
 
@@ -95,7 +95,7 @@ def _like(reader: Reader, default: object, said: Mapping[str, Any], key: str, wh
     if isinstance(default, Secret):
         return secret(reader, said[key], (*where, key))
     if isinstance(default, str):
-        return _text(reader, said, key, where)
+        return "" if key == "listen" and said[key] == "" else _text(reader, said, key, where)
     number = _positive(reader, said[key], (*where, key))
     if isinstance(default, int) and number != int(number):
         raise reader.error((*where, key), f"{said[key]!r} is no whole number")
