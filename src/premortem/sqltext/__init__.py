@@ -89,6 +89,7 @@ __all__ = [
     "inner",
     "lasting_tags",
     "looks_like_code",
+    "normalized",
     "numbered_names",
     "observed",
     "one_line",
@@ -106,6 +107,7 @@ __all__ = [
     "tags",
     "unit_of_work",
     "value",
+    "without_strings",
     "without_variables",
     "written",
 ]
@@ -126,6 +128,24 @@ def fingerprint(sql: str) -> str:
     from premortem.sqltext import tree
 
     return tree.fingerprint(sql)
+
+
+def normalized(sql: str) -> str:
+    """Return a statement on one line, without comments and with `$n` for its constants; or raise StatementError.
+
+    >>> normalized("select *  -- all\\n from t where a = 5 and b = $1")
+    'select * from t where a = $2 and b = $1'
+    """
+    from premortem.sqltext import spelling, tree
+
+    return tree.normalized(spelling.one_line(sql))
+
+
+def without_strings(sql: str) -> str:
+    """Return a statement on one line, without comments and with its strings hidden; for utility statements."""
+    from premortem.sqltext import spelling
+
+    return spelling.without_strings(sql)
 
 
 def statement_facts(sql: str) -> StatementFacts:

@@ -32,6 +32,21 @@ def one_line(text: str) -> str:
     return "".join(parts)
 
 
+def without_strings(text: str) -> str:
+    """Return a statement on one line with its strings hidden; in utility statements they may be anything.
+
+    >>> without_strings("alter role bob password 'secret' -- why")
+    "alter role bob password '…'"
+    """
+    parts: list[str] = []
+    before: Token | None = None
+    for token in tokens(text):
+        if token.kind is not Kind.COMMENT:
+            parts += [_between(before, token), "'…'" if token.kind in (Kind.STRING, Kind.BROKEN) else token.text]
+            before = token
+    return "".join(parts)
+
+
 def _between(before: Token | None, token: Token) -> str:
     """Return what has to stand between two tokens; strings are one string where a line ends between them."""
     if before is None or before.touches(token):

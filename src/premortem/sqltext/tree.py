@@ -56,6 +56,11 @@ def fingerprint(text: str) -> str:
     return str(_guarded(_postgast.fingerprint, text).hex)
 
 
+def normalized(text: str) -> str:
+    """Return a statement with `$n` in place of its constants; what has placeholders already keeps them."""
+    return str(_guarded(_postgast.normalize, text))
+
+
 def one_statement(text: str) -> Node:
     """Return the only statement of a text without its wrapper, None where there is none; several are an error."""
     statements = parse(text).stmts

@@ -1,0 +1,82 @@
+"""What a statement is, whatever its server calls it: fingerprint, tables, tags, and a text that holds no values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from premortem import sqltext
+from premortem.errors import StatementError
+from premortem.model import Backend, RelationName, Statement, StatementKey, StatementKind
+
+HIDDEN = "<insufficient privilege>"
+_OURS = "/* premortem/"
+#: A reader cuts texts at this many characters; what was cut cannot be parsed.
+LONGEST = 100_000
+
+
+def identify(text: str | None, database: str, role: str = "", *, queryid: int | None = None) -> Statement:
+    """Return what an entry's or a session's text says; values and comments do not come through.
+
+    >>> found = identify("/*service=shop*/ SELECT * FROM orders WHERE id = 5 AND note = 'x'", "shop")
+    >>> found.text, [str(table) for table in found.tables], found.tags
+    ('SELECT * FROM orders WHERE id = $1 AND note = $2', ['orders'], (('service', 'shop'),))
+    """
+    found = _readable(text or "")
+    if isinstance(found, str):
+        return _unreadable(found, database, role, queryid, (text or "").startswith(_OURS))
+    return replace(found, database=database, role=role)
+
+
+def identify_session(
+    backend: Backend, database: str, role: str = "", *, known: Mapping[StatementKey, Statement]
+) -> Statement:
+    """Return what a session runs: by its entry where that is known, else by its text, which may be cut off."""
+    if backend.queryid is not None and backend.dbid is not None and backend.userid is not None:
+        for toplevel in (True, False):
+            key = StatementKey(
+                dbid=backend.dbid, userid=backend.userid, toplevel=toplevel, queryid=backend.queryid
+            )  # fmt: skip
+            if key in known:
+                return known[key]
+    return identify(backend.text, database, role, queryid=backend.queryid)
+
+
+def unnamed(queryid: int | None) -> str:
+    """Return the fingerprint of a statement whose text cannot be read: good on its server and major version."""
+    return f"queryid-{(queryid or 0) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+@lru_cache(maxsize=2_000)
+def _readable(text: str) -> Statement | str:
+    """Return what a text says, or why it cannot be read; sessions show the same texts again and again."""
+    if not text:
+        return "the server does not hold its text any more"
+    if text == HIDDEN:
+        return "the role may not see other roles' statements"
+    if len(text) >= LONGEST:
+        return f"its text is longer than {LONGEST:,} characters"
+    try:
+        return _statement(text)
+    except StatementError as error:
+        return f"its text cannot be parsed: {error.message}"
+
+
+def _statement(text: str) -> Statement:
+    facts = sqltext.statement_facts(text)
+    utility = facts.kind is StatementKind.UTILITY
+    return Statement(
+        fingerprint=sqltext.fingerprint(text), database="", utility=utility, ours=text.startswith(_OURS),
+        text=sqltext.without_strings(text) if utility else sqltext.normalized(text),
+        tables=tuple(
+            RelationName(schema=t.schema or "", name=t.name) for t in dict.fromkeys((*facts.reads, *facts.writes))
+        ),
+        tags=sqltext.lasting_tags(sqltext.tags(sqltext.reduced(text).comments)),
+    )  # fmt: skip
+
+
+def _unreadable(says: str, database: str, role: str, queryid: int | None, ours: bool) -> Statement:
+    return Statement(
+        fingerprint=unnamed(queryid), text="", database=database, role=role, unreadable=says, ours=ours
+    )  # fmt: skip
