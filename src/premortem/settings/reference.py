@@ -8,6 +8,7 @@ from typing import Any
 
 from premortem import advisor, baseline, rules
 from premortem.settings.names import OWN_RULES
+from premortem.settings.watching_reference import section as _watching
 
 
 def page() -> str:
@@ -21,6 +22,7 @@ def page() -> str:
         advisor=_section(advisor.Limits()),
         baseline=_section(baseline.Limits()),
         own=own,
+        watching=_watching(),
     )
 
 
@@ -188,4 +190,5 @@ the query.
 `rows`: how many rows a table is taken to have that has no statistics in production, such as one that the change's
 migrations create. Without it premortem assumes a number and says so in a gap. `NAME` is the table as SQL writes it,
 with its schema unless that is on the search path.
-"""
+
+{watching}"""
