@@ -67,9 +67,10 @@ def title(alert: Alert, stage: str) -> str:
     elif stage == "better":
         said = f"{_named(_HURTS, alert)}, was {amount(alert.worst, alert.unit)}"
     else:
-        said = "; ".join((_named(_HURTS, alert), *_because(alert)))
-        while len(said) > MOST_TITLE and "; " in said:
-            said = said.rpartition("; ")[0]
+        what_hurts, because = _named(_HURTS, alert), _because(alert)
+        said = "; ".join((what_hurts, *because))
+        if len(said) > MOST_TITLE:
+            said = "; ".join((what_hurts, *because[:1]))
     return words.shortened(said, MOST_TITLE)
 
 
@@ -139,7 +140,7 @@ def what(alert: Alert) -> str:
         first = alert.diagnosis.table.short
         tables = [first, *(one for one in tables if one != first)]
     if not tables:
-        return f"query {short(alert.subject)}"
+        return f"query {short(alert.subject)}".strip()
     return short(words.listing(tables, most=2))
 
 

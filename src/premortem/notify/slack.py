@@ -52,8 +52,8 @@ def plain_payload(message: Message) -> dict[str, Json]:
     """Return the least that Slack takes, for where it refuses blocks: an alert is not lost over its looks."""
     first = message.actions[0] if message.actions else None
     todo = "\n".join(steps.lines(first)) if first else ""
-    said = "\n".join(part for part in (_fallback(message), message.why or message.says, todo) if part)
-    return _posted(escaped(words.shortened(harmless(said), _SECTION)), [])
+    said = "\n".join(part for part in (_first_line(message), message.why or message.says, todo) if part)
+    return _posted(_cut(said, _SECTION), [])
 
 
 def _posted(text: str, blocks: list[Json]) -> dict[str, Json]:
@@ -66,7 +66,11 @@ def _size(block: Json) -> int:
 
 
 def _fallback(message: Message) -> str:
-    return _cut(f"{'TEST: ' if message.test else ''}[{message.tag}] {message.title}", _HEADER + 50)
+    return _cut(_first_line(message), _HEADER + 50)
+
+
+def _first_line(message: Message) -> str:
+    return f"{'TEST: ' if message.test else ''}[{message.tag}] {message.title}"
 
 
 def _blocks(message: Message) -> Iterator[Json]:
@@ -99,7 +103,7 @@ def _paragraphs(why: str, says: str) -> Iterator[Json]:
 
 def _bold(text: str) -> str:
     """Return a text for between asterisks: one line, and no asterisk of its own."""
-    return _cut(words.one_line(text).replace("*", "\N{ASTERISK OPERATOR}"), 1_200)
+    return _cut(words.one_line(text).replace("*", "\N{ASTERISK OPERATOR}"), 600)
 
 
 def _action(action: Action, place: int) -> Json:
