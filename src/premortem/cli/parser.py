@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,6 +49,8 @@ def build() -> argparse.ArgumentParser:
     _capture(commands)
     _comment(commands)
     _watch(commands)
+    _history(commands)
+    _deploy(commands)
     _init(commands)
     _rules(commands)
     _doctor(commands)
@@ -412,6 +414,79 @@ def _watch_dead_letters(verbs: _Commands) -> None:
     _watch_settings(parser)
 
 
+_HISTORY_ABOUT = """\
+Shows what the watcher kept of queries: calls, mean time and connections occupied, step by step, with the deploys and
+alerts of the time. QUERY is the beginning of a fingerprint, a table, or a part of the text; without it, the queries
+that took the most time are listed.
+"""
+
+
+def _history(commands: _Commands) -> None:
+    parser = _command(
+        commands, "history", "history", "show a query's last hours, as the watcher saw them", _HISTORY_ABOUT
+    )
+    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help="a fingerprint, a table, or text")
+    parser.add_argument("--instance", metavar="NAME", help="on this instance only")
+    parser.add_argument("--database", metavar="NAME", help="in this database only")
+    parser.add_argument(
+        "--since", type=_ago, default="6h", metavar="AGE", help="from so long ago on, such as 90m, 6h, 7d (default: 6h)"
+    )
+    parser.add_argument(
+        "--until", type=_ago, default="0m", metavar="AGE", help="until so long ago (default: until now)"
+    )
+    parser.add_argument("--step", type=_ago, metavar="LENGTH", help="one line for so long (default: fits the screen)")
+    parser.add_argument("-n", "--limit", type=_count, default=10, metavar="N", help="list so many (default: 10)")
+    parser.add_argument("-f", "--format", choices=("terminal", "json"), default="terminal", help="default: %(default)s")
+    _store(parser)
+
+
+def _deploy(commands: _Commands) -> None:
+    about = "keep the ledger of deploys, by which an alert names the one that brought a query"
+    parser = commands.add_parser("deploy", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
+    _deploy_record(verbs)
+    _deploy_list(verbs)
+
+
+_DEPLOY_RECORD_ABOUT = """\
+Adds a deploy to the ledger. What is not given is read from the variables of the CI job (GitHub, GitLab, Jenkins,
+Buildkite, CircleCI, Bitbucket, Azure, Drone), and then from git. The same deploy twice is one.
+"""
+
+
+def _deploy_record(verbs: _Commands) -> None:
+    parser = _command(verbs, "record", "deploy_record", "say that a service was deployed", _DEPLOY_RECORD_ABOUT)
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        help="what was deployed, as [[instances]] names its services (default: the CI job's repository)",
+    )
+    parser.add_argument("--revision", metavar="SHA", help="the commit, tag or version (default: the CI job's, or HEAD)")
+    parser.add_argument("--at", type=_moment, metavar="TIME", help="when, such as 2026-01-31T14:03:00Z (default: now)")
+    parser.add_argument("--author", metavar="NAME", help="who (default: the CI job's, or the commit's)")
+    parser.add_argument("--url", metavar="URL", help="where to read more (default: the CI job's)")
+    parser.add_argument("--says", metavar="TEXT", help="what it was about (default: the commit's first line)")
+    parser.add_argument("--environment", metavar="NAME", help="where to, such as production (default: the CI job's)")
+    _store(parser)
+
+
+def _deploy_list(verbs: _Commands) -> None:
+    parser = _command(verbs, "list", "deploy_list", "list the deploys of the ledger")
+    parser.add_argument("--service", action="append", metavar="NAME", help="of this service; may be repeated")
+    parser.add_argument(
+        "--since", type=_ago, default="30d", metavar="AGE", help="from so long ago on, such as 7d (default: 30d)"
+    )
+    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    _store(parser)
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store", metavar="DSN", help="the database of the state (default: what the settings say, or the usual place)"
+    )
+    _watch_settings(parser, None)
+
+
 def _rules(commands: _Commands) -> None:
     parser = _command(commands, "rules", "rules", "list the rules, or say what one of them sees")
     parser.add_argument("rule", nargs="?", metavar="RULE", help="the rule to explain")
@@ -445,6 +520,26 @@ def _exit_code(text: str) -> int:
     if not text.isdecimal() or int(text) > 255:
         raise argparse.ArgumentTypeError(f"{text!r} is no exit code")
     return int(text)
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _ago(text: str) -> timedelta:
+    amount, unit = text[:-1], text[-1:]
+    if not amount.isdecimal() or unit not in _UNITS or int(amount) > 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time such as 90m, 6h or 7d")
+    return timedelta(**{_UNITS[unit]: int(amount)})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-01-31T14:03:00Z") from None
+    if found.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: add Z or an offset such as +02:00")
+    return found
 
 
 def _seconds(text: str) -> float:

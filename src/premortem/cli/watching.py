@@ -34,8 +34,14 @@ def chosen_channels(watching: Watching, names: list[str]) -> tuple[Channel, ...]
     return tuple(known[name] for name in dict.fromkeys(names)) if names else watching.channels
 
 
-def opened_store(watching: Watching, secrets: Secrets) -> AbstractContextManager[store.Store]:
-    """Return the store that the settings name, which has to be there already."""
-    dsn = secrets.read(watching.store, "the store's connection string") or None
+def opened_store(
+    watching: Watching, secrets: Secrets, *, dsn: str | None = None, create: bool = False
+) -> AbstractContextManager[store.Store]:
+    """Return the store of that DSN, else the one that the settings name, which has to be there already.
+
+    With `create`, a state directory that the settings name is made; the usual one never is: a pipeline that forgot to
+    say where state lives would fill a directory that nobody reads.
+    """
+    said = dsn if dsn is not None else secrets.read(watching.store, "the store's connection string") or None
     directory = Path(watching.state_directory).expanduser() if watching.state_directory else None
-    return store.open(dsn, directory=directory, create=False)
+    return store.open(said, directory=directory, create=create and directory is not None)

@@ -25,13 +25,12 @@ from pathlib import Path
 from premortem.store.link import Link
 from premortem.store.places import default_directory, place
 from premortem.store.store import KEEP, Store
-from premortem.store.values import Known, Maintained, Moves, Saved, Step
+from premortem.store.values import Known, Maintained, Saved, Step
 
 __all__ = [
     "KEEP",
     "Known",
     "Maintained",
-    "Moves",
     "Saved",
     "Step",
     "Store",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from premortem import pg
 from premortem.errors import StoreError
@@ -24,12 +24,13 @@ from premortem.model import AlertChange, Confidence, Event, Statement, Statement
 from premortem.store import days, encoding, outbox
 from premortem.store.queries import QUERIES
 from premortem.store.recording import Ledger, Row, fresh, minute, recorded
-from premortem.store.values import Moves
+from premortem.watch.deltas import Delta
 
 #: What a statement is in history: its database, its fingerprint, and whether clients execute it themselves.
 Name = tuple[str, str, bool]
 Channels = Sequence[str] | Callable[[AlertChange], Iterable[str]]
 _LONGEST_SUBJECT = 500
+_WEEK = timedelta(days=7)
 _ARRAYS = ("calls", "total_ms", "squares", "rows", "shared_read", "temp_written", "wal_bytes", "doubtful")
 #: What statements begin with whose constants pg_stat_statements replaces in every version of PostgreSQL.
 _NORMALIZED = ("select", "insert", "update", "delete", "merge", "with", "values", "table", "(")
@@ -44,7 +45,7 @@ class Commit:
     checkpoint: object | None
     given: bool
     changes: Sequence[AlertChange]
-    deltas: Sequence[Moves]
+    deltas: Sequence[Delta]
     statements: Mapping[StatementKey, Statement]
     events: Sequence[Event]
     channels: Channels
@@ -56,6 +57,7 @@ class Memory:
     """What we know of an instance's rows, so that a poll need not ask: as the last commit of this session left it."""
 
     instance: int
+    watched_since: datetime
     version: int
     ledger: Ledger
     numbers: Mapping[Name, int] = field(default_factory=dict)
@@ -74,12 +76,14 @@ def instance_number(db: pg.Session, name: str, at: datetime) -> int:
 def remember(db: pg.Session, name: str, at: datetime) -> Memory:
     """Return what the database knows of an instance."""
     number = instance_number(db, name, at)
+    ((_, watched_since),) = db.tuples(QUERIES["instance"], name=encoding.text(name))
     db.execute(QUERIES["add checkpoint"], instance=number, at=at)
     ((version, samples, *arrays),) = db.tuples(QUERIES["ledger"], instance=number)
     names = ("subject", "at", *_ARRAYS)
     rows = tuple(Row(**dict(zip(names, row, strict=True))) for row in zip(*arrays, strict=True))
     return Memory(
         instance=number,
+        watched_since=watched_since,
         version=version,
         ledger=Ledger(samples=tuple(samples), open=rows),
         days=frozenset(days.existing(db)),
@@ -110,7 +114,7 @@ def _name(key: StatementKey, statements: Mapping[StatementKey, Statement]) -> Na
     return encoding.text(statement.database), encoding.text(statement.fingerprint), key.toplevel
 
 
-def _row(delta: Moves, number: int, at: datetime) -> Row:
+def _row(delta: Delta, number: int, at: datetime) -> Row:
     return Row(
         subject=number,
         at=at,
@@ -121,7 +125,7 @@ def _row(delta: Moves, number: int, at: datetime) -> Row:
         shared_read=delta.shared_read,
         temp_written=delta.temp_written,
         wal_bytes=delta.wal_bytes,
-        doubtful=getattr(delta, "confidence", Confidence.HIGH) is Confidence.LOW,
+        doubtful=delta.confidence is Confidence.LOW,
     )
 
 
@@ -129,12 +133,12 @@ def _registered(
     db: pg.Session,
     memory: Memory,
     commit: Commit,
-    deltas: Sequence[Moves],
+    deltas: Sequence[Delta],
     names: Mapping[StatementKey, Name],
     newest: datetime,
 ) -> Memory:
     """Return the memory with numbers for every name; what is new is put into the registry."""
-    first: dict[Name, Moves] = {}
+    first: dict[Name, Delta] = {}
     for delta in deltas:
         name = names[delta.key]
         if name not in memory.numbers and (name not in first or delta.end < first[name].end):
@@ -150,14 +154,22 @@ def _registered(
         fingerprints=[name[1] for name in first],
         toplevel=[name[2] for name in first],
         seen=[commit.at - (newest - delta.end) for delta in first.values()],
-        appeared=[bool(getattr(delta, "appeared", False)) for delta in first.values()],
+        appeared=[_appeared(delta, commit.at - memory.watched_since) for delta in first.values()],
     )
     found = db.tuples(QUERIES["subjects"], instance=memory.instance, fingerprints=fingerprints)
     return replace(memory, numbers={**memory.numbers, **{(d, f, t): number for d, f, t, number in found}})
 
 
+def _appeared(delta: Delta, watched: timedelta) -> bool:
+    """Whether a statement that nobody saw before is new, and not one that was thrown out before we looked.
+
+    The registry has seen most of what there is after a week, and a weekly job with it.
+    """
+    return delta.is_new and (not delta.doubts or watched >= _WEEK)
+
+
 def _statement(
-    first: Mapping[Name, Moves],
+    first: Mapping[Name, Delta],
     names: Mapping[StatementKey, Name],
     statements: Mapping[StatementKey, Statement],
     fingerprint: str,

@@ -12,7 +12,9 @@ from premortem.store import days, encoding
 from premortem.store.queries import QUERIES, TAG
 from premortem.store.values import Known, Step
 
-_HOUR = timedelta(hours=1)
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
+#: Up to so much time is summed up by the minute, which is exact at both ends.
+_MINUTES_OF = timedelta(days=2)
 _MEDIAN, _LEAST_HOURS = timedelta(days=7), 5
 _DAYS = timedelta(days=28)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,7 +31,7 @@ def steps(
     step: timedelta,
 ) -> tuple[Step, ...]:
     """Return what one statement, or everything that clients execute, did in each step that had anything."""
-    if step < timedelta(minutes=1):
+    if step < _MINUTE:
         raise UsageError("history is by the minute", hint="ask for steps of a minute or longer")
     subjects = list(
         db.values(QUERIES["chosen subjects"], instance=instance, database=database, fingerprint=fingerprint)
@@ -51,14 +53,15 @@ def find(
     most: int,
 ) -> tuple[Known, ...]:
     """Return the statements of a fingerprint's beginning, a table or a text, the heaviest of the time first."""
+    step = _MINUTE if until - since <= _MINUTES_OF else _HOUR
     rows = db.tuples(
         _over("find statements", db),
         words=encoding.text(words.strip()),
         instance=instance,
         database=database,
-        since=since,
+        since=_begin(since, step),
         until=until,
-        edge=_edge(db, until - since),
+        edge=_edge(db, step),
         most=most,
     )
     return tuple(

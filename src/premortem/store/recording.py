@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from premortem.store.values import Moves
+from premortem.watch.deltas import Delta
 
 #: So many samples are remembered.  A watcher that could not commit for longer than this many polls gives up on some.
 REMEMBERED = 512
@@ -55,7 +55,7 @@ class Ledger:
     open: tuple[Row, ...] = ()
 
 
-def fresh(deltas: Iterable[Moves], samples: Sequence[datetime]) -> tuple[Moves, ...]:
+def fresh(deltas: Iterable[Delta], samples: Sequence[datetime]) -> tuple[Delta, ...]:
     """Return the deltas whose samples are not in history yet."""
     known = frozenset(samples)
     return tuple(delta for delta in deltas if delta.end not in known)

@@ -25,7 +25,8 @@ from premortem.store import committing, encoding, ledger, maintaining, outbox, p
 from premortem.store.committing import Channels, Commit, Memory
 from premortem.store.link import Link
 from premortem.store.queries import QUERIES
-from premortem.store.values import Known, Maintained, Moves, Saved, Step
+from premortem.store.values import Known, Maintained, Saved, Step
+from premortem.watch.deltas import Delta
 
 T = TypeVar("T")
 #: Says that a commit leaves the checkpoint as it is.
@@ -71,7 +72,7 @@ class Store:
         at: datetime,
         checkpoint: object | None = KEEP,
         changes: Sequence[AlertChange] = (),
-        deltas: Sequence[Moves] = (),
+        deltas: Sequence[Delta] = (),
         statements: Mapping[StatementKey, Statement] | None = None,
         events: Sequence[Event] = (),
         channels: Channels = (),

@@ -5,32 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from premortem.model import Alert, Statement, StatementKey
-
-
-class Moves(Protocol):
-    """What history needs of a delta: what one entry did between two samples; `end` is the later one's moment."""
-
-    @property
-    def key(self) -> StatementKey: ...  # noqa: D102
-    @property
-    def end(self) -> datetime: ...  # noqa: D102
-    @property
-    def calls(self) -> int: ...  # noqa: D102
-    @property
-    def total_ms(self) -> float: ...  # noqa: D102
-    @property
-    def squares(self) -> float: ...  # noqa: D102
-    @property
-    def rows(self) -> int: ...  # noqa: D102
-    @property
-    def shared_read(self) -> int: ...  # noqa: D102
-    @property
-    def temp_written(self) -> int: ...  # noqa: D102
-    @property
-    def wal_bytes(self) -> int: ...  # noqa: D102
+from premortem.model import Alert, Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
