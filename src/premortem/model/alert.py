@@ -59,7 +59,7 @@ class Window:
     """What a statement did in the last `length` of its server's time.
 
     `covered` is how much of it the samples cover.  `total_ms` is execution time, `squares` the sum of the squared
-    execution times (ms²), so that windows add up.  `instance_ms` is the time of all top-level statements in it.
+    execution times (ms²), so that windows add up.  `instance_ms` is such time of all top-level statements in it.
     `provisional_ms` brings `total_ms` to the time that passed inside the window: plus the time of executions that still
     run or were cancelled, which the counters do not hold, minus what a long execution took before the window began.
     `running` execute at its end, the oldest for `longest_running_ms`.  `uncounted` executions ended in it without
@@ -93,12 +93,13 @@ class Window:
     def busy(self) -> float:
         """How many connections the statement occupies on average: its time over the time covered (Little's law)."""
         seconds = self.covered.total_seconds()
-        return (self.total_ms + self.provisional_ms) / 1000 / seconds if seconds > 0 else 0.0
+        return max(0.0, self.total_ms + self.provisional_ms) / 1000 / seconds if seconds > 0 else 0.0
 
     @property
     def share(self) -> float | None:
         """Its part of the database time of all top-level statements, None where there was none."""
-        return min(1.0, self.total_ms / self.instance_ms) if self.instance_ms > 0 else None
+        spent = self.total_ms + self.provisional_ms
+        return max(0.0, min(1.0, spent / self.instance_ms)) if self.instance_ms > 0 else None
 
 
 def alert_key(instance: str, database: str, kind: AlertKind, subject: str) -> str:

@@ -10,54 +10,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from premortem.model import Backend, Confidence, Sample, Statement, StatementKey, Subject
 from premortem.watch.deltas import Delta, LastFacts, interval
-from premortem.watch.flights import Ending, Flight, Heard, followed, landed
+from premortem.watch.flights import Ending, followed, landed
 from premortem.watch.identity import identify_session, unnamed
+from premortem.watch.slots import Move, Rings, Slot, decode, encode
+from premortem.watch.windows import covered, windows
+
+__all__ = ["Move", "Rings", "Slot", "advance", "covered", "decode", "encode", "windows"]
 
 #: How long slots are kept where nobody asks for longer windows.
 KEEP = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """What a statement did in one slot; see Window for what the figures mean."""
-
-    calls: int = 0
-    total_ms: float = 0.0
-    squares: float = 0.0
-    rows: int = 0
-    shared_read: int = 0
-    provisional_ms: float = 0.0
-    uncounted: int = 0
-    uncounted_ms: float = 0.0
-    toplevel: bool = True
-    doubts: tuple[str, ...] = ()
-    low: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """The time between two samples; `instance_ms` is the execution time of all top-level statements in it."""
-
-    start: datetime
-    end: datetime
-    instance_ms: float = 0.0
-    moves: Mapping[Subject, Move] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rings:
-    """The slots of an instance in their order, what runs, and what is known of how the newest executions ended."""
-
-    slots: tuple[Slot, ...] = ()
-    flights: tuple[Flight, ...] = ()
-    heard: tuple[Heard, ...] = ()
-    last: LastFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +33,7 @@ class _Names:
 
     sample: Sample
     statements: Mapping[StatementKey, Statement]
+    sessions: Mapping[int, Statement]
 
     def subject(self, key: StatementKey) -> Subject | None:
         """The statement of an entry; by its number where nobody knows its text yet, None where it is our own."""
@@ -77,7 +45,8 @@ class _Names:
     def running(self, backend: Backend) -> Subject | None:
         """The statement that a session runs; None where it is our own, or one that no counter counts."""
         database = self.database(backend.dbid)
-        found = identify_session(backend, database, known=self.statements)
+        told = self.sessions.get(backend.pid) if backend in self.sample.backends else None
+        found = told or identify_session(backend, database, known=self.statements)
         if found.ours or found.utility or (found.unreadable and backend.queryid is None):
             return None
         return Subject(database=database, fingerprint=found.fingerprint)
@@ -92,12 +61,16 @@ def advance(
     deltas: Sequence[Delta],
     statements: Mapping[StatementKey, Statement],
     *,
+    running: Mapping[int, Statement] = MappingProxyType({}),
     keep: timedelta = KEEP,
 ) -> Rings:
-    """Return the rings after a sample and what moved in it; slots older than `keep` are left behind."""
+    """Return the rings after a sample and what moved in it; slots older than `keep` are left behind.
+
+    `running` says what sessions of the sample run, by pid, where somebody found out already.
+    """
     over = interval(sample, rings.last)
     start = sample.at if over is None else over.start
-    names = _Names(sample=sample, statements=statements)
+    names = _Names(sample=sample, statements=statements, sessions=running)
     moves = _moves(deltas, names)
     landing = landed(
         followed(rings.flights, sample, names.running), rings.heard, sample,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from premortem.model import Confidence, Subject, Window
 from premortem.watch.flights import Flight
-from premortem.watch.rings import Move, Rings, Slot
+from premortem.watch.slots import Move, Rings, Slot
 
 UNCOUNTED = "executions that were cancelled or failed are in no counter; their time is what was seen of it"
 LONGER = "the server was not read for a while, so these figures are about more than the window"
