@@ -1,1 +1,34 @@
-"""Why a statement is slow on a live server, and what to type next."""
+"""Why a statement is slow on a live server, and what to type next.
+
+```
+diagnose(offender, live=…, profile=…, ledger=…, now=…) -> Diagnosis
+├── reading.readable        the statement as a query, or why it cannot be planned
+├── live                    its names, tables and plan on the server itself: EXPLAIN without ANALYZE
+├── judging.judged          a twin of its tables as they are now: findings, and the index that cures them
+├── suspects                which deploy introduced it: pure
+├── theories.theories       what may be the cause, the likeliest first: pure
+└── telling.told            one answer, what to type, what could not be found out: pure
+connect(dsn, database)      a session for it
+plan_shape(live, statement) the plan to notice a change by
+```
+Words: an *offender* is what hurts with all that was seen of it; a *theory* is one cause that evidence speaks for; a
+*suspect* is a deploy.  The room refuses to execute a statement, to write anywhere but into its own folder, and to show
+a value of a row.
+"""
+
+from premortem.diagnosis.diagnosing import diagnose
+from premortem.diagnosis.live import connect, plan_shape
+from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender, Sizes, offender
+from premortem.diagnosis.suspects import suspects
+
+__all__ = [
+    "NOTHING_KNOWN",
+    "Ledger",
+    "Offender",
+    "Sizes",
+    "connect",
+    "diagnose",
+    "offender",
+    "plan_shape",
+    "suspects",
+]
