@@ -34,6 +34,8 @@ def decode(document: object) -> State:
         return replace(found, rings=rings.decode(document.get("rings")))
     except codec.Misfit as misfit:
         raise CheckpointError(f"the checkpoint does not fit: {misfit}", hint=_ANEW) from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # lists of figures, read by place
+        raise CheckpointError(f"the checkpoint's windows do not fit: {error}", hint=_ANEW) from error
 
 
 _ANEW = "premortem watch begins anew: what is open is opened again, and the first window takes its time to fill"

@@ -9,7 +9,7 @@ from premortem import words
 from premortem.model import AlertKind, Evidence, Source, Statement, Subject, Window
 from premortem.watch.naming import name
 from premortem.watch.readings import Found, Reading
-from premortem.watch.slow import busy_says, is_counted, mean_says, statements_of
+from premortem.watch.slow import busy_says, calls_say, is_counted, mean_says, statements_of
 from premortem.watch.view import View
 
 
@@ -46,7 +46,7 @@ def _readings(view: View, statement: Statement, subject: Subject, window: Window
     heavy = share >= limits.new_heavy_share and window.busy >= limits.new_heavy_busy
     says = (
         f"{name(statement)}: first seen {words.duration(age * 3600)} ago, now {words.percent(share)} of the "
-        f"database's time: {words.plural(window.calls, 'call')}, {mean_says(window)}, {busy_says(view, window)}"
+        f"database's time: {calls_say(window)}, {mean_says(window)}, {busy_says(view, window)}"
     )
     low = min(share / limits.new_heavy_share, window.busy / max(limits.new_heavy_busy, 1e-9))
     yield Reading(

@@ -9,7 +9,7 @@ from premortem import words
 from premortem.model import AlertKind, Evidence, PlanSeen, Source, Statement, Subject, Window
 from premortem.watch.naming import name
 from premortem.watch.readings import Found, Reading
-from premortem.watch.slow import is_counted, mean_says, statements_of, usual_ms
+from premortem.watch.slow import calls_say, is_counted, mean_of, mean_says, statements_of, usual_ms
 from premortem.watch.state import KnownPlan
 from premortem.watch.view import View
 
@@ -55,7 +55,7 @@ def _changed(view: View, known: KnownPlan, plan: PlanSeen) -> KnownPlan:
 def _mean(view: View, subject: Subject) -> float | None:
     limits = view.limits()
     window = view.windows.get(limits.window_seconds, {}).get(subject)
-    return window.mean_ms if window is not None and is_counted(window, limits) else None
+    return mean_of(window) if window is not None and is_counted(window, limits) else None
 
 
 def changed_now(before: tuple[KnownPlan, ...], after: tuple[KnownPlan, ...]) -> Iterator[KnownPlan]:
@@ -82,7 +82,7 @@ def _readings(view: View, known: KnownPlan, statement: Statement) -> Iterator[Re
     window = view.windows.get(limits.window_seconds, {}).get(known.subject)
     if window is None or statement.utility or statement.ours or not is_counted(window, limits):
         return
-    limit, mean = limits.plan_factor * (known.before_ms or 0.0), window.mean_ms or 0.0
+    limit, mean = limits.plan_factor * (known.before_ms or 0.0), mean_of(window) or 0.0
     noticed = window.busy >= limits.new_heavy_busy
     yield Reading(
         kind=AlertKind.PLAN,
@@ -108,8 +108,8 @@ def _readings(view: View, known: KnownPlan, statement: Statement) -> Iterator[Re
 
 def _says(view: View, known: KnownPlan, statement: Statement, window: Window) -> str:
     ago = words.duration(view.watched - (known.changed or 0.0))
-    times = (window.mean_ms or 0.0) / (known.before_ms or 1.0)
+    times = (mean_of(window) or 0.0) / (known.before_ms or 1.0)
     return (
         f"{name(statement)}: its plan changed {ago} ago and calls take {words.number(times)} times as long: "
-        f"{words.number(known.before_ms or 0.0)} ms before, {mean_says(window)}, {words.plural(window.calls, 'call')}"
+        f"{words.number(known.before_ms or 0.0)} ms before, {mean_says(window)}, {calls_say(window)}"
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from premortem import words
 from premortem.model import AlertKind, Backend, Evidence, Source, Statement, Subject
+from premortem.watch.identity import identify_session
 from premortem.watch.readings import Found, Reading
 from premortem.watch.view import View
 
@@ -38,24 +39,14 @@ def age(view: View, since: datetime | None) -> float:
     return max(0.0, (view.sample.at - since).total_seconds()) if since else 0.0
 
 
-def statements_by_id(view: View) -> Mapping[tuple[int, int, int], Statement]:
-    """Return what the entries of the sessions' databases, roles and queryids are."""
-    wanted = {(b.dbid, b.userid, b.queryid) for b in view.sample.backends if b.queryid is not None}
-    if not wanted:
-        return {}
-    told = view.told.statements
-    return {(k.dbid, k.userid, k.queryid): s for k, s in told.items() if (k.dbid, k.userid, k.queryid) in wanted}
-
-
 def executions(view: View) -> Mapping[Subject, tuple[Statement, tuple[Backend, ...]]]:
     """Return which sessions execute what, without those that only wait for a lock."""
-    known = statements_by_id(view)
     found: dict[Subject, list[Backend]] = defaultdict(list)
     statements: dict[Subject, Statement] = {}
     for backend in backends(view):
         if backend.state != "active" or backend.blocked_by:
             continue
-        statement = _statement(view, backend, known)
+        statement = _statement(view, backend)
         if statement is None or statement.utility or statement.ours:
             continue
         subject = Subject(database=view.database(backend), fingerprint=statement.fingerprint)
@@ -64,12 +55,13 @@ def executions(view: View) -> Mapping[Subject, tuple[Statement, tuple[Backend, .
     return {subject: (statements[subject], tuple(those)) for subject, those in found.items()}
 
 
-def _statement(view: View, backend: Backend, known: Mapping[tuple[int, int, int], Statement]) -> Statement | None:
-    if backend.queryid is not None and backend.dbid is not None and backend.userid is not None:
-        found = known.get((backend.dbid, backend.userid, backend.queryid))
-        if found is not None:
-            return found
-    return view.told.running.get(backend.pid)
+def _statement(view: View, backend: Backend) -> Statement | None:
+    """Return what a session runs, None where neither its text nor its number says."""
+    if backend.pid in view.told.running:
+        return view.told.running[backend.pid]
+    database, role = view.database(backend), view.role(backend)
+    found = identify_session(backend, database, role, known=view.told.statements)
+    return None if found.unreadable and backend.queryid is None else found
 
 
 def too_long(view: View) -> Mapping[Subject, tuple[Statement, tuple[Backend, ...]]]:

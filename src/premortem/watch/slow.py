@@ -55,21 +55,12 @@ def find(view: View) -> Found:
 
 
 def _above(window: Window, lowest: float) -> bool:
-    return window.calls > 0 and window.total_ms > lowest * window.calls
+    return (mean_of(window) or 0.0) > lowest
 
 
 def _settled(view: View) -> frozenset[AlertKind]:
     """Whether a statement without a window made no call: not so while the samples do not cover enough."""
-    limits = view.limits()
-    covered = covered_seconds(view)
-    enough = covered >= limits.min_coverage * limits.window_seconds
-    return frozenset({AlertKind.SLOW, AlertKind.RUNNING}) if enough else frozenset()
-
-
-def covered_seconds(view: View) -> float:
-    """Return how much of the windows the samples cover at most."""
-    windows = (w for found in view.windows.values() for w in found.values())
-    return max((w.covered.total_seconds() for w in windows), default=0.0)
+    return frozenset({AlertKind.SLOW, AlertKind.RUNNING}) if view.is_covered(view.limits()) else frozenset()
 
 
 def statements_of(view: View, subjects: set[Subject]) -> dict[Subject, Statement]:
@@ -111,20 +102,29 @@ def _reading(view: View, found: Candidate) -> Reading:
     return _slow(view, found, slow)
 
 
+def mean_of(window: Window) -> float | None:
+    """Return how long executions took on average, those that were cancelled and are in no counter among them.
+
+    A statement that a timeout always ends is the slowest there is, and its counted mean is nothing at all.
+    """
+    executions = window.calls + window.uncounted
+    return (window.total_ms + window.uncounted_ms) / executions if executions else None
+
+
 def is_counted(window: Window | None, limits: WatchLimits) -> bool:
     """Whether a window holds enough to say what a statement's mean is."""
-    if window is None or window.calls < limits.min_calls:
+    if window is None or window.calls + window.uncounted < limits.min_calls:
         return False
     return window.covered.total_seconds() >= limits.min_coverage * window.length.total_seconds()
 
 
 def is_slow(window: Window | None, limits: WatchLimits) -> bool:
     """Whether a statement's mean is over its limit, and the window holds enough to say so."""
-    return is_counted(window, limits) and window is not None and (window.mean_ms or 0.0) > limits.mean_ms
+    return is_counted(window, limits) and window is not None and (mean_of(window) or 0.0) > limits.mean_ms
 
 
 def _slow(view: View, found: Candidate, slow: bool) -> Reading:
-    mean = (found.window.mean_ms or 0.0) if found.window else 0.0
+    mean = (mean_of(found.window) or 0.0) if found.window else 0.0
     limit = found.limits.mean_ms
     return Reading(
         kind=AlertKind.SLOW,
@@ -146,11 +146,10 @@ def _slow(view: View, found: Candidate, slow: bool) -> Reading:
 
 def _is_under(view: View, found: Candidate, mean: float) -> bool:
     """Whether it surely does not hurt: fast enough, or hardly called, in a window that is covered."""
-    if found.running or found.window is None:
-        return not found.running and bool(_settled(view))
-    if found.window.covered.total_seconds() < found.limits.min_coverage * found.window.length.total_seconds():
+    if found.running or not view.is_covered(found.limits):
         return False
-    return found.window.calls < found.limits.min_calls or mean < found.limits.close_below * found.limits.mean_ms
+    few = found.window is None or found.window.calls + found.window.uncounted < found.limits.min_calls
+    return few or mean < found.limits.close_below * found.limits.mean_ms
 
 
 def worth_a_page(view: View, found: Candidate) -> bool:
@@ -163,7 +162,7 @@ def worth_a_page(view: View, found: Candidate) -> bool:
     if window.busy < _BUSY_ENOUGH:
         return False
     usual = usual_ms(view, found.subject)
-    factor = window.mean_ms / usual if window.mean_ms and usual else 0.0
+    factor = (mean_of(window) or 0.0) / usual if usual else 0.0
     return (window.share or 0.0) >= limits.page_share or factor >= limits.page_factor
 
 
@@ -177,9 +176,9 @@ def slow_says(view: View, found: Candidate) -> str:
     """Return the sentence of a statement's window: mean, limit, calls, share, connections."""
     window = found.window
     label = name(found.statement)
-    if window is None or window.mean_ms is None:
+    if window is None or mean_of(window) is None:
         return f"{label}: no call ended in the last {words.duration(found.limits.window_seconds)}"
-    parts = [f"{mean_says(window)} (limit {words.number(found.limits.mean_ms)} ms)", words.plural(window.calls, "call")]
+    parts = [f"{mean_says(window)} (limit {words.number(found.limits.mean_ms)} ms)", calls_say(window)]
     if window.share is not None:
         parts.append(f"{words.percent(window.share)} of the database's time")
     parts.append(busy_says(view, window))
@@ -189,8 +188,16 @@ def slow_says(view: View, found: Candidate) -> str:
 
 def mean_says(window: Window) -> str:
     """Return a window's mean with the time that it is over."""
-    covered = min(window.covered, window.length)
-    return f"{words.number(window.mean_ms or 0.0)} ms mean over {words.duration(covered)}"
+    return f"{words.number(mean_of(window) or 0.0)} ms mean over {words.duration(window.covered)}"
+
+
+def calls_say(window: Window) -> str:
+    """Return how many calls there were, and how many of them were cancelled."""
+    if not window.uncounted:
+        return words.plural(window.calls, "call")
+    return (
+        f"{words.plural(window.calls + window.uncounted, 'call')}, {words.number(window.uncounted)} of them cancelled"
+    )
 
 
 def busy_says(view: View, window: Window) -> str:
@@ -218,8 +225,9 @@ def evidence(view: View, found: Candidate) -> tuple[Evidence, ...]:
     if window is None:
         return ()
     figures: list[tuple[str, float | None, str]] = [
-        ("mean", window.mean_ms, "ms"),
+        ("mean", mean_of(window), "ms"),
         ("calls", float(window.calls), ""),
+        ("cancelled", float(window.uncounted) or None, ""),
         ("share of the database's time", window.share, ""),
         ("connections occupied", window.busy, ""),
         ("usual mean", usual_ms(view, found.subject), "ms"),

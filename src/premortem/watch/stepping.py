@@ -24,10 +24,11 @@ from premortem.watch.deltas import Delta, deltas
 from premortem.watch.gathering import gathered
 from premortem.watch.lifecycle import Moment, Turned, closed, turn
 from premortem.watch.readings import Found, Reading
-from premortem.watch.rings import Rings, advance, windows
+from premortem.watch.rings import advance
 from premortem.watch.state import Chains, KnownPlan, Mark, State
 from premortem.watch.told import Told
 from premortem.watch.view import View
+from premortem.watch.windows import covered, windows
 
 #: Time in which nobody looked does not count: of a longer pause only so many polls are taken as watched.
 _MOST_POLLS = 2.5
@@ -51,8 +52,6 @@ def step(state: State, seen: Sample | Unreached, told: Told, settings: Watching,
         return Stepped(state=state)
     events = tuple(facts.of_sample(state, seen, now))
     before, changes = _replaced(state, settings, now) if facts.is_replaced(state, seen) else (state, ())
-    if facts.is_turned_back(before, seen):
-        before = replace(before, rings=Rings())
     found = _stepped(_ahead(before, seen, settings, now), seen, told, settings, now)
     every = (*changes, *found.changes)
     logged = (*events, *found.events, *map(facts.of_change, every))
@@ -125,13 +124,14 @@ def _stepped(before: State, sample: Sample, told: Told, settings: Watching, now:
     moved = deltas(sample, before.rings.last, poll=timedelta(seconds=poll))
     lengths = choosing.lengths(settings, sample.instance)
     keep = timedelta(seconds=2 * max(lengths))
-    rings = advance(before.rings, sample, moved, told.statements, running=told.running, keep=keep)
+    rings = advance(before.rings, sample, moved, told.statements, keep=keep)
     view = View(
         sample=sample,
         before=before,
         told=told,
         settings=settings,
         windows={length: windows(rings, sample.at, timedelta(seconds=length)) for length in lengths},
+        covered={length: covered(rings, sample.at, timedelta(seconds=length)) for length in lengths},
         watched=before.watched,
         now=now,
     )

@@ -15,9 +15,10 @@ class Told:
     """What is known besides a sample.
 
     `statements` says what the entries of pg_stat_statements are: of every key that moved, and of those that sessions
-    run.  `running` says it of sessions by their pid, for executions that pg_stat_statements has no entry of yet.
+    run.  `running` says it of sessions by their pid, where it is known better than from their texts.
     `first_seen` is by fingerprint and never expires; `watched_since` is when this instance was first sampled, ever.
-    `baselines` are what is usual, from history; `plans` the newest plan that was seen of a statement.
+    `baselines` are what is usual, from history, of all statements that have one: of one that is left out nothing rises.
+    `plans` are the newest plans that were seen of statements.
     """
 
     statements: Mapping[StatementKey, Statement] = field(default_factory=lambda: MappingProxyType({}))

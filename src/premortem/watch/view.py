@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from premortem.model import Backend, Sample, Statement, Subject, Window
 from premortem.settings import Watching, WatchLimits
@@ -15,13 +15,17 @@ from premortem.watch.told import Told
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One step: `windows` are by length in seconds; `watched` is the state's clock after this step."""
+    """One step: `windows` are by length in seconds, and `covered` is how much of each the samples are about.
+
+    `watched` is the state's clock in this step.
+    """
 
     sample: Sample
     before: State
     told: Told
     settings: Watching
     windows: Mapping[float, Mapping[Subject, Window]]
+    covered: Mapping[float, timedelta]
     watched: float
     now: datetime
 
@@ -33,6 +37,11 @@ class View:
     def limits(self, statement: Statement | None = None, *services: str) -> WatchLimits:
         """Return the limits that hold for a statement, or for the instance."""
         return choosing.limits_for(self.settings, self.instance, statement, services)
+
+    def is_covered(self, limits: WatchLimits) -> bool:
+        """Whether the samples are about enough of a window to say what was not in it."""
+        covered = self.covered.get(limits.window_seconds, timedelta()).total_seconds()
+        return covered >= limits.min_coverage * limits.window_seconds
 
     def database(self, backend: Backend) -> str:
         """Return the name of a session's database."""
