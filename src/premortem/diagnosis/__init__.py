@@ -10,6 +10,7 @@ diagnose(offender, live=…, profile=…, ledger=…, now=…) -> Diagnosis
 └── telling.told            one answer, what to type, what could not be found out: pure
 connect(dsn, database)      a session for it
 plan_shape(live, statement) the plan to notice a change by
+Profiles                    what was there before, kept fresh in a folder
 ```
 Words: an *offender* is what hurts with all that was seen of it; a *theory* is one cause that evidence speaks for; a
 *suspect* is a deploy.  The room refuses to execute a statement, to write anywhere but into its own folder, and to show
@@ -19,12 +20,14 @@ a value of a row.
 from premortem.diagnosis.diagnosing import diagnose
 from premortem.diagnosis.live import connect, plan_shape
 from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender, Sizes, offender
+from premortem.diagnosis.profiles import Profiles
 from premortem.diagnosis.suspects import suspects
 
 __all__ = [
     "NOTHING_KNOWN",
     "Ledger",
     "Offender",
+    "Profiles",
     "Sizes",
     "connect",
     "diagnose",

@@ -23,7 +23,7 @@ from premortem.settings import Settings
 def diagnose(
     offender: Offender,
     *,
-    live: pg.Session | None,
+    live: pg.Session | PremortemError | None,
     profile: Profile | None = None,
     ledger: Ledger = NOTHING_KNOWN,
     now: datetime,
@@ -32,8 +32,8 @@ def diagnose(
 ) -> Diagnosis:
     """Return why it hurts, how sure that is, and what to type: whatever can be said in the time given.
 
-    `live` is a session of `connect` to the statement's database, None where there is none; `profile` the instance's
-    kept one, which tells what was there before, and stands in for a server that does not answer.
+    `live` is a session of `connect` to the statement's database, or why there is none; `profile` the instance's kept
+    one, which tells what was there before, and stands in for a server that does not answer.
     """
     began = time.monotonic()
     deadline = Deadline.after(seconds)
@@ -60,7 +60,11 @@ def _suspects(offender: Offender, ledger: Ledger) -> tuple[Suspect, ...]:
 
 
 def _found(
-    offender: Offender, live: pg.Session | None, kept: Profile | None, settings: Settings, deadline: Deadline
+    offender: Offender,
+    live: pg.Session | PremortemError | None,
+    kept: Profile | None,
+    settings: Settings,
+    deadline: Deadline,
 ) -> _Found:
     """Ask the live server, then a twin of it; each refusal is a gap."""
     read = readable(offender.statement) if offender.statement else None
@@ -68,7 +72,7 @@ def _found(
     server = _asked(offender, query, live)
     standing = server.profile or (catalog.restricted(kept, server.wanted) if kept and server.wanted else None)
     answer = judged(query, standing, settings, deadline) if query and standing else Judged()
-    if live is not None and query is not None and server.refusal is not None:
+    if isinstance(live, pg.Session) and query is not None and server.refusal is not None:
         server = server.again(live, query, answer.types)
     refused = () if server.refusal is None else (_unplanned(server.refusal),)
     seen = Seen(
@@ -104,10 +108,11 @@ class _Server:
         return replace(self, plan=plan, refusal=refusal)
 
 
-def _asked(offender: Offender, query: Query | None, live: pg.Session | None) -> _Server:
+def _asked(offender: Offender, query: Query | None, live: pg.Session | PremortemError | None) -> _Server:
     found = _Server(wanted=_named(offender))
-    if live is None:
-        return replace(found, gaps=(_unasked("nobody could connect to it"),))
+    if live is None or isinstance(live, PremortemError):
+        why = (live.message, live.hint or "") if live else ("nobody connected to it",)
+        return replace(found, gaps=(_unasked(*why),))
     try:
         found = _read(found, offender, query, live)
     except PremortemError as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from premortem import pg, plans
+from premortem.diagnosis.reading import readable
 from premortem.errors import PremortemError, StatementError
 from premortem.model import Gap, Json, Plan, PlanSeen, Query, RelationName, Statement, StatementKind, quoted
 
@@ -163,14 +164,12 @@ def _basis(query: Query) -> str:
     return "on the server itself, generic plan" if query.parameter_count else "on the server itself"
 
 
-def plan_shape(live: pg.Session, statement: Statement, at: datetime) -> PlanSeen | Gap:
-    """Return a statement's plan as its server makes it now, or why there is none; for noticing that a plan changed."""
-    from premortem.diagnosis.reading import readable
+def plan_shape(live: pg.Session, statement: Statement, at: datetime) -> PlanSeen:
+    """Return a statement's plan as its server makes it now, to notice when it changes.
 
+    Raises StatementError where it cannot be planned, and what `explain` raises.
+    """
     query = readable(statement)
     if isinstance(query, Gap):
-        return query
-    try:
-        return explain(live, query, search_path(live, statement.role)).seen(at)
-    except PremortemError as error:
-        return Gap(subject="plan", says=f"the server does not plan it: {error.message}", cure=error.hint or "")
+        raise StatementError(query.says, hint=query.cure or None)
+    return explain(live, query, search_path(live, statement.role)).seen(at)
