@@ -24,6 +24,7 @@ from premortem.model.difference import Accepted, AcceptedFinding, Change, Differ
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined, Effect, IndexCandidate, IndexKey
+from premortem.model.now import Hurt, Now, Ran
 from premortem.model.plan import Actual, Json, Node, Plan, Trigger
 from premortem.model.planned import Planned
 from premortem.model.profile import (
@@ -123,6 +124,7 @@ __all__ = [
     "Finding",
     "Gap",
     "Glance",
+    "Hurt",
     "Index",
     "IndexCandidate",
     "IndexKey",
@@ -133,6 +135,7 @@ __all__ = [
     "Letter",
     "Moved",
     "Node",
+    "Now",
     "ObjectKind",
     "Outbox",
     "ParameterSet",
@@ -145,6 +148,7 @@ __all__ = [
     "Proof",
     "Query",
     "QueryReport",
+    "Ran",
     "RelationKind",
     "RelationName",
     "Remedy",
