@@ -20,6 +20,7 @@ from premortem.errors import PremortemError, UnsupportedServer
 from premortem.pg import dsn as dsns
 from premortem.pg.border import speaking, statement_error
 from premortem.pg.sessions import READABLE, connect, refuse_strangers, refuse_versions
+from premortem.pg.tagging import tag_of, tagged
 
 Row = tuple[bytes | None, ...]
 
@@ -57,7 +58,7 @@ class Lasting:
         """Run statements in one round trip; return the column names and the rows of the last of them, unparsed."""
         with speaking(self.place), self._connection.cursor() as cursor:
             try:
-                cursor.execute("; ".join(self._tag + one for one in statements).encode())
+                cursor.execute("; ".join(tagged(one, self._tag) for one in statements).encode())
                 while cursor.nextset():
                     pass
             except psycopg.Error:
@@ -101,11 +102,11 @@ def lasting(
     }
     try:
         connection.autocommit = True
-        _make_ready(connection, place, wanted)
+        _make_ready(connection, place, tag_of(purpose), wanted)
     except (psycopg.Error, PremortemError):
         connection.close()
         raise
-    return Lasting(connection, place, f"/* premortem/{purpose} */ ")
+    return Lasting(connection, place, tag_of(purpose))
 
 
 def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
@@ -117,23 +118,23 @@ def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
     return Lasting(connection, place, "")
 
 
-def _make_ready(connection: psycopg.Connection[Any], place: str, settings: Mapping[str, str]) -> None:
+def _make_ready(connection: psycopg.Connection[Any], place: str, tag: str, settings: Mapping[str, str]) -> None:
     """Set everything for the connection, in one statement, once it is known to be a server's own."""
-    _refuse_poolers(connection, place)
+    _refuse_poolers(connection, place, tag)
     refuse_versions(connection.info.server_version, place)
     calls = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
     values = [part for item in settings.items() for part in item]
     try:
-        row = connection.execute(f"SELECT pg_catalog.version(), {calls}".encode(), values).fetchone()
+        row = connection.execute(f"SELECT{tag} pg_catalog.version(), {calls}".encode(), values).fetchone()
     except psycopg.Error as error:
         raise statement_error(error, place) from error
     refuse_strangers(str(row[0]) if row else "", place)
 
 
-def _refuse_poolers(connection: psycopg.Connection[Any], place: str) -> None:
+def _refuse_poolers(connection: psycopg.Connection[Any], place: str, tag: str) -> None:
     """Counters and sessions are a server's: behind a pooler the next question may reach another one."""
     try:
-        row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+        row = connection.execute(f"SELECT{tag} pg_catalog.pg_backend_pid()".encode()).fetchone()
     except psycopg.Error as error:
         if "invalid command" in str(error) or "unsupported" in str(error):
             raise _pooler(f"{place} is a pooler's console, and no server") from error

@@ -26,6 +26,7 @@ from premortem.pg.capabilities import CAPABILITIES, Can
 from premortem.pg.installed import NEWEST_MAJOR, OLDEST_MAJOR, newest_supported_major
 from premortem.pg.named import NamedSQL
 from premortem.pg.server import Server
+from premortem.pg.tagging import tag_of, tagged
 
 Sql = str | composing.Composable | NamedSQL
 Row = TypeVar("Row")
@@ -218,7 +219,7 @@ class Session:
             sql = sql.pick(self.server_version)
         if isinstance(sql, composing.Composable):
             sql = sql.as_string()
-        return (self._tag + sql).encode()
+        return tagged(sql, self._tag).encode()
 
 
 @contextlib.contextmanager
@@ -234,7 +235,7 @@ def session(
 ) -> Iterator[Session]:
     """A session of one read-only transaction with one snapshot, tagged, with timeouts, and unseen where allowed."""
     parameters, place = _target(target, database)
-    tag = f"/* premortem/{purpose} */ "
+    tag = tag_of(purpose)
     with _connected(parameters, place, purpose, connect_timeout) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -349,7 +350,7 @@ def _set_locally(connection: psycopg.Connection[Any], settings: Mapping[str, str
     """Set everything inside the transaction, in one statement, and leave the savepoint to step back to."""
     calls = ", ".join(["pg_catalog.set_config(%s, %s, true)"] * len(settings))
     unseen = _UNSEEN.format(granted=_GRANTED if connection.info.server_version >= 150_000 else "false")
-    asks = f"{tag}SELECT pg_catalog.version(), {calls}, {unseen}"
+    asks = f"SELECT{tag} pg_catalog.version(), {calls}, {unseen}"
     try:
         row = connection.execute(asks.encode(), [part for item in settings.items() for part in item]).fetchone()
         refuse_strangers(str(row[0]) if row else "", place)

@@ -16,7 +16,7 @@ from premortem.sampling.moments import moment
 from premortem.sampling.poolers import Console
 from premortem.sampling.standing import Standing
 
-_OURS = "/* premortem/"
+_OURS = "/* premortem/"  # after the first word of a statement
 _TEXT_BYTES = 6_000  # an entry with a long text; more memory than its texts have, a server does not take
 _REFRESH = timedelta(minutes=10)  # names, grants and settings change rarely
 _SKEW = timedelta(seconds=30)
@@ -83,7 +83,7 @@ class Reader:
         room = memory(len(self._before.lines) if self._before else of.most_entries or 0, _TEXT_BYTES)
         asked = asking.texts(of.version_num, of.extension, of.schema, (key.queryid for key in wanted), room)
         found = dict(map(reading.entry_text, reading.table(self._link.ask(lambda line: line.ask(*asked)))))
-        self._own |= {key.queryid for key, text in found.items() if text.startswith(_OURS)}
+        self._own |= {key.queryid for key, text in found.items() if _OURS in text[:40]}
         return {key: found[key] for key in wanted if key in found}
 
     def indexes(self, database: str) -> tuple[IndexSeen, ...]:

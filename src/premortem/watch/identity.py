@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -11,7 +12,7 @@ from premortem.errors import StatementError
 from premortem.model import Backend, RelationName, Statement, StatementKey, StatementKind
 
 HIDDEN = "<insufficient privilege>"
-_OURS = "/* premortem/"
+_OURS = re.compile(r"\s*(?:[A-Za-z]+\s*)?/\* premortem/")
 #: A reader cuts texts at this many characters; what was cut cannot be parsed.
 LONGEST = 100_000
 
@@ -25,7 +26,7 @@ def identify(text: str | None, database: str, role: str = "", *, queryid: int | 
     """
     found = _readable(text or "")
     if isinstance(found, str):
-        return _unreadable(found, database, role, queryid, (text or "").startswith(_OURS))
+        return _unreadable(found, database, role, queryid, is_ours(text or ""))
     return replace(found, database=database, role=role)
 
 
@@ -39,8 +40,23 @@ def identify_session(
                 dbid=backend.dbid, userid=backend.userid, toplevel=toplevel, queryid=backend.queryid
             )  # fmt: skip
             if key in known:
-                return known[key]
+                return _with_tags(known[key], backend.text)
     return identify(backend.text, database, role, queryid=backend.queryid)
+
+
+def _with_tags(known: Statement, text: str) -> Statement:
+    """Return a statement with a session's tags where its entry has none: an entry keeps the text of its first caller,
+    and since PostgreSQL 18 without the comments before it.
+    """
+    if known.tags or "/*" not in text:
+        return known
+    found = _readable(text)
+    return known if isinstance(found, str) else replace(known, tags=found.tags)
+
+
+def is_ours(text: str) -> bool:
+    """Whether a statement is one of premortem's, which tags them."""
+    return _OURS.match(text) is not None
 
 
 def unnamed(queryid: int | None) -> str:
@@ -67,7 +83,7 @@ def _statement(text: str) -> Statement:
     facts = sqltext.statement_facts(text)
     utility = facts.kind is StatementKind.UTILITY
     return Statement(
-        fingerprint=sqltext.fingerprint(text), database="", utility=utility, ours=text.startswith(_OURS),
+        fingerprint=sqltext.fingerprint(text), database="", utility=utility, ours=is_ours(text),
         text=sqltext.without_strings(text) if utility else sqltext.normalized(text),
         tables=tuple(
             RelationName(schema=t.schema or "", name=t.name) for t in dict.fromkeys((*facts.reads, *facts.writes))
