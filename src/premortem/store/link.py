@@ -78,7 +78,8 @@ class Link:
             self._open.close()
 
     def _failed(self, error: PremortemError) -> StoreError:
-        return StoreError(f"the state in {self.place.says} cannot be used: {error.message}", hint=error.hint)
+        says = error.message.removeprefix(f"{self.place.says}: ")
+        return StoreError(f"the state in {self.place.says} cannot be used: {says}", hint=error.hint)
 
 
 def refuse(db: pg.Session, says: str) -> None:

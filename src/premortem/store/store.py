@@ -42,6 +42,7 @@ class Store:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._memories: dict[str, tuple[int, Memory]] = {}
+        self._leases: dict[str, int] = {}
 
     @property
     def place(self) -> str:
@@ -103,6 +104,7 @@ class Store:
     def _committed(self, what: Commit) -> bool:
         """Whether nobody else wrote the instance's checkpoint since we last saw it; if so, everything is kept."""
         with self._link.session() as db:
+            self._check_lease(db, what)
             known = self._memory(what)
             self._memories.pop(what.instance, None)  # until it is kept: after a failure nobody can say without asking
             kept = None
@@ -120,15 +122,30 @@ class Store:
     def lease(self, instance: str, at: datetime) -> bool:
         """Return whether this store may watch the instance: nobody else has it.  Ask before every poll.
 
-        A lease lasts as long as the connection, and commits go over that same connection.
+        A lease lasts as long as the connection, and commits go over that same connection: who lost a lease can commit
+        no more once another has it.
         """
         with self._link.session() as db:
-            number = committing.instance_number(db, instance, at)
-            return bool(db.value(QUERIES["try a lease"], **{"class": _LEASE, "number": number}))
+            return self._leased(db, instance, at)
+
+    def _leased(self, db: pg.Session, instance: str, at: datetime) -> bool:
+        number = committing.instance_number(db, instance, at)
+        if not db.value(QUERIES["try a lease"], **{"class": _LEASE, "number": number}):
+            return False
+        self._leases[instance] = self._link.number
+        return True
+
+    def _check_lease(self, db: pg.Session, what: Commit) -> None:
+        """Get the lease again that went with a lost connection; raises StoreError where another has it now."""
+        if self._leases.get(what.instance, self._link.number) == self._link.number:
+            return
+        if not self._leased(db, what.instance, what.at):
+            raise StoreError(f"another watcher has {what.instance} now", hint="it keeps its state; nothing was written")
 
     def release(self, instance: str) -> None:
         """Let another watcher have the instance."""
         with self._link.session() as db:
+            self._leases.pop(instance, None)
             if (number := db.value(QUERIES["instance"], name=instance)) is not None:
                 db.execute(QUERIES["release a lease"], **{"class": _LEASE, "number": number})
 
