@@ -72,7 +72,7 @@ SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS a
 -- purpose: the part of both that picks the sessions; premortem's own are nobody's business
 -- needs: nothing beyond them
 (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-    'pid', w.pid, 'dbid', w.datid, 'userid', w.usesysid, 'application', w.application_name,
+    'pid', w.pid, 'dbid', w.datid::bigint, 'userid', w.usesysid::bigint, 'application', w.application_name,
     'client', pg_catalog.host(w.client_addr), 'kind', w.backend_type, 'state', w.state, 'queryid', w.query_id,
     'text', w.query,
     'started_at', (EXTRACT(epoch FROM w.backend_start) * 1000000)::bigint,
