@@ -93,7 +93,7 @@ def test_figures_are_read_by_prometheus(house: House, port: int) -> None:
         ),
     )
     house.board.unreached("db-2")
-    house.board.undelivered({"ops": 3})
+    house.board.waits("ops", 3)
     house.board.count("store_failures")
     status, text = ask(port, "GET", "/metrics")
     assert status == 200

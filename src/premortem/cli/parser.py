@@ -380,6 +380,17 @@ def _watch(commands: _Commands) -> None:
     about = "watch servers, and tell people what hurts with its cause"
     parser = _command(commands, "watch", "watch", about, _WATCH_ABOUT)
     _watch_settings(parser, None)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--once",
+        action="store_true",
+        help="watch for one window, tell what hurts, and end: with 1 where something does, 3 where nobody can say",
+    )
+    how.add_argument(
+        "--check",
+        action="store_true",
+        help="see whether everything that watching needs is there, and tell nobody anything",
+    )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb")
     _watch_test_notify(verbs)
     _watch_dead_letters(verbs)

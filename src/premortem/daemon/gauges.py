@@ -62,10 +62,10 @@ class Board:
         with self._lock:
             self._instances.pop(name, None)
 
-    def undelivered(self, channels: Mapping[str, int]) -> None:
-        """Write how many letters wait for each channel."""
+    def waits(self, channel: str, letters: int) -> None:
+        """Write how many letters wait for a channel."""
         with self._lock:
-            self._undelivered = dict(channels)
+            self._undelivered[channel] = letters
 
     def count(self, what: str) -> None:
         """Count one more of `store_failures`, `polls`, `poll_failures`, `glance_failures` or `diagnoses_late`."""
@@ -165,8 +165,12 @@ def _per_instance(now: datetime) -> tuple[tuple[str, str, Callable[[InstanceFigu
     """Return name, help and value of each gauge that has an instance and nothing else."""
     return (
         ("up", "Whether the last poll of the instance succeeded", lambda known: float(known.up)),
-        ("busy", "Connections that statements occupied on average in the window", lambda known: known.busy),
-        ("top_share", "Part of the database time of its heaviest statement", lambda known: known.top_share),
+        ("busy", "Connections that statements occupied on average since the poll before", lambda known: known.busy),
+        (
+            "top_share",
+            "Part of the database time since the poll before that the heaviest statement took",
+            lambda known: known.top_share,
+        ),
         ("poll_seconds", "How long the last poll took", lambda known: known.poll_seconds),
         ("poll_lag_seconds", "How long ago the instance was last read", lambda known: _lag(known, now)),
         ("gaps", "Things that could not be read in the last poll", lambda known: known.gaps),

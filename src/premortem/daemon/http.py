@@ -20,20 +20,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from premortem import __version__
 from premortem.daemon import deploys
 from premortem.daemon.gauges import CONTENT_TYPE
+from premortem.daemon.health import Health
 from premortem.errors import InputError, SettingsError, StoreError, UsageError
 from premortem.model import Deploy
 
 _MOST_BYTES = 1 << 20
 #: Whoever connects and says nothing does not keep a thread for longer.
 _SILENCE = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Whether something is well, and one line on each thing that is not."""
-
-    well: bool
-    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

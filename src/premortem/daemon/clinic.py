@@ -1,0 +1,222 @@
+"""Finds out why, in the background: diagnoses of what opened, and the plans by which a change is noticed.
+
+A diagnosis has the seconds that the settings give it before its message goes without it; it may take longer, and is
+told then.  Each has a connection of its own, so that none keeps a poll waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from premortem import diagnosis, pg, watch
+from premortem.daemon.current import Current
+from premortem.daemon.fleet import address_of
+from premortem.daemon.gauges import Board
+from premortem.daemon.journal import Journal
+from premortem.daemon.knowledge import Knowledge
+from premortem.daemon.worker import Diagnosable, Ready, Worker
+from premortem.errors import PremortemError, StoreError
+from premortem.model import (
+    Alert,
+    AlertKind,
+    Deploy,
+    Diagnosis,
+    Gap,
+    IndexSeen,
+    PlanSeen,
+    Statement,
+    Subject,
+)
+from premortem.settings import Instance
+from premortem.store import Store
+
+#: Diagnoses at a time: each is a connection to an instance and a planner's work on a core of ours.
+_AT_ONCE = 4
+#: How often plans are looked at, of how many statements: those that took most of the time.
+PLANS_EVERY = timedelta(minutes=5)
+_MOST_PLANS = 10
+_PLAN_SECONDS = 2.0
+#: How far back a deploy can be that introduced a statement; what is older tells nobody anything.
+_DEPLOYS_SINCE = timedelta(days=365)
+#: Alerts that a diagnosis has something to say about.
+DIAGNOSED = frozenset(AlertKind) - {AlertKind.UNREACHED}
+
+
+class Clinic:
+    """The threads that find out why."""
+
+    def __init__(
+        self,
+        current: Current,
+        store: Store,
+        journal: Journal,
+        board: Board,
+        knowledge: Mapping[str, Knowledge],
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._current = current
+        self._store = store
+        self._journal = journal
+        self._board = board
+        self._knowledge = knowledge
+        self._now = now
+        self._doctors = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="diagnose")
+        self._nurses = ThreadPoolExecutor(2, thread_name_prefix="plans")
+        self._planned_at: dict[str, datetime] = {}
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    def diagnose(self, what: Diagnosable, give: Callable[[Ready], None]) -> None:
+        """Begin to find out why these alerts opened; each diagnosis is handed over when it is ready."""
+        for change in what.changes:
+            if change.alert.kind in DIAGNOSED:
+                self._submit(self._doctors, partial(self._treat, change.alert, what, give))
+
+    def look_after(self, worker: Worker, now: datetime) -> None:
+        """Look at the plans of a worker's heaviest statements, where it is time for that."""
+        last = self._planned_at.get(worker.name)
+        state = worker.state
+        if state is None or state.at is None or (last is not None and timedelta(0) <= now - last < PLANS_EVERY):
+            return
+        with self._lock:
+            if worker.name in self._busy:
+                return
+            self._busy.add(worker.name)
+        self._planned_at[worker.name] = now
+        self._submit(self._nurses, partial(self._look, worker, state))
+
+    def stop(self) -> None:
+        """End; what was not begun is not done, and what runs ends with its statement timeout."""
+        for pool in (self._doctors, self._nurses):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the pool is shut down: we are stopping
+            pool.submit(self._guarded, work)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # the alert goes without its diagnosis, and the log says why
+            self._journal.fail("diagnosis.failed", error)
+
+    def _treat(self, alert: Alert, what: Diagnosable, give: Callable[[Ready], None]) -> None:
+        give(self._ready(alert, what))
+
+    def _ready(self, alert: Alert, what: Diagnosable) -> Ready:
+        found = self._diagnosed(alert, what)
+        took = self._now() - alert.opened_at
+        if took > timedelta(seconds=self._current.watching.diagnosis_seconds):
+            self._board.count("diagnoses_late")
+        self._journal.say(
+            "diagnosis.ready",
+            instance=alert.instance,
+            key=alert.key,
+            cause=found.cause.value,
+            seconds=f"{took.total_seconds():.1f}",
+            gaps=len(found.gaps),
+        )
+        return Ready(key=alert.key, opened_at=alert.opened_at, diagnosis=found)
+
+    def _diagnosed(self, alert: Alert, what: Diagnosable) -> Diagnosis:
+        offender, ledger = self._offender(alert, what), self._ledger(what.instance)
+        database = alert.database or None
+        try:
+            with diagnosis.connect(self._dsn(what.instance), database) as live:
+                return diagnosis.diagnose(offender, live=live, ledger=ledger, now=self._now())
+        except PremortemError as error:
+            found = diagnosis.diagnose(offender, live=None, ledger=ledger, now=self._now())
+            return replace(found, gaps=(*found.gaps, _unreached(error)))
+
+    def _offender(self, alert: Alert, what: Diagnosable) -> diagnosis.Offender:
+        knowledge = self._knowledge[what.instance.name]
+        fingerprint = alert.statement.fingerprint if alert.statement else alert.subject
+        subject = Subject(database=alert.database, fingerprint=fingerprint)
+        first_seen = knowledge.first_seen(fingerprint)
+        appeared = first_seen is not None or not self._is_registered(fingerprint)
+        return diagnosis.offender(
+            alert,
+            what.sample,
+            queryids=what.queryids(fingerprint),
+            pids=what.pids(fingerprint),
+            first_seen=first_seen or (alert.opened_at if appeared else knowledge.watched_since),
+            appeared=appeared,
+            baseline=knowledge.baseline(subject),
+            plan_before=knowledge.plan(subject),
+            gone=_gone(what.state, alert.database),
+        )
+
+    def _is_registered(self, fingerprint: str) -> bool:
+        """Return whether a statement was ever counted anywhere: one that never came to its end is in no registry."""
+        try:
+            return self._store.statement(fingerprint) is not None
+        except StoreError:
+            return True  # nothing is claimed that nobody knows
+
+    def _ledger(self, instance: Instance) -> diagnosis.Ledger:
+        """Return what was shipped, as far as the store can be asked."""
+        try:
+            deploys: tuple[Deploy, ...] = self._store.deploys(self._now() - _DEPLOYS_SINCE)
+        except StoreError:
+            return diagnosis.Ledger(services=instance.services)
+        since = min((deploy.at for deploy in deploys), default=None)
+        return diagnosis.Ledger(deploys=deploys, services=instance.services, since=since)
+
+    def _look(self, worker: Worker, state: watch.State) -> None:
+        try:
+            chosen = _heaviest(state, worker.statements)
+            self._knowledge[worker.name].saw(dict(self._plans(worker.instance, chosen)))
+        finally:
+            with self._lock:
+                self._busy.discard(worker.name)
+
+    def _plans(self, instance: Instance, chosen: Iterable[Statement]) -> Iterator[tuple[Subject, PlanSeen]]:
+        by_database: dict[str, list[Statement]] = {}
+        for one in chosen:
+            by_database.setdefault(one.database, []).append(one)
+        for database, statements in by_database.items():
+            with (
+                contextlib.suppress(PremortemError),  # the next poll says that it is down; a database may refuse us
+                diagnosis.connect(self._dsn(instance), database, seconds=_PLAN_SECONDS) as live,
+            ):
+                yield from self._shapes(live, statements)
+
+    def _shapes(self, live: pg.Session, statements: Iterable[Statement]) -> Iterator[tuple[Subject, PlanSeen]]:
+        for one in statements:
+            seen = diagnosis.plan_shape(live, one, self._now())
+            if isinstance(seen, PlanSeen):  # else it cannot be planned without its values, or not by us
+                yield Subject(database=one.database, fingerprint=one.fingerprint), seen
+
+    def _dsn(self, instance: Instance) -> str:
+        return address_of(instance, self._current.loaded).dsn
+
+
+def _heaviest(state: watch.State, statements: Iterable[Statement]) -> list[Statement]:
+    """Return the statements that took most of the newest window's time, those with an open alert first."""
+    by_subject = {Subject(database=one.database, fingerprint=one.fingerprint): one for one in statements}
+    assert state.at is not None
+    windows = watch.windows(state.rings, state.at, timedelta(minutes=5))
+    ranked = sorted(windows, key=lambda subject: windows[subject].total_ms, reverse=True)
+    alerted = [Subject(database=a.database, fingerprint=a.subject) for a in state.alerts if a.statement]
+    found = [by_subject[subject] for subject in dict.fromkeys((*alerted, *ranked)) if subject in by_subject]
+    return [one for one in found if not (one.utility or one.ours or one.unreadable)][:_MOST_PLANS]
+
+
+def _gone(state: watch.State, database: str) -> Collection[IndexSeen]:
+    return [one.index for one in state.lost if not database or one.index.database == database]
+
+
+def _unreached(error: PremortemError) -> Gap:
+    return Gap(
+        subject="the live server",
+        says=f"It could not be asked for a plan: {error.message}.",
+        effect="The plan and the proof are missing.",
+        cure=error.hint or "",
+    )
