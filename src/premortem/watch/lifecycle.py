@@ -1,8 +1,8 @@
 """What becomes of an alert when its figure is read again: it opens, gets worse or better, closes, or nothing is said.
 
-Nobody believes an alert that flaps, so saying it again has to be earned: worse is so many times what was told, better
-has to last, closing has to last below the limit, and opening again soon after has to last as well.  Whoever was told
-that something opened is told that it closed, whatever is muted by then.
+Nobody believes an alert that flaps, so saying it again has to be earned: worse is so many times what was told and has
+to last, better has to last, closing has to last below the limit, and opening again soon after has to last as well.
+Whoever was told that something opened is told that it closed, whatever is muted by then.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _opened(moment: Moment, mark: Mark, reading: Reading) -> Turned:
     )
     alert = _figures(alert, reading)
     alert = replace(alert, muted=choosing.quiet(moment.settings, alert, reading.tables, moment.now))
-    return _told(moment, Turn.OPENED, alert, replace(mark, closed=None, under=None, easing=None))
+    return _told(moment, Turn.OPENED, alert, replace(mark, closed=None, under=None))
 
 
 def _urgency(moment: Moment, reading: Reading) -> Urgency:
@@ -136,7 +136,13 @@ def _told(moment: Moment, what: Turn, alert: Alert, mark: Mark) -> Turned:
     turns = 1 if what is Turn.OPENED else alert.turns + 1
     said = replace(alert, changed_at=at, turns=turns, closed_at=at if what is Turn.CLOSED else None)
     after = replace(
-        mark, told_value=said.value, told_at=moment.watched, told=mark.told or not said.muted, easing=None, at=at
+        mark,
+        told_value=said.value,
+        told_at=moment.watched,
+        told=mark.told or not said.muted,
+        easing=None,
+        worsening=None,
+        at=at,
     )
     return Turned(
         alert=None if what is Turn.CLOSED else said, mark=after, change=AlertChange(turn=what, alert=said, at=at)
@@ -233,20 +239,23 @@ def _over(moment: Moment, alert: Alert, mark: Mark, reading: Reading, *, before:
         return _told(moment, Turn.WORSE, said, mark)
     if not said.muted and not mark.told and reading.over:
         return _told(moment, Turn.WORSE, said, mark)
-    if reading.over and _is_worse(moment, before, mark, reading):
-        return _told(moment, Turn.WORSE, said, mark)
+    if reading.over and reading.value >= moment.limits.worse_factor * max(mark.told_value, 1e-9):
+        return _worsening(moment, said, mark)
+    steady = replace(mark, worsening=None)
     if reading.value > mark.told_value / moment.limits.worse_factor or mark.told_value <= 0:
-        return Turned(alert=said, mark=replace(mark, easing=None))
+        return Turned(alert=said, mark=replace(steady, easing=None))
     easing = moment.watched if mark.easing is None else mark.easing
     if moment.watched - easing < moment.limits.close_after_seconds:
-        return Turned(alert=said, mark=replace(mark, easing=easing))
+        return Turned(alert=said, mark=replace(steady, easing=easing))
     return _told(moment, Turn.BETTER, said, mark)
 
 
-def _is_worse(moment: Moment, before: Alert, mark: Mark, reading: Reading) -> bool:
-    """Whether it got worse by the factor: at once where it never was so bad, else when what was told has stood."""
-    factor = moment.limits.worse_factor
-    if factor <= 1 or reading.value < factor * max(mark.told_value, 1e-9):
-        return False
-    stood = moment.watched - mark.told_at >= moment.limits.close_after_seconds
-    return stood or reading.value >= factor * before.worst
+def _worsening(moment: Moment, alert: Alert, mark: Mark) -> Turned:
+    """Return what becomes of an alert that is worse by the factor: told when that has lasted half a window.
+
+    A window fills slowly.  At once would tell each doubling on the way to what everybody waits for.
+    """
+    since = moment.watched if mark.worsening is None else mark.worsening
+    if moment.watched - since < moment.limits.window_seconds / 2:
+        return Turned(alert=alert, mark=replace(mark, worsening=since, easing=None))
+    return _told(moment, Turn.WORSE, alert, mark)

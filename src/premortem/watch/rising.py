@@ -17,7 +17,7 @@ from premortem.model import AlertKind, Baseline, Day, Evidence, Source, Statemen
 from premortem.settings import WatchLimits
 from premortem.watch.naming import name
 from premortem.watch.readings import Found, Reading
-from premortem.watch.slow import statements_of
+from premortem.watch.slow import is_counted, mean_of, statements_of
 from premortem.watch.view import View
 
 #: Fewer days are no trend; more than these only slow down what the last weeks say.
@@ -96,7 +96,8 @@ def _readings(view: View, subject: Subject, statement: Statement, found: Trend) 
     if statement.utility or statement.ours:
         return
     coming = found.after(limits.rising_hours)
-    over = _rises(view, subject, limits, found)
+    fell = _fell(view, subject, limits, found)
+    grew = found.level >= limits.rising_factor * max(found.first, 1e-9)
     yield Reading(
         kind=AlertKind.RISING,
         database=subject.database,
@@ -104,8 +105,8 @@ def _readings(view: View, subject: Subject, statement: Statement, found: Trend) 
         value=coming,
         limit=limits.mean_ms,
         says=_says(view, statement, limits, found),
-        over=over,
-        under=not over and coming < limits.close_below * limits.mean_ms,
+        over=grew and not fell and found.level < limits.mean_ms <= coming,
+        under=fell or not grew or coming < limits.close_below * limits.mean_ms,
         statement=statement,
         tables=statement.tables,
         evidence=(
@@ -118,15 +119,10 @@ def _readings(view: View, subject: Subject, statement: Statement, found: Trend) 
     )
 
 
-def _rises(view: View, subject: Subject, limits: WatchLimits, found: Trend) -> bool:
-    """Whether the trend is worth telling: it multiplied the mean, reaches the limit soon, and still holds."""
+def _fell(view: View, subject: Subject, limits: WatchLimits, found: Trend) -> bool:
+    """Whether the window shows that the trend is over: somebody made the index."""
     window = view.windows.get(limits.window_seconds, {}).get(subject)
-    mean = window.mean_ms if window else None
-    fell = (
-        mean is not None and window is not None and window.calls >= limits.min_calls and mean < _ON_TREND * found.level
-    )
-    grew = found.level >= limits.rising_factor * max(found.first, 1e-9)
-    return grew and not fell and found.level < limits.mean_ms <= found.after(limits.rising_hours)
+    return is_counted(window, limits) and window is not None and (mean_of(window) or 0.0) < _ON_TREND * found.level
 
 
 def _says(view: View, statement: Statement, limits: WatchLimits, found: Trend) -> str:

@@ -20,6 +20,8 @@ from premortem.watch.view import View
 
 #: Below this part of a connection no share of the time and no factor wakes anybody: nothing else runs there.
 _BUSY_ENOUGH = 0.1
+#: The newest calls are told where they take so many times as long as the window's.
+_TELLING = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +212,10 @@ def busy_says(view: View, window: Window) -> str:
 
 def _more(view: View, found: Candidate) -> list[str]:
     more = []
+    recent = view.recent.get(found.subject)
+    now = mean_of(recent) if recent else None
+    if recent and now and found.window and now >= _TELLING * (mean_of(found.window) or 0.0):
+        more.append(f"{words.number(now)} ms in the last {words.duration(recent.covered)}")
     usual = usual_ms(view, found.subject)
     if usual is not None:
         more.append(f"usually {words.number(usual)} ms")

@@ -22,6 +22,7 @@ class Mark:
     over: float | None = None
     under: float | None = None
     easing: float | None = None
+    worsening: float | None = None
     told_value: float = 0.0
     told_at: float = 0.0
     told: bool = False

@@ -32,6 +32,8 @@ from premortem.watch.windows import covered, windows
 
 #: Time in which nobody looked does not count: of a longer pause only so many polls are taken as watched.
 _MOST_POLLS = 2.5
+#: What the newest poll saw; a poll is never on the second.
+_RECENT_POLLS = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ def _stepped(before: State, sample: Sample, told: Told, settings: Watching, now:
         settings=settings,
         windows={length: windows(rings, sample.at, timedelta(seconds=length)) for length in lengths},
         covered={length: covered(rings, sample.at, timedelta(seconds=length)) for length in lengths},
+        recent=windows(rings, sample.at, timedelta(seconds=_RECENT_POLLS * poll)),
         watched=before.watched,
         now=now,
     )

@@ -17,6 +17,7 @@ from premortem.watch.told import Told
 class View:
     """One step: `windows` are by length in seconds, and `covered` is how much of each the samples are about.
 
+    `recent` is the window of the newest samples only, which tells what a long window does not yet show.
     `watched` is the state's clock in this step.
     """
 
@@ -26,6 +27,7 @@ class View:
     settings: Watching
     windows: Mapping[float, Mapping[Subject, Window]]
     covered: Mapping[float, timedelta]
+    recent: Mapping[Subject, Window]
     watched: float
     now: datetime
 
