@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -187,6 +188,11 @@ class Scene:
                 self.call(number, calls, ms, **more)  # type: ignore[arg-type]
             found += self.poll()
         return found
+
+    def copy(self) -> Scene:
+        """Return the same scene, which goes on by itself."""
+        own = {name: copy(value) for name, value in vars(self).items() if isinstance(value, dict | list)}
+        return replace(self, **own)  # type: ignore[arg-type]
 
     def told_of(self, kind: AlertKind) -> list[Turn]:
         """Return what was told of a kind of alert so far, in order."""
