@@ -48,6 +48,7 @@ def build() -> argparse.ArgumentParser:
     _adopt(commands)
     _capture(commands)
     _comment(commands)
+    _diagnose(commands)
     _watch(commands)
     _history(commands)
     _deploy(commands)
@@ -374,6 +375,49 @@ def _comment(commands: _Commands) -> None:
 _WATCH_ABOUT = """\
 Watches the servers that premortem.toml names, and tells its channels what hurts, why, and what to type.
 """
+
+
+_DIAGNOSE_ABOUT = """\
+Looks at a running server for a second, and says what hurts now, why, and what to type. It needs no daemon and no
+preparation: a role with pg_monitor, and pg_stat_statements for averages. It reads only, and plans without executing.
+Ends with 0 where nothing hurts, 1 where something does, 3 where that could not be told.
+"""
+
+
+def _diagnose(commands: _Commands) -> None:
+    parser = _command(commands, "diagnose", "diagnose", "say what hurts on a server now, and why", _DIAGNOSE_ABOUT)
+    parser.add_argument("dsn", metavar="DSN", help="the server, or the name of an instance of the settings")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=1.0, metavar="N", help="how long to look (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-n", "--limit", type=_count, default=3, metavar="N", help="find the causes of so many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=_seconds,
+        default=4.5,
+        metavar="N",
+        help="how many seconds all of it may take; what is not reached is said (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--watch", type=_seconds, nargs="?", const=2.0, metavar="N", help="look again after N seconds (default: 2)"
+    )
+    parser.add_argument(
+        "-f", "--format", choices=("terminal", "json", "markdown"), default="terminal", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--show-values",
+        action="store_true",
+        help="show what sessions run as they sent it, with the values in it",
+    )
+    parser.add_argument(
+        "--deploys", type=Path, metavar="FILE", help="what was shipped, as `premortem deploy list -f json` writes it"
+    )
+    parser.add_argument(
+        "--pooler", action="append", metavar="DSN", help="the admin console of a PgBouncer; may be repeated"
+    )
+    _watch_settings(parser, None)
 
 
 def _watch(commands: _Commands) -> None:

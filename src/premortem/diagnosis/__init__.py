@@ -10,6 +10,7 @@ diagnose(offender, live=…, profile=…, ledger=…, now=…) -> Diagnosis
 └── telling.told            one answer, what to type, what could not be found out: pure
 connect(dsn, database)      a session for it
 plan_shape(live, statement) the plan to notice a change by
+look(reader, dsn, wanted)    all of this for a server that nobody watches: what hurts now, and why
 Profiles                    what was there before, kept fresh in a folder
 ```
 Words: an *offender* is what hurts with all that was seen of it; a *theory* is one cause that evidence speaks for; a
@@ -19,19 +20,25 @@ a value of a row.
 
 from premortem.diagnosis.diagnosing import diagnose
 from premortem.diagnosis.live import connect, plan_shape
+from premortem.diagnosis.looking import Wanted, look, opened
 from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender, Sizes, offender
 from premortem.diagnosis.profiles import Profiles
 from premortem.diagnosis.suspects import suspects
+from premortem.sampling import Reader
 
 __all__ = [
     "NOTHING_KNOWN",
     "Ledger",
     "Offender",
     "Profiles",
+    "Reader",
     "Sizes",
+    "Wanted",
     "connect",
     "diagnose",
+    "look",
     "offender",
+    "opened",
     "plan_shape",
     "suspects",
 ]

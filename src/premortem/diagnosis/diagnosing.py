@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from premortem import catalog, pg
+from premortem import catalog, check, pg
 from premortem.diagnosis import live as asking
 from premortem.diagnosis import suspects as suspecting
 from premortem.diagnosis import telling
@@ -16,7 +16,19 @@ from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender
 from premortem.diagnosis.reading import readable
 from premortem.diagnosis.theories import Seen, theories
 from premortem.errors import PremortemError, PrivilegeError
-from premortem.model import AlertKind, Diagnosis, Gap, Profile, Query, RelationName, Suspect, Values
+from premortem.model import (
+    GENERIC,
+    AlertKind,
+    Diagnosis,
+    Gap,
+    Planned,
+    Profile,
+    Query,
+    QueryReport,
+    RelationName,
+    Suspect,
+    Values,
+)
 from premortem.settings import Settings
 
 
@@ -82,10 +94,21 @@ def _found(
         profile=standing,
         kept=kept,
         live=server.plan,
-        report=answer.report,
+        report=_report(answer, query, server.plan, standing, settings),
         building=server.building,
     )
     return _Found(seen=seen, gaps=(*unread, *server.gaps, *refused, *filter(_matters, answer.gaps)))
+
+
+def _report(
+    answer: Judged, query: Query | None, plan: LivePlan | None, profile: Profile | None, settings: Settings
+) -> QueryReport | None:
+    """Return what the twin reported; where it could not, what the live plan shows by itself."""
+    told = answer.report
+    if (told is not None and told.error is None) or query is None or plan is None:
+        return told
+    planned = Planned(parameters=GENERIC, plan=plan.plan)
+    return check.judge_plan(planned, query, profile=profile, settings=settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

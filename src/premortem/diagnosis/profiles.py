@@ -13,7 +13,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -162,13 +162,7 @@ def _parsed(line: str) -> Sizes | None:
     try:
         told = json.loads(line)
         at = datetime.fromisoformat(told["at"])
-        rows = dict(_rows(told["rows"]))
+        rows = {RelationName(schema=str(s), name=str(n)): float(rows) for s, n, rows in told["rows"]}
     except (ValueError, KeyError, TypeError):
         return None
     return Sizes(at=at, rows=MappingProxyType(rows)) if at.tzinfo is not None else None
-
-
-def _rows(told: Iterable[object]) -> Iterator[tuple[RelationName, float]]:
-    for item in told:
-        schema, name, rows = item  # type: ignore[misc]
-        yield RelationName(schema=str(schema), name=str(name)), float(rows)

@@ -31,7 +31,7 @@ _RECENT = timedelta(days=2)
 #: An index that takes longer to build is not the first thing to type while a fresh deploy can be taken back.
 _QUICK = timedelta(minutes=5)
 _MOST_ACTIONS = 5
-_TRANSIENT = frozenset({Cause.LOCKED, Cause.POOL})
+_TRANSIENT = frozenset({Cause.LOCKED, Cause.POOL, Cause.TRANSACTION, Cause.CONNECTIONS})
 #: What is known to have happened and cannot be typed away.
 _NO_CURE = frozenset({Cause.UNKNOWN, Cause.GREW, Cause.TRAFFIC})
 #: Where one of these leads, the index that the twin proposes is the very index, under another name.
@@ -195,17 +195,16 @@ def _of_window(name: str, value: float, unit: str = "") -> Evidence:
 
 
 def _plan(seen: Seen) -> PlanSeen | None:
-    """The live server's plan, else the twin's worst."""
+    """The live server's plan, else the twin's, without values where there is such a plan."""
     if seen.live is not None:
         return seen.live.seen(seen.now)
     if seen.report is None or not seen.report.planned:
         return None
-    worst = max(seen.report.planned, key=lambda p: p.plan.total_cost)
-    text = tree.text(worst.plan)
+    planned = next((p for p in seen.report.planned if p.parameters.is_generic), seen.report.planned[-1])
     at = seen.profile.taken_at if seen.profile else seen.now
     return PlanSeen(
-        shape="", at=at, text=text, cost=worst.plan.total_cost,
-        basis=f"on a twin of the profile of {moment(at)}, with {worst.parameters.name} values",
+        shape="", at=at, text=tree.text(planned.plan), cost=planned.plan.total_cost,
+        basis=f"on a twin of the profile of {moment(at)}, {planned.parameters.name} plan",
     )  # fmt: skip
 
 

@@ -77,9 +77,12 @@ def theories(seen: Seen) -> tuple[Theory, ...]:
     found = [
         *_locked(seen),
         *_pool(seen),
+        *_open_transaction(seen),
+        *_connections(seen),
         *_invalid(seen),
         *_vanished(seen),
         *_missing(seen),
+        *_untried(seen),
         *_stale(seen),
         *_plan_changed(seen),
         *_query(seen),
@@ -132,6 +135,48 @@ def _pool(seen: Seen) -> Iterator[Theory]:
             actions=() if own else (_of_pool(seen, size),),
             evidence=(_measured("clients that wait for the pool", pool.clients_waiting),),
         )
+
+
+def _open_transaction(seen: Seen) -> Iterator[Theory]:
+    if seen.offender.kind not in (AlertKind.IDLE, AlertKind.TRANSACTION):
+        return
+    for backend in seen.offender.running[:1]:
+        told = blocking.told(backend.pid, seen.offender.backends, seen.now)
+        idle = backend.state.startswith("idle")
+        setting = "idle_in_transaction_session_timeout" if idle else "statement_timeout"
+        yield Theory(
+            cause=Cause.TRANSACTION,
+            confidence=0.9,
+            says=f"{told[:1].upper()}{told[1:]} keeps its connection, its locks, and what VACUUM could clean up.",
+            actions=(
+                blocking.action(backend.pid, seen.offender.backends, seen.now),
+                Action(says=f"set {setting} for its role, so that the server ends the next one by itself"),
+            ),
+        )
+
+
+def _connections(seen: Seen) -> Iterator[Theory]:
+    seats = seen.offender.seats
+    if seen.offender.kind is not AlertKind.CONNECTIONS or seats is None:
+        return
+    room, idle = seats.most - seats.reserved, max(seats.taken - seats.active, 0)
+    who = max(seats.by_application, key=lambda item: item[1], default=(("", "", ""), 0))
+    most = f"; {who[1]} of them are {words.one_line(who[0][2] or who[0][1])}'s" if who[1] else ""
+    if idle * 2 >= seats.taken:
+        says = f"{idle} of {seats.taken} connections do nothing{most}: the pools are larger than what they serve."
+        action = Action(says="make the applications' pools smaller, or put PgBouncer in between")
+    else:
+        says = (
+            f"{seats.active} of {seats.taken} connections work at once{most}: what they run is slow, or too many come."
+        )
+        action = Action(says="cure the statement that occupies most of them; more connections would make it slower")
+    yield Theory(
+        cause=Cause.CONNECTIONS,
+        confidence=0.85,
+        says=says,
+        actions=(action,),
+        evidence=(Evidence(name="connections", value=f"{seats.taken} of {room}", source=Source.MEASURED),),
+    )
 
 
 def _measured(name: str, value: float) -> Evidence:
@@ -236,8 +281,7 @@ def _missing(seen: Seen) -> Iterator[Theory]:
         if not _scans_much(seen, relation):
             sure = round(sure * 0.6, 2)
         keys = ", ".join(k.sql for k in advice.candidate.keys)
-        why = f"Each call {finding.says}: " if finding and finding.says.startswith("reads ") else ""
-        why = why or (f"{_sentence(finding.says)}: " if finding else "")
+        why = f"{_each_call(finding)}: " if finding else ""
         covers = "an index that holds all it asks for" if advice.covers_only else "the index"
         yield Theory(
             cause=Cause.MISSING_INDEX,
@@ -248,6 +292,34 @@ def _missing(seen: Seen) -> Iterator[Theory]:
             actions=(_create(advice, seen),),
             evidence=(*(finding.evidence if finding else ()), *_costs(advice)),
         )
+
+
+def _untried(seen: Seen) -> Iterator[Theory]:
+    """An index that the live plan's conditions suggest, where no twin could try it."""
+    report = seen.report
+    for finding in report.findings if report and not report.advice else ():
+        remedy = finding.remedy
+        if remedy is None or not any("INDEX" in sql for sql in remedy.sql) or finding.severity is Severity.INFO:
+            continue
+        yield Theory(
+            cause=Cause.MISSING_INDEX,
+            confidence=0.75 if finding.severity is Severity.ERROR else 0.5,
+            says=f"{_each_call(finding)}: an index is missing.",
+            table=finding.table,
+            actions=(
+                Action(
+                    says="create the index that the plan's conditions suggest; nobody tried it",
+                    sql=remedy.sql,
+                    undo=remedy.undo,
+                    proof="advice",
+                ),
+            ),
+            evidence=finding.evidence,
+        )
+
+
+def _each_call(finding: Finding) -> str:
+    return f"Each call {finding.says}" if finding.says.startswith("reads ") else _sentence(finding.says)
 
 
 def _create(advice: Advice, seen: Seen) -> Action:

@@ -141,6 +141,8 @@ class Cause(StrEnum):
     GREW = "table-grew"
     TRAFFIC = "traffic-grew"
     LOCKED = "waits-for-locks"
+    TRANSACTION = "transaction-left-open"
+    CONNECTIONS = "connections-taken"
     POOL = "waits-for-a-connection"
     STALE_STATISTICS = "stale-statistics"
     QUERY = "query-itself"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -19,6 +19,7 @@ from premortem.model import Advice, Change, Finding, Plan, QueryReport, Report, 
 from premortem.plans import PlanLine
 from premortem.report import novelty, story, tree
 from premortem.report.look import Look
+from premortem.report.now.lines import Line
 
 _STYLES = {Verdict.FAIL: "bold red", Verdict.UNKNOWN: "bold yellow", Verdict.PASS: "bold green"}
 _LABELS = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "COULD NOT TELL", Verdict.PASS: "PASS"}
@@ -33,6 +34,24 @@ _EDITS = {"-": "red", "+": "green"}
 
 def render(report: Report, *, look: Look) -> str:
     """Return the report as text of the look's width, with escape sequences only where colours may be used."""
+    return _printed(_parts(report, look), look)
+
+
+def painted(lines: Iterable[Line], *, look: Look) -> str:
+    """Return the lines of a screen as text of the look's width; one that must stay whole may be wider."""
+    return _printed((_painted(line) for line in lines), look)
+
+
+def _painted(line: Line) -> RenderableType:
+    text = Text(no_wrap=line.whole)
+    for said, style in line.parts:
+        text.append(said, style=style)
+    if line.whole:
+        return Text(" " * line.inset, no_wrap=True).append_text(text)
+    return _inset(text, line.inset)
+
+
+def _printed(parts: Iterable[RenderableType], look: Look) -> str:
     stream = io.StringIO()
     console = Console(
         file=stream,
@@ -46,7 +65,7 @@ def render(report: Report, *, look: Look) -> str:
         emoji=False,
         soft_wrap=False,
     )
-    for part in _parts(report, look):
+    for part in parts:
         console.print(part, crop=False, overflow="ignore" if isinstance(part, Text) and part.no_wrap else None)
     return "\n".join(words.no_command(line.rstrip()) for line in stream.getvalue().splitlines()) + "\n"
 
