@@ -145,7 +145,7 @@ def plain(text: str) -> str:
     >>> plain("a\\x1b[31mb\\tc\\n"), plain("x\\u202ey"), plain("naïve 表")
     ('a\\\\x1b[31mb\\tc\\n', 'x\\\\u202ey', 'naïve 表')
     """
-    if _PLAIN.match(text):
+    if _PLAIN.match(text) or text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
 

@@ -65,7 +65,8 @@ def labels(alert: Alert, *, test: bool = False) -> dict[str, Json]:
         "fingerprint": alert.statement.fingerprint if alert.statement else alert.key,
         "service": ",".join(alert.services),
     }
-    return {label: words.one_line(value[:200]) for label, value in said.items() if value}
+    shown = {label: words.one_line(value[:200]) for label, value in said.items()}
+    return {label: value for label, value in shown.items() if value}
 
 
 def name(alert: Alert) -> str:
@@ -98,7 +99,8 @@ def _annotations(said: Message) -> Json:
         "alert_key": said.key,
         "details": text.body(said),
     }
-    return {k: text.harmless(words.plain(words.shortened(v, _MOST_ANNOTATION))) for k, v in all_of.items() if v}
+    shown = {k: text.harmless(words.plain(words.shortened(v, _MOST_ANNOTATION))) for k, v in all_of.items()}
+    return {name: value for name, value in shown.items() if value.strip()}
 
 
 def _snake(said: str) -> str:

@@ -14,7 +14,7 @@ from premortem.notify.message import Digest, Message
 VERSION = 1
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 #: What strings are cut to, one after the other, until the whole fits.
-_CUTS = (200_000, 50_000, 10_000, 2_000, 500, 100)
+_CUTS = (20_000, 5_000, 1_000, 200, 60)
 #: What lists are cut to, along with strings.
 _MOST_ITEMS = 100
 

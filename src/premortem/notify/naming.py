@@ -213,7 +213,7 @@ def is_web(url: str) -> bool:
 
 def in_url(value: str) -> str:
     """Return a value as a part of a URL."""
-    return quote(value[:500], safe="", errors="replace")
+    return quote(value[:100], safe="", errors="replace")
 
 
 def _utc(at: datetime) -> datetime:

@@ -48,14 +48,15 @@ def _payload(message: Message, content: dict[str, Json]) -> Json:
     table = diagnosis.table.short if diagnosis and diagnosis.table else naming.what(alert)
     said: dict[str, Json] = {
         "summary": _summary(message),
-        "source": naming.where(alert),
+        "source": naming.where(alert) or _CLIENT,
         "severity": "info" if message.test else _SEVERITIES[message.urgency],
         "timestamp": alert.opened_at.isoformat(),
         "component": naming.short(table),
-        "group": naming.short(", ".join(alert.services) or alert.instance),
+        "group": naming.short(", ".join(alert.services)) or naming.short(alert.instance),
         "class": diagnosis.cause.value if diagnosis else alert.kind.value,
     }
-    return {**said, "custom_details": content} if content else said
+    shown: dict[str, Json] = {name: value for name, value in said.items() if value}
+    return shown | {"custom_details": content} if content else shown
 
 
 def _summary(message: Message) -> str:

@@ -38,7 +38,7 @@ def subject(message: Message) -> str:
 def body(message: Message) -> str:
     """Return all of a message as text, at most `MOST_BODY` characters."""
     parts = ["\n".join(part) for part in _parts(message)]
-    return harmless(words.shortened("\n\n".join(part for part in parts if part), MOST_BODY))
+    return words.shortened(harmless("\n\n".join(part for part in parts if part)), MOST_BODY)
 
 
 def _parts(message: Message) -> Iterator[list[str]]:
@@ -85,7 +85,7 @@ def digest_body(digest: Digest) -> str:
         if message.actions:
             lines += [f"    {line}" for line in steps.lines(message.actions[0])]
         parts.append("\n".join(lines))
-    return harmless(words.shortened("\n\n".join(parts), MOST_BODY))
+    return words.shortened(harmless("\n\n".join(parts)), MOST_BODY)
 
 
 def shipped(deploy: Deploy) -> str:
