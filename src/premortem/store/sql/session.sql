@@ -1,5 +1,5 @@
 -- name: set up the session
--- purpose: names mean what we mean, moments are UTC, nobody waits for us long, and statistics leave us out
+-- purpose: names mean what we mean, moments are UTC, what is committed stays, nobody waits for us, statistics omit us
 -- needs: nothing; pg_stat_statements.track is set where the role may
 SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
        pg_catalog.set_config('timezone', 'UTC', false),
@@ -11,6 +11,8 @@ SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
        pg_catalog.set_config('lock_timeout', '10s', false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', false),
        pg_catalog.set_config('jit', 'off', false),
+       CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off'
+            THEN pg_catalog.set_config('synchronous_commit', 'on', false) END,
        CASE WHEN pg_catalog.current_setting('pg_stat_statements.track', true) IS NOT NULL
              AND pg_catalog.current_setting('is_superuser') = 'on'
             THEN pg_catalog.set_config('pg_stat_statements.track', 'none', false) END
