@@ -22,6 +22,8 @@ CAUSES = {
     Cause.GREW: "the table grew",
     Cause.TRAFFIC: "more calls than ever",
     Cause.LOCKED: "it waits for locks",
+    Cause.TRANSACTION: "a transaction left open",
+    Cause.CONNECTIONS: "connections taken",
     Cause.POOL: "it waits for a connection",
     Cause.STALE_STATISTICS: "stale statistics",
     Cause.QUERY: "the query itself",
