@@ -58,6 +58,7 @@ class Clinic:
         journal: Journal,
         board: Board,
         knowledge: Mapping[str, Knowledge],
+        profiles: diagnosis.Profiles,
         *,
         now: Callable[[], datetime],
     ) -> None:
@@ -66,9 +67,11 @@ class Clinic:
         self._journal = journal
         self._board = board
         self._knowledge = knowledge
+        self._profiles = profiles
         self._now = now
         self._doctors = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="diagnose")
         self._nurses = ThreadPoolExecutor(2, thread_name_prefix="plans")
+        self._clerks = ThreadPoolExecutor(1, thread_name_prefix="profiles")
         self._planned_at: dict[str, datetime] = {}
         self._busy: set[str] = set()
         self._lock = threading.Lock()
@@ -80,21 +83,49 @@ class Clinic:
                 self._submit(self._doctors, partial(self._treat, change.alert, what, give))
 
     def look_after(self, worker: Worker, now: datetime) -> None:
-        """Look at the plans of a worker's heaviest statements, where it is time for that."""
+        """Look at the plans of a worker's heaviest statements, and keep its profiles fresh, where it is time."""
+        self._keep_profiles(worker, now)
         last = self._planned_at.get(worker.name)
         state = worker.state
         if state is None or state.at is None or (last is not None and timedelta(0) <= now - last < PLANS_EVERY):
             return
-        with self._lock:
-            if worker.name in self._busy:
-                return
-            self._busy.add(worker.name)
+        if not self._begins(worker.name):
+            return
         self._planned_at[worker.name] = now
         self._submit(self._nurses, partial(self._look, worker, state))
 
+    def _keep_profiles(self, worker: Worker, now: datetime) -> None:
+        """Read what is due of an instance's profiles again, one at a time; DDL makes them due."""
+        ddl, worker.ddl = worker.ddl, False
+        for database in worker.databases:
+            if ddl:
+                self._profiles.changed(worker.name, database)
+            if self._profiles.is_due(worker.name, database, now) and self._begins(f"{worker.name}\0{database}"):
+                self._submit(self._clerks, partial(self._refresh, worker.instance, database))
+
+    def _refresh(self, instance: Instance, database: str) -> None:
+        try:
+            self._profiles.refresh(instance.name, database, self._dsn(instance), self._now())
+        except PremortemError as error:
+            self._journal.fail("profile.failed", error, instance=instance.name, database=database)
+        finally:
+            self._ends(f"{instance.name}\0{database}")
+
+    def _begins(self, what: str) -> bool:
+        """Return whether something may begin: not where it is being done."""
+        with self._lock:
+            if what in self._busy:
+                return False
+            self._busy.add(what)
+            return True
+
+    def _ends(self, what: str) -> None:
+        with self._lock:
+            self._busy.discard(what)
+
     def stop(self) -> None:
         """End; what was not begun is not done, and what runs ends with its statement timeout."""
-        for pool in (self._doctors, self._nurses):
+        for pool in (self._doctors, self._nurses, self._clerks):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
@@ -126,13 +157,14 @@ class Clinic:
         return Ready(key=alert.key, opened_at=alert.opened_at, diagnosis=found)
 
     def _diagnosed(self, alert: Alert, what: Diagnosable) -> Diagnosis:
-        offender, ledger = self._offender(alert, what), self._ledger(what.instance)
+        offender, ledger = self._offender(alert, what), self._ledger(what.instance, alert.database)
         database = alert.database or None
+        profile = self._profiles.profile(what.instance.name, alert.database)
         try:
             with diagnosis.connect(self._dsn(what.instance), database) as live:
-                return diagnosis.diagnose(offender, live=live, ledger=ledger, now=self._now())
+                return diagnosis.diagnose(offender, live=live, profile=profile, ledger=ledger, now=self._now())
         except PremortemError as error:
-            found = diagnosis.diagnose(offender, live=None, ledger=ledger, now=self._now())
+            found = diagnosis.diagnose(offender, live=None, profile=profile, ledger=ledger, now=self._now())
             return replace(found, gaps=(*found.gaps, _unreached(error)))
 
     def _offender(self, alert: Alert, what: Diagnosable) -> diagnosis.Offender:
@@ -160,22 +192,22 @@ class Clinic:
         except StoreError:
             return True  # nothing is claimed that nobody knows
 
-    def _ledger(self, instance: Instance) -> diagnosis.Ledger:
-        """Return what was shipped, as far as the store can be asked."""
+    def _ledger(self, instance: Instance, database: str) -> diagnosis.Ledger:
+        """Return what was shipped, as far as the store can be asked, and how large tables were."""
+        sizes = self._profiles.sizes(instance.name, database)
         try:
             deploys: tuple[Deploy, ...] = self._store.deploys(self._now() - _DEPLOYS_SINCE)
         except StoreError:
-            return diagnosis.Ledger(services=instance.services)
+            return diagnosis.Ledger(services=instance.services, sizes=sizes)
         since = min((deploy.at for deploy in deploys), default=None)
-        return diagnosis.Ledger(deploys=deploys, services=instance.services, since=since)
+        return diagnosis.Ledger(deploys=deploys, services=instance.services, since=since, sizes=sizes)
 
     def _look(self, worker: Worker, state: watch.State) -> None:
         try:
             chosen = _heaviest(state, worker.statements)
             self._knowledge[worker.name].saw(dict(self._plans(worker.instance, chosen)))
         finally:
-            with self._lock:
-                self._busy.discard(worker.name)
+            self._ends(worker.name)
 
     def _plans(self, instance: Instance, chosen: Iterable[Statement]) -> Iterator[tuple[Subject, PlanSeen]]:
         by_database: dict[str, list[Statement]] = {}

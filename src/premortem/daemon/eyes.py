@@ -62,6 +62,11 @@ class Eyes:
         if self._reader is not None:
             self._reader.glance()
 
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """The databases whose indexes and profiles are kept; none before the instance was reached."""
+        return self._reader.databases if self._reader is not None and self._indexed_at is not None else ()
+
     def close(self) -> None:
         """End the connections."""
         if self._reader is not None:

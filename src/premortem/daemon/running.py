@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from premortem import store
+from premortem import diagnosis, store
 from premortem.daemon import gauges
 from premortem.daemon import http as doors
 from premortem.daemon.chores import Chores
@@ -115,7 +115,9 @@ class Daemon:
         self._knowledge: dict[str, Knowledge] = {}
         office = Office(store=main, board=self._board, journal=started.journal, now=now)
         self._mail = Mail(current, office)
-        self._clinic = Clinic(current, other, started.journal, self._board, self._knowledge, now=now)
+        folder = state_directory(current.watching, started.here) or store.default_directory()
+        profiles = diagnosis.Profiles(folder, hours=current.watching.profile_hours)
+        self._clinic = Clinic(current, other, started.journal, self._board, self._knowledge, profiles, now=now)
         self._fleet = Fleet(current, self._worker)
         self._chores = Chores(current, other, started.journal, self._knowledge, self._fleet, self._clinic, now=now)
 

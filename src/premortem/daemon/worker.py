@@ -92,6 +92,8 @@ class Worker:
         self.beat = time.monotonic()
         self.looked = False
         self.well = True
+        self.databases: tuple[str, ...] = ()
+        self.ddl = False
         self._eyes = eyes
         self._common = common
         self._jitter = jitter
@@ -176,6 +178,8 @@ class Worker:
         told = self._told(seen)
         stepped = watch.step(state, seen, told, settings, self._common.now())
         self._state, self.looked = stepped.state, True
+        self.databases = self.databases or self._eyes.databases
+        self.ddl = self.ddl or any(event.kind.startswith("index.") for event in stepped.events)
         self._show(seen, stepped, time.monotonic() - began)
         self._keep(stepped, told, now)
         if isinstance(seen, Sample):
