@@ -31,7 +31,7 @@ def bouncer(server: pg.Server, mode: str) -> Iterator[str]:
     (home / "ini").write_text(
         f"[databases]\n* = {target}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = trust\nauth_file = {home}/users\npool_mode = {mode}\ndefault_pool_size = 1\n"
-        f"logfile = {home}/log\n"
+        f"logfile = {home}/log\nstats_users = premortem\n"
     )
     for path in (home, *home.iterdir()):
         give(path, runner())

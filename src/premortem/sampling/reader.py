@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from premortem import words
-from premortem.errors import PrivilegeError, StatementError
-from premortem.model import Gap, Glance, IndexSeen, InstanceFacts, Moved, Sample, StatementKey
+from premortem.errors import PrivilegeError, ServerError, StatementError
+from premortem.model import Gap, Glance, IndexSeen, InstanceFacts, Moved, Sample, StatementKey, quoted
 from premortem.sampling import asking, lines, reading, standing
 from premortem.sampling.link import Link, memory
 from premortem.sampling.moments import moment
@@ -17,6 +17,7 @@ from premortem.sampling.poolers import Console
 from premortem.sampling.standing import Standing
 
 _OURS = "/* premortem/"  # after the first word of a statement
+_NOT_LOADED = "55000"
 _TEXT_BYTES = 6_000  # an entry with a long text; more memory than its texts have, a server does not take
 _REFRESH = timedelta(minutes=10)  # names, grants and settings change rarely
 _SKEW = timedelta(seconds=30)
@@ -116,8 +117,8 @@ class Reader:
     def _asked(self) -> Row:
         try:
             return self._poll()
-        except (PrivilegeError, StatementError) as error:
-            if self._refused is not None or not self.standing.counts:
+        except (ServerError, StatementError) as error:
+            if not self._counts(self.standing) or not _is_refusal(error):
                 raise
             self._refused = _refusal(error, self.standing)
         return self._poll()
@@ -207,11 +208,16 @@ def _facts(of: Standing, row: Row, entries: int) -> InstanceFacts:
     )  # fmt: skip
 
 
-def _refusal(error: PrivilegeError | StatementError, of: Standing) -> Gap:
+def _is_refusal(error: ServerError | StatementError) -> bool:
+    """Whether the server would go on refusing: rights, or an extension whose library is another version or gone."""
+    return isinstance(error, PrivilegeError | StatementError) or error.sqlstate == _NOT_LOADED
+
+
+def _refusal(error: ServerError | StatementError, of: Standing) -> Gap:
     return Gap(
         subject="pg_stat_statements", says=f"The server does not let {of.role} read it: {error.message}.",
         effect="Slow queries are seen only while they run, no averages and no shares are known.",
-        cure=f"GRANT USAGE ON SCHEMA {of.schema} TO {of.role}; GRANT pg_monitor TO {of.role}",
+        cure=f"GRANT USAGE ON SCHEMA {quoted(of.schema)} TO {quoted(of.role)}; GRANT pg_monitor TO {quoted(of.role)}",
     )  # fmt: skip
 
 

@@ -2,14 +2,14 @@
 
 -- name: standing
 -- purpose: what stays as it is while a connection lasts, or nearly: versions, limits, what the role may see
--- needs: nothing; what a role may not see comes as null
+-- needs: nothing; what a role may not see is null, and so is a setting in pg_settings whose library is not loaded
 SELECT pg_catalog.current_database() AS database, pg_catalog.current_setting('server_version_num') AS version_num,
     (EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint AS started_at,
     CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
          THEN (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c) END AS identity,
     e.extversion AS extension, n.nspname AS schema,
-    pg_catalog.current_setting('pg_stat_statements.max', true) AS most_entries,
-    pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+    (SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'pg_stat_statements.max') AS most_entries,
+    (SELECT s.reset_val FROM pg_catalog.pg_settings s WHERE s.name = 'pg_stat_statements.track') AS track,
     pg_catalog.current_setting('compute_query_id', true) AS query_ids,
     pg_catalog.current_setting('track_activities') AS activities,
     pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all, current_user AS role,
@@ -54,7 +54,8 @@ SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS a
                 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 100
             ) g
         ))
-     FROM activity t WHERE t.backend_type = 'client backend') AS seats
+     FROM activity t
+     WHERE t.backend_type = 'client backend' OR t.backend_type IS NULL AND t.datid IS NOT NULL) AS seats
 FROM ({statements}) AS s CROSS JOIN ({info}) AS i
 
 -- name: glance
