@@ -212,7 +212,7 @@ def busy_says(view: View, window: Window) -> str:
 
 def _more(view: View, found: Candidate) -> list[str]:
     more = []
-    recent = view.recent.get(found.subject)
+    recent = view.recent().get(found.subject)
     now = mean_of(recent) if recent else None
     if recent and now and found.window and now >= _TELLING * (mean_of(found.window) or 0.0):
         more.append(f"{words.number(now)} ms in the last {words.duration(recent.covered)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from premortem import words
 from premortem.model import (
@@ -134,7 +135,7 @@ def _stepped(before: State, sample: Sample, told: Told, settings: Watching, now:
         settings=settings,
         windows={length: windows(rings, sample.at, timedelta(seconds=length)) for length in lengths},
         covered={length: covered(rings, sample.at, timedelta(seconds=length)) for length in lengths},
-        recent=windows(rings, sample.at, timedelta(seconds=_RECENT_POLLS * poll)),
+        recent=cache(lambda: windows(rings, sample.at, timedelta(seconds=_RECENT_POLLS * poll))),
         watched=before.watched,
         now=now,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from premortem.watch.told import Told
 class View:
     """One step: `windows` are by length in seconds, and `covered` is how much of each the samples are about.
 
-    `recent` is the window of the newest samples only, which tells what a long window does not yet show.
+    `recent` works out the window of the newest samples only, which tells what a long window does not yet show.
     `watched` is the state's clock in this step.
     """
 
@@ -27,7 +27,7 @@ class View:
     settings: Watching
     windows: Mapping[float, Mapping[Subject, Window]]
     covered: Mapping[float, timedelta]
-    recent: Mapping[Subject, Window]
+    recent: Callable[[], Mapping[Subject, Window]]
     watched: float
     now: datetime
 
