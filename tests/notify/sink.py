@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -14,13 +15,17 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class Reply:
-    """What the next request is answered; `silence` seconds pass first, `breaks` ends without an answer."""
+    """What the next request is answered; `silence` seconds pass first, `breaks` ends without an answer.
+
+    One that `echoes` says all that it was sent: address, headers and the beginning of the body.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     text: str = "ok"
     silence: float = 0.0
     breaks: bool = False
+    echoes: bool = False
 
 
 @dataclass(slots=True)
@@ -70,10 +75,12 @@ def serving() -> Iterator[Sink]:
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
-            said = reply.text.encode()
+            echo = f"{self.path} {dict(self.headers)} ".encode() + body[:500]
+            said = echo if reply.echoes else reply.text.encode()
             self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            with contextlib.suppress(ConnectionError):  # who asked does not wait for ever
+                self.end_headers()
+                self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -74,8 +74,8 @@ def sender(channel: Channel, *, url: str = "", token: str = "") -> Sender:
 
 
 def _wire(channel: Channel, url: str, token: str) -> Wire:
-    secrets = (token,) if token else ()
     headers = wire.credentials(url)
+    secrets = (token, *headers.values()) if token else tuple(headers.values())
     return Wire(name=_named(channel), url=url, timeout=channel.timeout_seconds, secrets=secrets, headers=headers)
 
 

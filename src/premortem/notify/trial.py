@@ -34,7 +34,7 @@ def try_out(channel: Channel, sender: Sender, now: datetime, *, link: str = "") 
 def marked(channel: Channel, now: datetime, turn: Turn, link: str = "") -> Message:
     """Return the message of a test, which says in its title and in its text that it is one."""
     said = message(AlertChange(turn=turn, alert=_alert(channel, now, turn), at=now), link=link)
-    return replace(said, test=True, title=_TITLE, why=_SAYS, says="", facts=(), statement="")
+    return replace(said, test=True, title=_TITLE, why=_SAYS, says="", facts=(), actions=(), statement="")
 
 
 def _alert(channel: Channel, now: datetime, turn: Turn) -> Alert:

@@ -205,8 +205,9 @@ def hidden(text: str, secrets: Iterable[str]) -> str:
     >>> hidden("POST /services/T0/abcdefgh failed", ["abcdefgh", "/services/T0/abcdefgh"])
     'POST *** failed'
     """
-    for secret in sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True):
-        text = text.replace(secret, _HIDDEN).replace(unquote(secret), _HIDDEN)
+    forms = {form for one in secrets for form in (one, unquote(one), one.removeprefix("Basic "))}
+    for secret in sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
     return text
 
 
