@@ -96,8 +96,9 @@ def write(db: pg.Session, memory: Memory, commit: Commit) -> Memory | None:
     newest = max((delta.end for delta in commit.deltas), default=commit.at)
     names = {delta.key: _name(delta.key, commit.statements) for delta in deltas}
     memory = _registered(db, memory, commit, deltas, names, newest)
-    rows = [_row(delta, memory.numbers[names[delta.key]], minute(delta.end, newest, commit.at)) for delta in deltas]
-    ledger, over = recorded(memory.ledger, rows, {delta.end for delta in deltas}, commit.at)
+    minutes = {end: minute(end, newest, commit.at) for end in {delta.end for delta in deltas}}
+    rows = [_row(delta, memory.numbers[names[delta.key]], minutes[delta.end]) for delta in deltas]
+    ledger, over = recorded(memory.ledger, rows, minutes, commit.at)
     memory = _kept(db, memory, over)
     _changed(db, memory.instance, commit)
     for event in commit.events:
@@ -111,7 +112,7 @@ def _name(key: StatementKey, statements: Mapping[StatementKey, Statement]) -> Na
     statement = statements.get(key)
     if statement is None:  # its text could not be had: it counts all the same
         return str(key.dbid), f"queryid-{key.queryid}", key.toplevel
-    return encoding.text(statement.database), encoding.text(statement.fingerprint), key.toplevel
+    return encoding.name(statement.database), encoding.name(statement.fingerprint), key.toplevel
 
 
 def _row(delta: Delta, number: int, at: datetime) -> Row:
@@ -218,27 +219,18 @@ def _kept(db: pg.Session, memory: Memory, rows: Sequence[Row]) -> Memory:
     if not wanted <= memory.days:
         days.ensure(db, wanted)
         memory = replace(memory, days=memory.days | wanted)
-    db.copy_in(
-        QUERIES["copy history"],
-        (
-            (
-                row.total_ms,
-                row.squares,
-                row.calls,
-                row.rows,
-                row.shared_read,
-                row.temp_written,
-                row.wal_bytes,
-                row.at,
-                row.subject,
-                row.doubtful,
-            )
-            for row in rows
-        ),
-    )
+    db.copy_in(QUERIES["copy history"], ["".join(map(_line, rows))])
     hours = sorted({row.at.replace(minute=0) for row in rows})
     db.execute(QUERIES["mark hours"], instance=memory.instance, hours=hours)
     return memory
+
+
+def _line(row: Row) -> str:
+    """Return a row in COPY's text format."""
+    return (
+        f"{row.total_ms!r}\t{row.squares!r}\t{row.calls}\t{row.rows}\t{row.shared_read}\t{row.temp_written}"
+        f"\t{row.wal_bytes}\t{row.at.isoformat()}\t{row.subject}\t{row.doubtful}\n"
+    )
 
 
 def _changed(db: pg.Session, instance: int, commit: Commit) -> None:
@@ -291,7 +283,7 @@ def add_event(db: pg.Session, event: Event) -> None:
 
 def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger) -> bool:
     """Whether the checkpoint was still the one that we know, and is now the commit's."""
-    arrays = {name: [getattr(row, name) for row in ledger.open] for name in _ARRAYS}
+    arrays = {name: encoding.array(getattr(row, name) for row in ledger.open) for name in _ARRAYS}
     written = db.execute(
         QUERIES["write checkpoint"],
         instance=memory.instance,
@@ -299,9 +291,9 @@ def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger
         at=commit.at,
         given=commit.given,
         state=None if commit.checkpoint is None else encoding.packed(commit.checkpoint),
-        samples=list(ledger.samples),
-        subjects=[row.subject for row in ledger.open],
-        minutes=[row.at for row in ledger.open],
+        samples=encoding.moments(ledger.samples),
+        subjects=encoding.array(row.subject for row in ledger.open),
+        minutes=encoding.moments(row.at for row in ledger.open),
         **arrays,
     )
     if written > 1:

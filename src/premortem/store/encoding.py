@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from premortem.errors import StoreError
@@ -46,6 +49,26 @@ def unpacked(state: bytes) -> object:
         return cast(object, json.loads(zlib.decompress(state)))
     except (zlib.error, ValueError) as error:
         raise StoreError(f"the checkpoint in the store cannot be read: {error}") from error
+
+
+def array(values: Iterable[float]) -> str:
+    """Return numbers or truths as PostgreSQL reads an array: much faster than by the driver, value for value.
+
+    >>> array([1, 2.5, float("inf"), True])
+    '{1,2.5,inf,True}'
+    """
+    return "{" + ",".join(map(repr, values)) + "}"
+
+
+def moments(values: Iterable[datetime]) -> str:
+    """Return moments as PostgreSQL reads an array of them."""
+    return "{" + ",".join(map(datetime.isoformat, values)) + "}"
+
+
+@lru_cache(10_000)
+def name(said: str) -> str:
+    """Return a short text that comes again and again as `text` does."""
+    return text(said)
 
 
 def text(said: str) -> str:

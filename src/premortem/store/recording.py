@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from premortem.watch.deltas import Delta
 
-#: So many samples are remembered.  A watcher that could not commit for longer than this many polls gives up on some.
-REMEMBERED = 512
+#: So many samples are remembered at least, and all of the newest commit, for that is what may come again.
+REMEMBERED = 100
 _FARTHEST = timedelta(days=1)
 
 
@@ -86,6 +86,7 @@ def recorded(
     begun = at.astimezone(UTC).replace(second=0, microsecond=0)
     every = [sums[place] for place in sorted(sums)]
     # In the order in which they came: a server's clock may go back.
-    known = tuple(dict.fromkeys((*ledger.samples, *sorted(samples))))[-REMEMBERED:]
+    newest = sorted(samples)
+    known = tuple(dict.fromkeys((*ledger.samples, *newest)))[-max(REMEMBERED, len(newest)) :]
     kept = tuple(row for row in every if row.at >= begun)
     return Ledger(samples=known, open=kept), tuple(row for row in every if row.at < begun)
