@@ -43,5 +43,6 @@ def opened_store(
     say where state lives would fill a directory that nobody reads.
     """
     said = dsn if dsn is not None else secrets.read(watching.store, "the store's connection string") or None
-    directory = Path(watching.state_directory).expanduser() if watching.state_directory else None
+    said_directory = Path(watching.state_directory).expanduser()
+    directory = secrets.folders[-1] / said_directory if watching.state_directory else None  # from the settings' folder
     return store.open(said, directory=directory, create=create and directory is not None)
