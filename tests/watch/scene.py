@@ -106,6 +106,7 @@ class Scene:
     seats: Seats | None = None
     pools: tuple[Pool, ...] = ()
     indexes: tuple[IndexSeen, ...] | None = None
+    tables: tuple[tuple[str, RelationName], ...] | None = None
     gaps: tuple[Gap, ...] = ()
     changes: list[AlertChange] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -129,6 +130,7 @@ class Scene:
             seats=self.seats,
             pools=self.pools,
             indexes=self.indexes,
+            tables=self.tables,
             databases={DBID: "shop"},
             roles={ROLE: "app"},
             gaps=self.gaps,

@@ -251,6 +251,27 @@ def test_an_index_that_nothing_ever_used_may_go() -> None:
     assert "index.dropped" in scene.events
 
 
+def test_the_only_index_of_a_table_is_missed_while_the_table_is_there() -> None:
+    for tables, lost in (((("shop", STATUS.table),), [AlertKind.INDEX]), ((("shop", PRIMARY.name),), [])):
+        scene = inventories((STATUS,))
+        scene.tables, scene.indexes = tables, ()
+        assert [c.alert.kind for c in scene.poll()] == lost
+
+
+def test_an_index_of_a_partitioned_table_is_lost_once() -> None:
+    tables = ("orders", "orders_2025", "orders_2026")
+    lost = tuple(
+        replace(STATUS, name=RelationName(schema="public", name=f"{table}_status_idx"),
+                table=RelationName(schema="public", name=table), scans=0 if table == "orders" else 50)
+        for table in tables
+    )  # fmt: skip
+    keys = tuple(replace(PRIMARY, table=index.table) for index in lost)
+    (change,) = inventories((*keys, *lost), keys).changes
+    assert change.alert.says.startswith(
+        "index orders_status_idx of orders is gone, with 2 indexes like it on other tables, and it had been used 100"
+    )
+
+
 def test_a_partial_index_is_no_replacement() -> None:
     partial = index(
         "p", "status, x", definition="CREATE INDEX p ON public.orders USING btree (status, x) WHERE (x > 1)"

@@ -236,6 +236,7 @@ class Sample:
     `at` is the server's clock, `read_at` ours.  `since` is the server's clock at the sample that `moved` is against;
     None for a first sample, in which nothing moved.  `indexes` is None where they were not read this time.  `glances`
     are the looks between that sample and this one, `cancelled` what the server's log says was cancelled in between.
+    `tables` are those of the databases that `indexes` is about, with indexes or without; None where nobody says.
     """
 
     instance: str
@@ -249,6 +250,7 @@ class Sample:
     seats: Seats | None = None
     pools: tuple[Pool, ...] = ()
     indexes: tuple[IndexSeen, ...] | None = None
+    tables: tuple[tuple[str, RelationName], ...] | None = None
     databases: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     glances: tuple[Glance, ...] = ()

@@ -18,7 +18,8 @@ from premortem.sampling.standing import Standing
 
 _OURS = "/* premortem/"  # after the first word of a statement
 _NOT_LOADED = "55000"
-_TEXT_BYTES = 6_000  # an entry with a long text; more memory than its texts have, a server does not take
+#: An entry with a text of 4 kB, for which PostgreSQL before 17 takes 8 kB; no server takes more than its texts need.
+_TEXT_BYTES = 10_000
 _REFRESH = timedelta(minutes=10)  # names, grants and settings change rarely
 _SKEW = timedelta(seconds=30)
 
@@ -64,7 +65,9 @@ class Reader:
         sample = self._sampled(self._polled(), datetime.now(UTC))
         if not indexes:
             return sample
-        return replace(sample, indexes=tuple(one for database in self.databases for one in self.indexes(database)))
+        found = [one for database in self.databases for one in self._inventory(database)]
+        tables = tuple(dict.fromkeys((one.database, one.table) for one in found))
+        return replace(sample, indexes=tuple(one for one in found if one.definition), tables=tables)
 
     def glance(self) -> Glance:
         """Return the sessions only; the next sample holds this glance, too."""
@@ -89,13 +92,16 @@ class Reader:
 
     def indexes(self, database: str) -> tuple[IndexSeen, ...]:
         """Return the indexes of a database of the instance; for another one than its own the reader connects anew."""
+        return tuple(one for one in self._inventory(database) if one.definition)
+
+    def _inventory(self, database: str) -> tuple[IndexSeen, ...]:
+        """Return the indexes of a database; without a definition for a table that has none, or lost it meanwhile."""
         asked = asking.indexes(self.standing.version_num)
         if database == self.standing.database:
             answer = self._link.ask(lambda line: line.ask(asked))
         else:
             answer = self._link.beside(database, lambda line: line.ask(asked))
-        found = (reading.index(row, database) for row in reading.table(answer))
-        return tuple(one for one in found if one.definition)  # none where it was dropped while we read
+        return tuple(reading.index(row, database) for row in reading.table(answer))
 
     def close(self) -> None:
         """End the connections."""

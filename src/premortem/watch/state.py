@@ -32,11 +32,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An index that was there and is not, or is invalid now; `since` is in seconds watched."""
+    """An index that was there and is not, or is invalid now; `since` is in seconds watched.
+
+    `others` counts the indexes that went with it and did the same on other tables: partitions, as a rule.
+    """
 
     index: IndexSeen
     at: datetime
     since: float
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,15 +155,15 @@ FROM {schema}.pg_stat_statements(true) p
 WHERE p.queryid = ANY (CAST({ids} AS bigint[])) AND p.query IS NOT NULL
 
 -- name: indexes
--- purpose: which indexes the database has, so that one that vanishes is known by name and definition
+-- purpose: which indexes the database has, so that one that vanishes is known by name and definition; and which tables
+--          have none, for an index that is gone with its table is not missed
 -- needs: nothing, the catalogs are public
-SELECT n.nspname AS schema, c.relname AS name, tn.nspname AS table_schema, t.relname AS table_name,
+SELECT n.nspname AS schema, c.relname AS name, n.nspname AS table_schema, t.relname AS table_name,
     pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indisvalid AND i.indisready AND i.indislive AS valid,
     pg_catalog.pg_stat_get_numscans(i.indexrelid) AS scans
-FROM pg_catalog.pg_index i
-    JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-    JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-WHERE t.relkind IN ('r', 'm', 'p') AND c.relpersistence <> 't'
+FROM pg_catalog.pg_class t
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+    LEFT JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE t.relkind IN ('r', 'm', 'p') AND t.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
