@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from premortem import watch
 from premortem.model import AlertKind, Gap, IndexSeen, Pool, RelationName, Seats, Turn, Urgency
 from premortem.settings import Instance, Override, Secret
 from tests.watch.scene import NOON, Scene, limits, session, turns
@@ -355,3 +356,14 @@ def test_nothing_opens_while_it_warms_up_but_a_server_that_is_away() -> None:
     away = Scene(settings=limits(warm_up_seconds=600))
     away.poll()
     assert turns(c for _ in range(3) for c in away.miss()) == [("instance-unreached", "opened")]
+
+
+def test_an_instance_that_nobody_watches_any_more_leaves_nothing_open() -> None:
+    scene = Scene(pools=(POOL,))
+    scene.poll()
+    for _ in range(3):
+        scene.miss()
+    stepped = watch.abandoned(scene.state, scene.settings, scene.now)
+    assert sorted(turns(stepped.changes)) == [("instance-unreached", "closed"), ("pool-saturated", "closed")]
+    assert stepped.state.alerts == ()
+    assert "nobody watches this instance any more" in stepped.changes[0].alert.says

@@ -346,7 +346,8 @@ def test_a_slow_query_with_a_new_plan_is_one_alert() -> None:
     scene.plans[SUBJECT] = PlanSeen(shape="seq", at=NOON)
     found = scene.polls(30, calls=100, ms=900)
     assert {c.alert.kind for c in found} <= {AlertKind.SLOW, AlertKind.PLAN}
-    assert AlertKind.SLOW in scene.open
+    (slow,) = [a for a in scene.state.alerts if a.kind is AlertKind.SLOW]
+    assert "its plan changed 7 min 15 s ago" in slow.says
 
 
 def test_sixty_shapes_of_one_table_are_one_alert() -> None:
@@ -384,3 +385,13 @@ def test_a_slow_disk_is_one_alert() -> None:
         scene.poll()
     (change,) = scene.changes
     assert change.alert.says.startswith("40 statements are too slow; the worst: ")
+
+
+def test_a_hostile_text_and_a_huge_one_are_named_safely() -> None:
+    for text in ("select \x1b[31m'</script>' from \u202e t where\n a = $1 (", "select 1 /*" + "x" * 1_000_000):
+        scene = Scene()
+        scene.poll()
+        scene.polls(20, calls=10, ms=250, said=statement(text, unreadable="its text cannot be parsed"))
+        (change,) = scene.changes
+        assert change.alert.says.isprintable()
+        assert len(change.alert.says) < 400

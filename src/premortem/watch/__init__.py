@@ -9,6 +9,7 @@ Words: a *delta* is what an entry did between two samples, a *window* what a sta
     ├── gathered                      many that open together are one             gathering
     └── turn (one per key)            opened, worse, better, closed               lifecycle
     diagnosed(state, key, opened_at, diagnosis, now) -> Stepped
+    abandoned(state, settings, now) -> Stepped             nobody watches the instance any more
     fresh(instance), encode(state), decode(document)       what survives a restart
     identify(text, database, role) -> Statement            what a text is, without its values
 
@@ -23,7 +24,7 @@ from premortem.watch.naming import name
 from premortem.watch.readings import key_of
 from premortem.watch.rings import Rings, advance, covered, windows
 from premortem.watch.state import State, fresh
-from premortem.watch.stepping import Stepped, diagnosed, step
+from premortem.watch.stepping import Stepped, abandoned, diagnosed, step
 from premortem.watch.told import Told
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "State",
     "Stepped",
     "Told",
+    "abandoned",
     "advance",
     "covered",
     "decode",

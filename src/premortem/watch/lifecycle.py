@@ -192,9 +192,15 @@ _ENDED = {
 }
 
 
+def label(alert: Alert) -> str:
+    """Return what an alert is about, as people call it."""
+    if alert.statement is not None:
+        return name(alert.statement)
+    return words.one_line(alert.subject if alert.database else alert.instance)
+
+
 def _ended(alert: Alert) -> str:
-    label = name(alert.statement) if alert.statement else (alert.instance if not alert.database else alert.subject)
-    return f"{words.one_line(label)}: {_ENDED[alert.kind]}"
+    return f"{label(alert)}: {_ENDED[alert.kind]}"
 
 
 def _read(moment: Moment, alert: Alert, mark: Mark, reading: Reading) -> Turned:

@@ -216,6 +216,9 @@ def _more(view: View, found: Candidate) -> list[str]:
     now = mean_of(recent) if recent else None
     if recent and now and found.window and now >= _TELLING * (mean_of(found.window) or 0.0):
         more.append(f"{words.number(now)} ms in the last {words.duration(recent.covered)}")
+    known = view.plans.get(found.subject)
+    if known is not None and known.changed is not None:
+        more.append(f"its plan changed {words.duration(view.watched - known.changed)} ago")
     usual = usual_ms(view, found.subject)
     if usual is not None:
         more.append(f"usually {words.number(usual)} ms")
@@ -245,15 +248,18 @@ def evidence(view: View, found: Candidate) -> tuple[Evidence, ...]:
     )
 
 
+def _held(view: View, found: Candidate, backend: Backend) -> float:
+    """Return for how long an execution may run: a limit may be its service's own."""
+    return view.limits(found.statement, view.service(backend)).running_seconds
+
+
 def _running(view: View, found: Candidate) -> Reading:
-    longest, count = age(view, found.running[0].query_start), len(found.running)
-    limit = found.limits.running_seconds
+    worst = max(found.running, key=lambda b: age(view, b.query_start) / max(_held(view, found, b), 1e-9))
+    longest, count, limit = age(view, worst.query_start), len(found.running), _held(view, found, worst)
     services = dict.fromkeys(view.service(b) for b in found.running)
-    # A limit that only holds for some services is theirs: the longest of those over it decided that they are here.
-    held = view.limits(found.statement, *services).running_seconds
     those = "an execution runs" if count == 1 else f"{words.number(count)} executions run, the longest"
     says = (
-        f"{name(found.statement)}: {those} for {words.duration(longest)} (limit {words.duration(min(limit, held))}) "
+        f"{name(found.statement)}: {those} for {words.duration(longest)} (limit {words.duration(limit)}) "
         f"and is not counted yet; {words.listing(list(services), most=3)}"
     )
     return Reading(
@@ -261,7 +267,7 @@ def _running(view: View, found: Candidate) -> Reading:
         database=found.subject.database,
         subject=found.subject.fingerprint,
         value=longest * 1000,
-        limit=min(limit, held) * 1000,
+        limit=limit * 1000,
         says=words.one_line(says),
         over=True,
         under=False,

@@ -23,7 +23,7 @@ from premortem.settings import Watching
 from premortem.watch import blocking, choosing, facts, heavy, indexes, places, planning, rising, sessions, slow
 from premortem.watch.deltas import Delta, deltas
 from premortem.watch.gathering import gathered
-from premortem.watch.lifecycle import Moment, Turned, closed, turn
+from premortem.watch.lifecycle import Moment, Turned, closed, label, turn
 from premortem.watch.readings import Found, Reading
 from premortem.watch.rings import advance
 from premortem.watch.state import Chains, KnownPlan, Mark, State
@@ -97,27 +97,33 @@ def _ahead(state: State, sample: Sample, settings: Watching, now: datetime) -> S
 
 def _replaced(state: State, settings: Watching, now: datetime) -> tuple[State, tuple[AlertChange, ...]]:
     """Return a state that knows nothing of the new server, and the close of what was open on the old one."""
-    moment = _moment(state, settings, now)
-    marks = {mark.key: mark for mark in state.marks}
-    done = [
-        closed(
-            moment,
-            alert,
-            marks.get(alert.key, Mark(key=alert.key, told=True)),
-            f"{alert.subject}: another server answers now",
-        )
-        for alert in state.alerts
-        if alert.kind is not AlertKind.UNREACHED
-    ]
-    left = tuple(a for a in state.alerts if a.kind is AlertKind.UNREACHED)
-    after = State(
+    there = tuple(a for a in state.alerts if a.kind is not AlertKind.UNREACHED)
+    left, changes = _all_closed(state, there, settings, now, "another server answers now")
+    known = State(
         instance=state.instance,
         watched=state.watched,
         seen_at=state.seen_at,
         missed=state.missed,
         missed_at=state.missed_at,
-        alerts=left,
-        marks=tuple(m for m in marks.values() if m.key in {a.key for a in left}),
+        alerts=left.alerts,
+        marks=left.marks,
+    )
+    return known, changes
+
+
+def _all_closed(
+    state: State, alerts: tuple[Alert, ...], settings: Watching, now: datetime, why: str
+) -> tuple[State, tuple[AlertChange, ...]]:
+    """Return the state without some alerts, and their close."""
+    moment = _moment(state, settings, now)
+    marks = {mark.key: mark for mark in state.marks}
+    done = [closed(moment, a, marks.get(a.key, Mark(key=a.key, told=True)), f"{label(a)}: {why}") for a in alerts]
+    keys = {a.key for a in alerts}
+    kept = tuple(one.mark for one in done if one.mark is not None)
+    after = replace(
+        state,
+        alerts=tuple(a for a in state.alerts if a.key not in keys),
+        marks=(*(m for m in state.marks if m.key not in keys), *kept),
     )
     return after, tuple(one.change for one in done if one.change is not None)
 
@@ -140,6 +146,7 @@ def _stepped(before: State, sample: Sample, told: Told, settings: Watching, now:
         now=now,
     )
     plans = planning.learn(view)
+    view = replace(view, plans={known.subject: known for known in plans})
     missed = settings.limits.index_hours * 3600
     inventory = indexes.compare(before.indexes, before.lost, sample, before.watched, missed)
     chains = blocking.chains(view)
@@ -231,6 +238,12 @@ def _turned(state: State, found: Found, settings: Watching, now: datetime) -> tu
 
 def _is_settled(alert: Alert | None, found: Found) -> bool:
     return alert is not None and alert.kind in found.settled
+
+
+def abandoned(state: State, settings: Watching, now: datetime) -> Stepped:
+    """Return the close of everything that is open on an instance that is not watched any more."""
+    after, changes = _all_closed(state, state.alerts, settings, now, "nobody watches this instance any more")
+    return Stepped(state=after, changes=changes, events=tuple(map(facts.of_change, changes)))
 
 
 def diagnosed(state: State, key: str, opened_at: datetime, diagnosis: Diagnosis, now: datetime) -> Stepped:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from premortem.model import Backend, Sample, Statement, Subject, Window
 from premortem.settings import Watching, WatchLimits
 from premortem.watch import choosing
-from premortem.watch.state import State
+from premortem.watch.state import KnownPlan, State
 from premortem.watch.told import Told
 
 
@@ -18,7 +19,7 @@ class View:
     """One step: `windows` are by length in seconds, and `covered` is how much of each the samples are about.
 
     `recent` works out the window of the newest samples only, which tells what a long window does not yet show.
-    `watched` is the state's clock in this step.
+    `watched` is the state's clock in this step, `plans` are those that are known with it.
     """
 
     sample: Sample
@@ -30,6 +31,7 @@ class View:
     recent: Callable[[], Mapping[Subject, Window]]
     watched: float
     now: datetime
+    plans: Mapping[Subject, KnownPlan] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def instance(self) -> str:
