@@ -18,7 +18,7 @@ from premortem.model import Backend, Confidence, Sample, Statement, StatementKey
 from premortem.watch.deltas import Delta, LastFacts, interval
 from premortem.watch.flights import Ending, followed, landed
 from premortem.watch.identity import identify_session, unnamed
-from premortem.watch.slots import Move, Rings, Slot, decode, encode
+from premortem.watch.slots import Move, Rings, Slot, decode, encode, sealed
 from premortem.watch.windows import covered, windows
 
 __all__ = ["Move", "Rings", "Slot", "advance", "covered", "decode", "encode", "windows"]
@@ -84,7 +84,7 @@ def advance(
     before = _shifted(rings.slots, start) if over is not None and over.was_set else rings.slots
     kept = (one for one in before if sample.at - keep < one.end <= start)
     return Rings(
-        slots=(*kept, slot), flights=landing.flights, heard=landing.heard, last=LastFacts.of(sample)
+        slots=(*kept, sealed(slot)), flights=landing.flights, heard=landing.heard, last=LastFacts.of(sample)
     )  # fmt: skip
 
 
@@ -111,10 +111,9 @@ def _move(deltas: Sequence[Delta]) -> Move:
 def _with_endings(moves: Mapping[Subject, Move], endings: Mapping[Subject, Ending]) -> Mapping[Subject, Move]:
     found = dict(moves)
     for subject, ending in endings.items():
-        found[subject] = replace(
-            found.get(subject, Move()), provisional_ms=ending.provisional_ms, uncounted=ending.uncounted,
-            uncounted_ms=ending.uncounted_ms,
-        )  # fmt: skip
+        found[subject] = found.get(subject, Move())._replace(
+            provisional_ms=ending.provisional_ms, uncounted=ending.uncounted, uncounted_ms=ending.uncounted_ms
+        )
     return MappingProxyType(found)
 
 

@@ -53,22 +53,32 @@ def _window(
     common: tuple[datetime, timedelta, timedelta, float], moves: Sequence[Move], flights: Sequence[Flight]
 ) -> Window:
     at, length, span, instance_ms = common
-    uncounted = sum(move.uncounted for move in moves)
+    calls, total_ms, squares, rows, shared_read, provisional_ms, uncounted, uncounted_ms = _added_up(moves)
     longest = max(((at - flight.began) / timedelta(milliseconds=1) for flight in flights), default=0.0)
     return Window(
-        ends_at=at, length=length, covered=span, calls=sum(move.calls for move in moves),
-        total_ms=sum(move.total_ms for move in moves), squares=sum(move.squares for move in moves),
-        rows=sum(move.rows for move in moves), shared_read=sum(move.shared_read for move in moves),
-        instance_ms=instance_ms, provisional_ms=sum(move.provisional_ms for move in moves), running=len(flights),
-        longest_running_ms=max(0.0, longest), uncounted=uncounted,
-        uncounted_ms=sum(move.uncounted_ms for move in moves),
+        ends_at=at, length=length, covered=span, calls=calls, total_ms=total_ms, squares=squares, rows=rows,
+        shared_read=shared_read, instance_ms=instance_ms, provisional_ms=provisional_ms, running=len(flights),
+        longest_running_ms=max(0.0, longest), uncounted=uncounted, uncounted_ms=uncounted_ms,
         toplevel=any(move.toplevel for move in moves) or bool(flights),
         confidence=Confidence.LOW if any(move.low for move in moves) else Confidence.HIGH,
         doubts=_doubts(moves, uncounted, span > length * 1.5),
     )  # fmt: skip
 
 
-def _doubts(moves: Iterable[Move], uncounted: int, is_longer: bool) -> tuple[str, ...]:
+def _added_up(moves: Sequence[Move]) -> tuple[int, float, float, int, int, float, int, float]:
+    """Return the sums of the moves' figures, column by column."""
+    if len(moves) == 1:
+        return moves[0][:8]
+    calls, total, squares, rows, read, provisional, uncounted, uncounted_ms, *_ = zip(*moves or (Move(),), strict=True)
+    return (
+        sum(calls), sum(total), sum(squares), sum(rows), sum(read), sum(provisional), sum(uncounted),
+        sum(uncounted_ms),
+    )  # fmt: skip
+
+
+def _doubts(moves: Sequence[Move], uncounted: int, is_longer: bool) -> tuple[str, ...]:
+    if not uncounted and not is_longer and not any(move.doubts for move in moves):
+        return ()
     return tuple(dict.fromkeys(_said(moves, uncounted, is_longer)))
 
 
