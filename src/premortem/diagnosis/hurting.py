@@ -258,13 +258,21 @@ def _places(look: Look) -> Iterator[Hurt]:
     over = _over(idle, at, limits.idle_seconds, idle=True)
     if over:
         yield _sessions(AlertKind.IDLE, "idle in a transaction", over, look)
-    working = [b for b in backends if b not in idle and b.kind == "client backend" and b.pid not in holders]
+    working = [b for b in backends if b.kind == "client backend" and b.pid not in holders and _is_several(b)]
     over = _over(working, at, limits.transaction_seconds, idle=False)
     if over:
         yield _sessions(AlertKind.TRANSACTION, "in a long transaction", over, look)
     if look.after.seats is not None:
         yield from _connections(look.after.seats, limits)
     yield from (_pool(p) for p in look.after.pools if _waits(p, limits))
+
+
+def _is_several(backend: Backend) -> bool:
+    """Whether a session's transaction is more than the one statement that it runs, which is told for itself."""
+    began, asked = backend.transaction_start, backend.query_start
+    if backend.state.startswith("idle in transaction"):
+        return False
+    return began is not None and asked is not None and asked - began > timedelta(seconds=1)
 
 
 def _over(backends: Iterable[Backend], at: datetime, seconds: float, *, idle: bool) -> list[Backend]:

@@ -277,7 +277,7 @@ def _missing(seen: Seen) -> Iterator[Theory]:
         relation = advice.candidate.table
         finding = _lead(report, relation, advice) if report else None
         gain = _gain(advice)
-        sure = 0.95 if gain >= 100 else 0.9 if gain >= 10 else 0.7 if gain >= 3 else 0.4
+        sure = 0.95 if gain >= 100 else 0.9 if gain >= 10 else 0.8 if gain >= 3 else 0.4
         if not _scans_much(seen, relation):
             sure = round(sure * 0.6, 2)
         keys = ", ".join(k.sql for k in advice.candidate.keys)
