@@ -17,6 +17,7 @@ from premortem.model import (
     Baseline,
     Counters,
     Gap,
+    Glance,
     IndexSeen,
     InstanceFacts,
     Moved,
@@ -103,6 +104,7 @@ class Scene:
     baselines: dict[Subject, Baseline] = field(default_factory=dict)
     plans: dict[Subject, PlanSeen] = field(default_factory=dict)
     backends: tuple[Backend, ...] = ()
+    glances: tuple[Glance, ...] = ()
     seats: Seats | None = None
     pools: tuple[Pool, ...] = ()
     indexes: tuple[IndexSeen, ...] | None = None
@@ -127,6 +129,7 @@ class Scene:
             since=self.since,
             moved=tuple(self._moved()) if self.since is not None else (),
             backends=self.backends,
+            glances=self.glances,
             seats=self.seats,
             pools=self.pools,
             indexes=self.indexes,

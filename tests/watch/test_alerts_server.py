@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from premortem import watch
-from premortem.model import AlertKind, Gap, IndexSeen, Pool, RelationName, Seats, Turn, Urgency
+from premortem.model import AlertKind, Gap, Glance, IndexSeen, Pool, RelationName, Seats, Turn, Unreached, Urgency
 from premortem.settings import Instance, Override, Secret
 from tests.watch.scene import NOON, Scene, limits, session, turns
 
@@ -367,3 +367,28 @@ def test_an_instance_that_nobody_watches_any_more_leaves_nothing_open() -> None:
     assert sorted(turns(stepped.changes)) == [("instance-unreached", "closed"), ("pool-saturated", "closed")]
     assert stepped.state.alerts == ()
     assert "nobody watches this instance any more" in stepped.changes[0].alert.says
+
+
+def test_a_statement_that_worked_for_long_before_it_waits_has_not_waited_for_long() -> None:
+    scene = Scene()
+    began = scene.at - timedelta(minutes=9)
+    busy = session(20, query_start=began, transaction_start=began, started_at=NOON)
+    holder = session(10, query_start=scene.at, started_at=NOON)
+    scene.backends = (busy, holder)
+    scene.poll()
+    scene.backends = (replace(busy, blocked_by=(10,)), holder)
+    scene.glances = (Glance(at=scene.at + timedelta(seconds=9), read_at=scene.now, backends=(busy, holder)),)
+    assert scene.poll() == []
+    scene.glances = ()
+    found = scene.poll()
+    assert [c.alert.kind for c in found if c.alert.kind is AlertKind.BLOCKED] == [AlertKind.BLOCKED]
+    assert "the longest for 21 s" in found[0].alert.says
+
+
+def test_an_answer_that_failed_to_come_before_the_last_one_is_no_news() -> None:
+    scene = Scene()
+    scene.poll()
+    state = scene.state
+    late = Unreached(instance="db-1", read_at=scene.now - timedelta(seconds=5), says="timed out")
+    assert scene.see(late) == []
+    assert scene.state == state

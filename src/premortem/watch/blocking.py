@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from premortem import words
-from premortem.model import AlertKind, Backend, Evidence, Source
+from premortem.model import AlertKind, Backend, Evidence, Glance, Sample, Source
 from premortem.watch.readings import Found, Reading
 from premortem.watch.sessions import age
 from premortem.watch.state import Chain, Chains
@@ -49,6 +50,7 @@ def _root(backend: Backend, sessions: Mapping[int, Backend]) -> int:
 def chains(view: View) -> Chains:
     """Return the chains of a sample with their roots and those who wait, under the subjects that they had before."""
     sessions = {b.pid: b for b in view.sample.backends}
+    free = _free(view)
     taken: set[str] = set()
     found = []
     for root, waiting in sorted(roots(view).items(), key=lambda one: (-len(one[1]), one[0])):
@@ -56,8 +58,28 @@ def chains(view: View) -> Chains:
         members.append(identity(sessions[root]) if root in sessions else str(root))
         subject = _subject(view.before.chains, members, taken) or members[-1]
         taken.add(subject)
-        found.append((Chain(subject=subject, members=tuple(sorted(members))), root, waiting))
+        waited = tuple((identity(b), free.get(identity(b))) for b in waiting)
+        found.append((Chain(subject=subject, members=tuple(sorted(members)), free=waited), root, waiting))
     return tuple(found)
+
+
+def _free(view: View) -> Mapping[str, datetime | None]:
+    """Return when those who wait now were last seen not to; a statement may have worked for long before it waits."""
+    known = dict(one for chain in view.before.chains for one in chain.free)
+    last = view.before.at
+    looks: tuple[Glance | Sample, ...] = (*view.sample.glances, view.sample)
+    for look in looks:
+        waiting = (identity(b) for b in look.backends if b.blocked_by)
+        known = {member: known.get(member, last) for member in waiting}
+        last = look.at
+    return known
+
+
+def _waits(view: View, chain: Chain, backend: Backend) -> float:
+    """Return for how long a session has waited at most: since its statement began, or since it was seen not to."""
+    free = dict(chain.free).get(identity(backend))
+    began = age(view, backend.query_start)
+    return began if free is None else min(began, age(view, free))
 
 
 def _subject(before: Iterable[Chain], members: Iterable[str], taken: set[str]) -> str | None:
@@ -73,7 +95,7 @@ def find(view: View, found: Chains) -> Found:
 
 def _reading(view: View, chain: Chain, root: int, waiting: tuple[Backend, ...]) -> Reading:
     limits = view.limits()
-    longest = max(age(view, b.query_start) for b in waiting)
+    longest = max(_waits(view, chain, b) for b in waiting)
     database = next((d for d in map(view.database, waiting) if d), "")
     return Reading(
         kind=AlertKind.BLOCKED,

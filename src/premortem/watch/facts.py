@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from premortem import words
-from premortem.model import AlertChange, Event, InstanceFacts, Sample, codec
+from premortem.model import AlertChange, Event, InstanceFacts, Sample, Unreached, codec
 from premortem.watch.indexes import Inventory
 from premortem.watch.planning import changed_now
 from premortem.watch.state import KnownPlan, State
@@ -20,6 +20,13 @@ def is_stale(before: State, sample: Sample, now: datetime) -> bool:
     if before.seen_at is None or before.at is None or before.read_at is None or now < before.seen_at:
         return False
     return sample.read_at <= before.read_at and sample.at <= before.at
+
+
+def is_late(before: State, seen: Unreached, now: datetime) -> bool:
+    """Whether a poll that had no answer began before one that had; its news is no news."""
+    if before.seen_at is None or before.read_at is None or now < before.seen_at:
+        return False
+    return seen.read_at < before.read_at
 
 
 def is_turned_back(before: State, sample: Sample) -> bool:

@@ -83,7 +83,6 @@ def _common(members: Sequence[Reading], database: str, subject: str) -> Reading:
         over=any(r.over for r in members),
         under=False,
         page=any(r.page for r in over),
-        after=max(r.after for r in over),
         gathers=False,
         evidence=(
             Evidence(name="statements", value=float(len(over)), source=Source.WORKLOAD),

@@ -59,10 +59,8 @@ def _closed_key(moment: Moment, mark: Mark | None, reading: Reading | None) -> T
         return Turned(mark=_remembered(moment, mark))
     known = mark or Mark(key=reading.key(moment.instance))
     over = moment.watched if known.over is None else known.over
-    needed = reading.after
-    if _remembered(moment, known) is not None and known.closed is not None:
-        needed = max(needed, moment.limits.close_after_seconds)
-    if moment.watched - over < needed:
+    again = _remembered(moment, known) is not None
+    if again and moment.watched - over < moment.limits.close_after_seconds:
         return Turned(mark=replace(known, over=over))
     return _opened(moment, replace(known, over=over), reading)
 
@@ -171,6 +169,8 @@ def closed(moment: Moment, alert: Alert, mark: Mark, says: str) -> Turned:
 
 
 def _worst(alert: Alert) -> str:
+    if alert.kind is AlertKind.RISING:  # its value is a forecast
+        return ""
     if alert.unit == "s" or alert.kind is AlertKind.RUNNING:
         return words.duration(alert.worst / (1 if alert.unit == "s" else 1000))
     return f"{words.number(alert.worst)} {alert.unit}" if alert.unit else ""

@@ -12,8 +12,7 @@ class Reading:
     """One figure against its limit.
 
     `over` says that it hurts, `under` that it surely does not; between the two an open alert stays open and none opens.
-    `page` says that somebody should get up for it.  `after` is for how many seconds it has to be over before it opens.
-    `gathers` lets it join others of its table where many open at once.
+    `page` says that somebody should get up for it.  `gathers` lets it join others where many open at once.
     """
 
     kind: AlertKind
@@ -26,7 +25,6 @@ class Reading:
     under: bool
     unit: str = "ms"
     page: bool = False
-    after: float = 0.0
     provisional: bool = False
     gathers: bool = False
     statement: Statement | None = None

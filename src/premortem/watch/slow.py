@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from premortem import words
-from premortem.model import AlertKind, Backend, Evidence, Source, Statement, Subject, Window
+from premortem.model import AlertKind, Backend, Confidence, Evidence, Source, Statement, Subject, Window
 from premortem.settings import WatchLimits
 from premortem.watch import choosing
 from premortem.watch.naming import name
@@ -216,6 +216,10 @@ def _more(view: View, found: Candidate) -> list[str]:
     now = mean_of(recent) if recent else None
     if recent and now and found.window and now >= _TELLING * (mean_of(found.window) or 0.0):
         more.append(f"{words.number(now)} ms in the last {words.duration(recent.covered)}")
+    if found.window and not found.window.toplevel:
+        more.append("called inside functions")
+    if found.window and found.window.confidence is Confidence.LOW:
+        more.append("with low confidence")
     known = view.plans.get(found.subject)
     if known is not None and known.changed is not None:
         more.append(f"its plan changed {words.duration(view.watched - known.changed)} ago")

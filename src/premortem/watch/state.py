@@ -45,10 +45,14 @@ class Lost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """Sessions that wait for one another, by pid and start; the subject stays while any of them does."""
+    """Sessions that wait for one another, by pid and start; the subject stays while any of them does.
+
+    `free` says when each of those that wait was last seen not to, by the server's clock; None where it never was.
+    """
 
     subject: str
     members: tuple[str, ...]
+    free: tuple[tuple[str, datetime | None], ...] = ()
 
 
 #: The chains of a sample, each with the pid that all wait for and with those who wait.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from premortem import words
@@ -50,7 +50,7 @@ class Stepped:
 def step(state: State, seen: Sample | Unreached, told: Told, settings: Watching, now: datetime) -> Stepped:
     """Return what becomes of an instance's state and alerts with what was seen of it."""
     if isinstance(seen, Unreached):
-        return _unreached(state, seen, settings, now)
+        return Stepped(state=state) if facts.is_late(state, seen, now) else _unreached(state, seen, settings, now)
     if facts.is_stale(state, seen, now):
         return Stepped(state=state)
     events = tuple(facts.of_sample(state, seen, now))
@@ -66,7 +66,7 @@ def _unreached(state: State, seen: Unreached, settings: Watching, now: datetime)
     before = replace(state, missed=state.missed + 1, missed_at=state.missed_at or now, seen_at=now)
     limit = settings.limits.unreached_polls
     since = before.missed_at or now
-    says = words.one_line(f"{seen.instance} cannot be reached since {since:%H:%M:%S} UTC: {seen.says}")
+    says = words.one_line(f"{seen.instance} cannot be reached since {since.astimezone(UTC):%H:%M:%S} UTC: {seen.says}")
     reading = Reading(
         kind=AlertKind.UNREACHED,
         database="",
