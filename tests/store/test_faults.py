@@ -46,10 +46,10 @@ def killed_while_committing(where: str, first: int, after: float) -> int:
         cwd=ROOT,
     )
     assert process.stdout is not None
-    line = process.stdout.readline()
+    said = [process.stdout.readline() for _ in range(3)]
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
-    said = [line, *process.stdout.readlines()]
+    said += process.stdout.readlines()
     process.wait()
     process.stdout.close()
     return max(int(one) for one in said if one.strip())
@@ -65,7 +65,7 @@ def replay(where: str, rounds: int) -> None:
             count = holds(found)
         assert count - 1 in (kept, kept + 1), "what was said to be kept is, and no more than one poll besides"
         first = count - 1
-    assert first > rounds
+    assert first >= 2 * rounds
 
 
 def test_a_process_killed_in_the_middle_of_a_commit(server18: pg.Server) -> None:
@@ -78,15 +78,6 @@ def test_a_process_killed_in_the_middle_of_a_commit(server18: pg.Server) -> None
 
 def test_a_process_killed_with_its_own_server(reachable: Path) -> None:
     replay(str(reachable / "state"), 2)
-
-
-@pytest.fixture
-def reachable(tmp_path: Path) -> Path:
-    """A folder that the user who runs servers can reach, which pytest's own are not where we are root."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        if os.geteuid() == 0:
-            folder.chmod(0o755)
-    return tmp_path
 
 
 def insist(found: store.Store, number: int, while_it_fails: Callable[[], None]) -> int:

@@ -18,11 +18,8 @@ from tests.store.made import NOON
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        if os.geteuid() == 0:
-            folder.chmod(0o755)  # the user who runs servers must pass through
-    return tmp_path / "some" / "state"
+def state(reachable: Path) -> Path:
+    return reachable / "some" / "state"
 
 
 def test_state_is_kept_and_shared(state: Path) -> None:

@@ -18,6 +18,7 @@ from premortem.model import Alert, Deploy
 from premortem.report import Look
 
 _BAR = 24
+_TABLES = 3
 _LEVELS = "▁▂▃▄▅▆▇█"
 _SPARKS = 16
 _FINGERPRINT = 16
@@ -54,10 +55,14 @@ def _one_query(out: Console, past: Past) -> None:
     text = words.one_line(first.text) or first.unreadable
     out.print(Text(words.shortened(text, 4 * out.width)), soft_wrap=True)
     out.print(Text(f"fingerprint {words.plain(first.fingerprint)}, {_span(past)}", style="dim"))
-    for known, steps in zip(past.known, past.steps, strict=True):
+    for known, steps in list(zip(past.known, past.steps, strict=True))[:_TABLES]:
         out.print()
         out.print(Text(_about(known, past.until)), soft_wrap=True)
         out.print(_chart(past, known, {step.at: step for step in steps}))
+
+    if others := past.known[_TABLES:]:
+        where = words.listing([words.plain(f"{known.instance}/{known.database}") for known in others], most=5)
+        out.print(Text(f"\nIt runs in {where}, too; --instance and --database show one.", style="dim"), soft_wrap=True)
 
 
 def _about(known: store.Known, now: datetime) -> str:

@@ -31,6 +31,7 @@ Name = tuple[str, str, bool]
 Channels = Sequence[str] | Callable[[AlertChange], Iterable[str]]
 _LONGEST_SUBJECT = 500
 _WEEK = timedelta(days=7)
+_MOST_NAMES = 20_000
 _ARRAYS = ("calls", "total_ms", "squares", "rows", "shared_read", "temp_written", "wal_bytes", "doubtful")
 #: What statements begin with whose constants pg_stat_statements replaces in every version of PostgreSQL.
 _NORMALIZED = ("select", "insert", "update", "delete", "merge", "with", "values", "table", "(")
@@ -158,7 +159,10 @@ def _registered(
         appeared=[_appeared(delta, commit.at - memory.watched_since) for delta in first.values()],
     )
     found = db.tuples(QUERIES["subjects"], instance=memory.instance, fingerprints=fingerprints)
-    return replace(memory, numbers={**memory.numbers, **{(d, f, t): number for d, f, t, number in found}})
+    kept = memory.numbers
+    if len(kept) > _MOST_NAMES:  # tables with names of their own for each run: what moved now will do
+        kept = {name: kept[name] for name in set(names.values()) if name in kept}
+    return replace(memory, numbers={**kept, **{(d, f, t): number for d, f, t, number in found}})
 
 
 def _appeared(delta: Delta, watched: timedelta) -> bool:

@@ -25,7 +25,7 @@ class Link:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        #: Counts the sessions that there were: what holds for a session is over with it.
+        #: Another one with every session, and while there is none: what holds for a session is over with it.
         self.number = 0
         self._lock = threading.RLock()
         self._session: pg.Session | None = None
@@ -74,6 +74,7 @@ class Link:
 
     def _drop(self) -> None:
         self._session = None
+        self.number += 1
         with contextlib.suppress(PremortemError):  # it is gone already, which is why it is dropped
             self._open.close()
 

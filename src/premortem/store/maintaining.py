@@ -55,9 +55,9 @@ def _roll_up(db: pg.Session, now: datetime) -> int:
     for hour in db.values(QUERIES["hours that are over"], before=before):
         with db.transaction():
             db.execute("SET LOCAL statement_timeout = '10min'")
-            taken = db.values(QUERIES["hour to roll up"], hour=hour)
-            db.execute(QUERIES["roll up"], hour=hour, instances=sorted(taken))
-            count += 1
+            if taken := db.values(QUERIES["hour to roll up"], hour=hour):
+                db.execute(QUERIES["roll up"], hour=hour, instances=sorted(taken))
+                count += 1
     return count
 
 

@@ -39,7 +39,10 @@ _DURABLE: dict[str, str | int | bool] = {
     "max_connections": 30,
     "max_wal_size": "512MB",
     "wal_compression": True,
-    "statement_timeout": 0,
+    # Its log is never rotated: nothing regular goes there, and no text of a query.
+    "log_checkpoints": False,
+    "log_autovacuum_min_duration": -1,
+    "log_min_error_statement": "panic",
 }
 
 

@@ -125,6 +125,8 @@ class Store:
         A lease lasts as long as the connection, and commits go over that same connection: who lost a lease can commit
         no more once another has it.
         """
+        if self._leases.get(instance) == self._link.number:
+            return True  # a commit finds out whether that session is still there
         with self._link.session() as db:
             return self._leased(db, instance, at)
 
