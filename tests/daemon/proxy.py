@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
 class Proxy:
     """Carries bytes both ways until it is cut; `cut` breaks what is open and refuses what comes, `mend` ends that.
 
-    A `silent` one takes connections and bytes and never answers, as a firewall that drops does.
+    A `silent` one takes connections and bytes and never answers, as a firewall that drops does.  `hears` is told of
+    what clients say before it is passed on, and of what servers answer before that is: it may cut and kill.
     """
 
     def __init__(self, target: str | Path | tuple[str, int]) -> None:
+        self.hears: Callable[[str, bytes], None] = lambda who, said: None
         self._target = target
         self._pairs: list[tuple[socket.socket, socket.socket | None]] = []
         self._lock = threading.Lock()
@@ -62,8 +64,8 @@ class Proxy:
                 _close(here)
                 continue
             self._keep(here, there)
-            for source, goal in ((here, there), (there, here)):
-                threading.Thread(target=self._carry, args=(source, goal), daemon=True).start()
+            for source, goal, who in ((here, there, "client"), (there, here, "server")):
+                threading.Thread(target=self._carry, args=(source, goal, who), daemon=True).start()
 
     def _keep(self, here: socket.socket, there: socket.socket | None) -> None:
         with self._lock:
@@ -76,9 +78,10 @@ class Proxy:
         there.connect(str(self._target))
         return there
 
-    def _carry(self, source: socket.socket, goal: socket.socket) -> None:
+    def _carry(self, source: socket.socket, goal: socket.socket, who: str) -> None:
         with contextlib.suppress(OSError):
             while said := source.recv(1 << 16):
+                self.hears(who, said)
                 if self.silent:
                     continue
                 goal.sendall(said)

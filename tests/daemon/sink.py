@@ -29,6 +29,7 @@ class Sink:
     answers: list[int | None] = field(default_factory=list)
     always: int | None = 200
     lock: threading.Condition = field(default_factory=threading.Condition)
+    before_answer: Callable[[], None] = lambda: None
 
     def accepted(self) -> list[Got]:
         """What was answered with success: what a reader would have seen."""
@@ -61,6 +62,7 @@ def sink() -> Iterator[Sink]:
                 status = kept.answers.pop(0) if kept.answers else kept.always
                 kept.got.append(Got(path=self.path, content=_read(body), at=time.time(), answered=status or 0))
                 kept.lock.notify_all()
+            kept.before_answer()
             if status is None:
                 self.close_connection = True
                 return
