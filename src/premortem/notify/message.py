@@ -155,7 +155,7 @@ def _notes(change: AlertChange, earlier: Sequence[AlertChange]) -> tuple[str, ..
 def _links(change: AlertChange, link: str) -> tuple[Link, ...]:
     alert = change.alert
     page = _filled(link, change)
-    own = (Link(text="Open in premortem", url=page),) if naming.is_web(page) else ()
+    own = (Link(text="Details", url=page),) if naming.is_web(page) else ()
     suspects = alert.diagnosis.suspects if alert.diagnosis else ()
     deploys = (one.deploy for one in suspects[:2] if naming.is_web(one.deploy.url))
     return (*own, *(Link(text=f"Deploy {naming.revision(one.revision)}", url=one.url) for one in deploys))
