@@ -396,7 +396,7 @@ def _diagnose(commands: _Commands) -> None:
     parser.add_argument(
         "--budget",
         type=_seconds,
-        default=4.5,
+        default=4.0,
         metavar="N",
         help="how many seconds all of it may take; what is not reached is said (default: %(default)s)",
     )

@@ -40,7 +40,7 @@ class Wanted:
 
     seconds: float = 1.0
     limit: int = 3
-    budget: float = 4.5
+    budget: float = 4.0
     show_values: bool = False
     settings: Settings = field(default_factory=Settings)
     ledger: Ledger = NOTHING_KNOWN

@@ -79,7 +79,7 @@ class Profiles:
             self._changed.add((instance, database))
 
     def is_due(self, instance: str, database: str, now: datetime) -> bool:
-        """Whether the profile is to be read again: too old, or its schema has changed; not soon after a failure."""
+        """Whether the profile is to be read again: it is too old, its schema has changed, or reading it failed."""
         key = (instance, database)
         with self._lock:
             tried, changed = self._tried.get(key), key in self._changed
@@ -92,12 +92,12 @@ class Profiles:
     def refresh(self, instance: str, database: str, dsn: str, now: datetime) -> Profile:
         """Read the profile from the server, keep it, and return it.
 
-        Raises what connecting and reading raise; the kept profile then stays, and it is not due for a while.
+        Raises what connecting and reading raise; the kept profile then stays, and is due again in ten minutes.
         """
         key = (instance, database)
         with self._lock:
             self._tried[key] = now
-            self._changed.discard(key)
+            self._changed.add(key)  # until it succeeds: what failed is tried again soon
         with pg.session(dsn, purpose="profile", database=database or None, statement_timeout=_TIMEOUT) as session:
             found = catalog.pull(session, values=self._values)
         folder = self._folder(instance, database)
@@ -106,6 +106,8 @@ class Profiles:
         catalog.write(found, path)
         self._hold(instance, database, path.stat().st_mtime_ns, found)
         self._remember(folder / _SIZES, (*self.sizes(instance, database), _sizes(found)))
+        with self._lock:
+            self._changed.discard(key)
         return found
 
     def _taken_at(self, instance: str, database: str) -> datetime | None:
