@@ -68,7 +68,7 @@ class Profiles:
     def sizes(self, instance: str, database: str) -> tuple[Sizes, ...]:
         """Return how many rows the tables had, at each time that is remembered, the oldest first."""
         try:
-            lines = (self._folder(instance, database) / _SIZES).read_text("utf-8").splitlines()
+            lines = (self._folder(instance, database) / _SIZES).read_text("utf-8", "replace").splitlines()
         except OSError:
             return ()
         return tuple(found for line in lines if (found := _parsed(line)) is not None)
