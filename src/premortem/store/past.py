@@ -38,8 +38,17 @@ def steps(
     )
     if not subjects:
         return ()
-    edge, begin = _edge(db, step), _begin(since, step)
-    return db.rows(_over("steps", db), Step, subjects=subjects, since=begin, until=until, step=step, edge=edge)
+    return db.rows(
+        _over("steps", db),
+        Step,
+        subjects=subjects,
+        first=min(subjects),
+        last=max(subjects),
+        since=_begin(since, step),
+        until=until,
+        step=step,
+        edge=_edge(db, step),
+    )
 
 
 def find(

@@ -29,7 +29,7 @@ WHERE (%(instance)s::text IS NULL OR i.name = %(instance)s::text)
   AND CASE WHEN %(fingerprint)s::text IS NULL THEN u.toplevel ELSE s.fingerprint = %(fingerprint)s::text END
 
 -- name: steps
--- purpose: what the subjects did in each step of time
+-- purpose: what the subjects did in each step of time; the index is for their range, it would be read once per subject
 -- needs: SELECT on history
 SELECT pg_catalog.date_bin(%(step)s::interval, h.at, %(since)s::timestamptz) AS at, %(step)s::interval AS length,
        pg_catalog.sum(h.calls)::bigint AS calls, pg_catalog.sum(h.total_ms) AS total_ms,
@@ -37,7 +37,7 @@ SELECT pg_catalog.date_bin(%(step)s::interval, h.at, %(since)s::timestamptz) AS 
        pg_catalog.sum(h.shared_read)::bigint AS shared_read, pg_catalog.sum(h.temp_written)::bigint AS temp_written,
        pg_catalog.sum(h.wal_bytes)::bigint AS wal_bytes, pg_catalog.bool_or(h.doubtful) AS doubtful
 FROM ({rows}) AS h
-WHERE h.subject = ANY(%(subjects)s::integer[])
+WHERE h.subject BETWEEN %(first)s AND %(last)s AND h.subject + 0 = ANY(%(subjects)s::integer[])
 GROUP BY 1
 ORDER BY 1
 
