@@ -95,7 +95,8 @@ def _seen(reader: Reader, wanted: Wanted, sleep: Callable[[float], None]) -> hur
     heaviest = sorted(moved, key=lambda d: -d.total_ms)[:_MOST_TEXTS]
     keys = {d.key for d in heaviest} | _running_keys(after)
     texts = reader.texts(keys, most=2 * _MOST_TEXTS)
-    statements = {key: _statement(key, texts.get(key), after) for key in keys}
+    known = keys & {*texts, *(d.key for d in moved)}  # of the others, a session's own text says more
+    statements = {key: _statement(key, texts.get(key), after) for key in known}
     return hurting.Look(
         before=before, after=after, deltas=moved, statements=statements, limits=wanted.settings.watching.limits
     )

@@ -163,7 +163,7 @@ def _relief(seen: Seen, lead: Theory) -> Iterator[Action]:
         return
     ids = ", ".join(str(q) for q in sorted(offender.queryids))
     yield Action(
-        says=f"for relief now, cancel the {words.plural(len(running), 'execution')} that run at the moment",
+        says=f"for relief now, cancel it where it runs ({words.plural(len(running), 'session')} at the moment)",
         sql=(
             "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity"
             f" WHERE state = 'active' AND query_id IN ({ids});",
