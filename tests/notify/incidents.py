@@ -158,10 +158,9 @@ SECOND_SEED = alert(
     opened_at=AT_TWO,
     changed_at=AT_TWO,
     urgency=Urgency.PAGE,
-    value=6.2,
-    limit=5.0,
-    worst=6.2,
-    unit="s",
+    value=6_200.0,
+    limit=5_000.0,
+    worst=6_200.0,
     provisional=True,
     statement=PENDING,
     services=("user-api",),
@@ -281,20 +280,21 @@ KINDS: Mapping[str, Alert] = {
         "pool shop of shop_app at pgbouncer-1: 5 clients wait, the first for 1.3 s; 3 of 3 server connections taken, "
         "while the database uses 3 of 97",
         urgency=Urgency.PAGE,
-        value=5.0,
+        value=1.3,
         limit=1.0,
-        unit="clients waiting",
-        worst=5.0,
+        unit="s",
+        worst=1.3,
+        evidence=(Evidence(name="clients that wait", value=5.0, source=Source.MEASURED),),
     ),
     "connections-saturated": alert(
         AlertKind.CONNECTIONS,
         "connections",
         "91 of 97 connections are taken (limit 80 %); order-api has 60 of them",
         database="",
-        value=0.938,
-        limit=0.8,
-        unit="share",
-        worst=0.938,
+        value=91.0,
+        limit=77.6,
+        unit="connections",
+        worst=91.0,
     ),
     "long-transaction": alert(
         AlertKind.TRANSACTION,
@@ -338,6 +338,12 @@ KINDS: Mapping[str, Alert] = {
     ),
 }
 
+MANY = replace(
+    FIRST_SEED,
+    key=alert_key("db-1", "shop", AlertKind.SLOW, "table order_items"),
+    subject="table order_items",
+    says=f"7 statements on order_items are too slow; the worst: {FIRST_SEED.says}",
+)
 DOUBTFUL = replace(
     KINDS["slow-query"],
     window=replace(
@@ -374,6 +380,7 @@ def cases() -> Mapping[str, AlertChange]:
         "second-seed-opened": change(Turn.OPENED, SECOND_SEED),
         "second-seed-closed": closed(SECOND_SEED, timedelta(minutes=17)),
         "doubtful-opened": change(Turn.OPENED, DOUBTFUL),
+        "many-opened": change(Turn.OPENED, MANY),
     }
     opened = {f"{name}-opened": change(Turn.OPENED, one) for name, one in KINDS.items()}
     return {**found, **opened, **{f"{name}-closed": closed(one) for name, one in KINDS.items()}}

@@ -37,7 +37,7 @@ from premortem.model import (
 )
 from premortem.notify import Digest, Message, alertmanager, details, message, pagerduty, slack, text, webhook
 from tests.notify import schemas
-from tests.notify.incidents import AT, FIRST_SEED, SIX_WEEKS_AGO, cases, change, closed
+from tests.notify.incidents import AT, FIRST_SEED, MANY, PENDING, SECOND_SEED, SIX_WEEKS_AGO, cases, change, closed
 
 KEY = "R0" + "x" * 30
 NOW = AT + timedelta(minutes=1)
@@ -281,6 +281,17 @@ def test_an_alert_of_alertmanager_is_the_same_until_it_ends() -> None:
     }
     assert str(one["endsAt"]) > NOW.isoformat()
     assert str(ended["endsAt"]) <= (NOW + timedelta(hours=1)).isoformat()
+
+
+def test_an_alert_that_opened_on_what_still_runs_stays_the_same() -> None:
+    counted = replace(SECOND_SEED, kind=AlertKind.SLOW, provisional=False)
+    assert alertmanager.labels(SECOND_SEED) == alertmanager.labels(counted)
+    assert PENDING.fingerprint == alertmanager.labels(counted)["fingerprint"]
+
+
+def test_an_alert_of_many_stays_the_same_when_another_is_the_worst() -> None:
+    other = replace(MANY, statement=PENDING)
+    assert alertmanager.labels(MANY) == alertmanager.labels(other)
 
 
 def test_a_ticket_that_becomes_a_page_ends_as_a_ticket() -> None:

@@ -280,7 +280,7 @@ turns = st.lists(st.sampled_from(("opened", "worse", "closed")), max_size=12)
 answers = st.lists(st.sampled_from((DONE, BUSY, LIMITED)), max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(story=st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=25), answers=answers, page=st.booleans())
 def test_whatever_fails_the_channel_ends_up_knowing_what_is_so(
     story: list[tuple[int, bool]], answers: list[Outcome], page: bool

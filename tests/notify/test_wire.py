@@ -226,6 +226,6 @@ def test_an_end_says_so_everywhere(sink: Sink) -> None:
         assert one.send(message(closed(FIRST_SEED)), AT + timedelta(hours=1)).verdict is Verdict.DONE
     texts = [json.dumps(body) for body in sink.bodies]
     assert '"resolve"' in texts[1]
-    assert "CLOSED: order_items fast again" in texts[0].replace("\\n", " ")
+    assert "CLOSED: order_items no longer slow" in texts[0].replace("\\n", " ")
     assert "premortem.alert.closed" in texts[3]
-    assert "[CLOSED] order_items fast again" in texts[4]
+    assert "[CLOSED] order_items no longer slow" in texts[4]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from premortem import words
-from premortem.model import Alert, AlertChange, Turn, Urgency
+from premortem.model import Alert, AlertChange, AlertKind, Turn, Urgency
 from premortem.notify import steps, text
 from premortem.notify.details import Json
 from premortem.notify.message import Message, Stage, message
@@ -21,6 +21,7 @@ AGAIN = timedelta(minutes=1)
 HOLDS = timedelta(minutes=10)
 _MOST_ANNOTATION = 8_000
 _SEVERITIES = {Urgency.PAGE: "critical", Urgency.TICKET: "warning"}
+_OF_STATEMENTS = (AlertKind.SLOW, AlertKind.RUNNING, AlertKind.RISING, AlertKind.HEAVY, AlertKind.PLAN)
 #: Turns in which an urgency may have changed, and with it the label that is a part of the alert's identity.
 _MOVES = (Stage.WORSE, Stage.BETTER, Stage.CLOSED)
 
@@ -62,7 +63,7 @@ def labels(alert: Alert, *, test: bool = False) -> dict[str, Json]:
         "severity": "info" if test else _SEVERITIES[alert.urgency],
         "instance": alert.instance,
         "datname": alert.database,
-        "fingerprint": alert.statement.fingerprint if alert.statement else alert.key,
+        "fingerprint": (alert.subject.strip() if alert.kind in _OF_STATEMENTS else "") or alert.key,
         "service": ",".join(alert.services),
     }
     shown = {label: words.one_line(value[:200]) for label, value in said.items()}
@@ -70,8 +71,12 @@ def labels(alert: Alert, *, test: bool = False) -> dict[str, Json]:
 
 
 def name(alert: Alert) -> str:
-    """Return the name of an alert's kind, as Prometheus' rules are named: PremortemSlowQuery."""
-    return "Premortem" + "".join(part.capitalize() for part in alert.kind.value.split("-"))
+    """Return the name of an alert's kind, as Prometheus' rules are named: PremortemSlowQuery.
+
+    An alert that opens on executions that still run becomes one of their mean, and stays the same alert.
+    """
+    kind = AlertKind.SLOW if alert.kind is AlertKind.RUNNING else alert.kind
+    return "Premortem" + "".join(part.capitalize() for part in kind.value.split("-"))
 
 
 def _posted(said: Message, ends: datetime) -> Json:

@@ -31,27 +31,27 @@ CAUSES = {
 
 _HURTS = {
     AlertKind.SLOW: "{what} slow on {where}: {value} mean",
-    AlertKind.RUNNING: "query on {what} running for {value} on {where}",
+    AlertKind.RUNNING: "{query} running for {value} on {where}",
     AlertKind.RISING: "{what} slower by the day on {where}, soon over {limit}",
-    AlertKind.HEAVY: "new heavy query on {what} on {where}: {value} of database time",
+    AlertKind.HEAVY: "new and heavy: {query} on {where}, {value} of database time",
     AlertKind.PLAN: "plan changed for {what} on {where}: {value} mean",
     AlertKind.INDEX: "index {subject} is gone on {where}",
-    AlertKind.POOL: "pool {subject} is full on {where}: {value}",
-    AlertKind.CONNECTIONS: "connections of {instance} run out: {value}",
+    AlertKind.POOL: "clients wait {value} for pool {subject} on {where}",
+    AlertKind.CONNECTIONS: "{instance} runs out of connections: {value} taken",
     AlertKind.TRANSACTION: "transaction of {subject} open for {value} on {where}",
     AlertKind.IDLE: "{subject} idle in transaction for {value} on {where}",
     AlertKind.BLOCKED: "sessions wait {value} for a lock on {where}",
     AlertKind.UNREACHED: "{instance} cannot be reached",
 }
 _OVER = {
-    AlertKind.SLOW: "{what} fast again on {where}",
-    AlertKind.RUNNING: "query on {what} no longer running long on {where}",
+    AlertKind.SLOW: "{what} no longer slow on {where}",
+    AlertKind.RUNNING: "{query} no longer running long on {where}",
     AlertKind.RISING: "{what} no longer slower by the day on {where}",
-    AlertKind.HEAVY: "new query on {what} no longer heavy on {where}",
+    AlertKind.HEAVY: "no longer heavy: {query} on {where}",
     AlertKind.PLAN: "plan of {what} is settled on {where}",
     AlertKind.INDEX: "index {subject} no longer missed on {where}",
     AlertKind.POOL: "pool {subject} has room again on {where}",
-    AlertKind.CONNECTIONS: "connections of {instance} suffice again",
+    AlertKind.CONNECTIONS: "{instance} has free connections again",
     AlertKind.TRANSACTION: "long transaction of {subject} ended on {where}",
     AlertKind.IDLE: "{subject} no longer idle in transaction on {where}",
     AlertKind.BLOCKED: "nobody waits for that lock any more on {where}",
@@ -79,6 +79,7 @@ def title(alert: Alert, stage: str) -> str:
 def _named(forms: dict[AlertKind, str], alert: Alert) -> str:
     return forms[alert.kind].format(
         what=what(alert),
+        query=query(alert),
         where=where(alert),
         instance=short(alert.instance),
         subject=short(alert.subject),
@@ -133,17 +134,36 @@ def spells(alert: Alert, earlier: Sequence[AlertChange]) -> Iterator[str]:
 
 
 def what(alert: Alert) -> str:
-    """Return what a statement is about: its tables, as a title begins.
+    """Return what an alert is about, as a title begins: tables, for nobody knows a fingerprint.
 
     The table of the diagnosis comes first, for that is where something is to be done.
     """
+    if is_of_many(alert):
+        on = f" on {alert.subject.removeprefix(_TABLE)}" if alert.subject.startswith(_TABLE) else ""
+        return short(f"many statements{on}")
+    return short(words.listing(_tables(alert), most=2)) or f"query {short(alert.subject)}".strip()
+
+
+def query(alert: Alert) -> str:
+    """Return the same for where a query is meant and not its tables."""
+    return f"query on {what(alert)}" if _tables(alert) and not is_of_many(alert) else what(alert)
+
+
+def is_of_many(alert: Alert) -> bool:
+    """Return whether an alert is of several statements that hurt together; it shows the worst of them."""
+    return alert.statement is not None and alert.subject != alert.statement.fingerprint
+
+
+#: What the subject of such an alert begins with where they have a table in common.
+_TABLE = "table "
+
+
+def _tables(alert: Alert) -> list[str]:
     tables = [table.short for table in alert.statement.tables] if alert.statement else []
     if alert.diagnosis is not None and alert.diagnosis.table is not None:
         first = alert.diagnosis.table.short
-        tables = [first, *(one for one in tables if one != first)]
-    if not tables:
-        return f"query {short(alert.subject)}".strip()
-    return short(words.listing(tables, most=2))
+        return [first, *(one for one in tables if one != first)]
+    return tables
 
 
 def where(alert: Alert) -> str:
