@@ -330,9 +330,12 @@ def test_settings_that_change_to_nonsense_and_back(place: Path, told: Sink, stat
             one.signal(signal.SIGHUP)
             one.says("event=watch.begins instance=shop-2")
             assert one.gauge("premortem_settings_refused") == 0
+            ends = other.wait(is_told("closed"), 40)[0].content["data"]
+            assert ends["instance"] == "shop-1"
+            assert "nobody watches this instance any more" in ends["says"]
             with slow(production):
                 got = other.wait(is_told("opened"), 40)
-            assert got[0].content["data"]["instance"] == "shop-2"
+            assert got[-1].content["data"]["instance"] == "shop-2"
         assert one.stop() == 0
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from premortem import watch
 from premortem.daemon.clinic import Clinic
 from premortem.daemon.current import Current
 from premortem.daemon.fleet import Fleet
@@ -22,6 +23,7 @@ _EVERY_SECONDS = 2.0
 _MAINTAIN_EVERY = timedelta(hours=1)
 #: A deploy that was recorded while no watcher ran is announced if it is not older than this.
 _ANNOUNCED = timedelta(hours=1)
+_AWAY = timedelta(days=1)
 
 
 class Chores:
@@ -70,7 +72,10 @@ class Chores:
         """Do what is due."""
         now = self._now()
         self._announce(now)
-        self._maintain(now)
+        if self._maintained_at is None or not timedelta(0) <= now - self._maintained_at < _MAINTAIN_EVERY:
+            self._maintain(now)
+            self._forget(now)
+            self._maintained_at = now
         for worker in self._fleet.workers:
             if self._stop.is_set():
                 return
@@ -83,12 +88,37 @@ class Chores:
             self._store.announce(channels, now - _ANNOUNCED, now)
 
     def _maintain(self, now: datetime) -> None:
-        if self._maintained_at is not None and timedelta(0) <= now - self._maintained_at < _MAINTAIN_EVERY:
-            return
         done = self._store.maintain(now, timedelta(days=self._current.watching.retention_days))
-        self._maintained_at = now
         if done.dropped or done.says:
             self._journal.say("history.kept", dropped=len(done.dropped), says="; ".join(done.says))
+
+    def _forget(self, now: datetime) -> None:
+        """End the alerts of instances that the settings do not name any more, and that nobody else watches.
+
+        A day is left for those who are away for an upgrade, and who have settings of their own.
+        """
+        named = {instance.name for instance in self._current.watching.instances}
+        for name in {alert.instance for alert in self._store.alerts()} - named:
+            if self._store.lease(name, now):
+                try:
+                    self._end(name, now)
+                finally:
+                    self._store.release(name)
+
+    def _end(self, name: str, now: datetime) -> None:
+        saved = self._store.saved(name)
+        if saved.checkpoint is None or (saved.at is not None and now - saved.at < _AWAY):
+            return
+        stepped = watch.abandoned(watch.decode(saved.checkpoint), self._current.watching, now)
+        self._store.commit(
+            name,
+            at=now,
+            checkpoint=watch.encode(stepped.state),
+            changes=stepped.changes,
+            events=stepped.events,
+            channels=self._current.channels,
+        )
+        self._journal.say("instance.forgotten", instance=name, closed=len(stepped.changes))
 
     def _usual(self, worker: Worker, now: datetime) -> None:
         knowledge = self._knowledge.get(worker.name)

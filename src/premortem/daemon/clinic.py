@@ -171,8 +171,7 @@ class Clinic:
         knowledge = self._knowledge[what.instance.name]
         fingerprint = alert.statement.fingerprint if alert.statement else alert.subject
         subject = Subject(database=alert.database, fingerprint=fingerprint)
-        first_seen = knowledge.first_seen(fingerprint)
-        appeared = first_seen is not None or not self._is_registered(fingerprint)
+        first_seen, appeared = self._first_seen(fingerprint)
         return diagnosis.offender(
             alert,
             what.sample,
@@ -185,12 +184,17 @@ class Clinic:
             gone=_gone(what.state, alert.database),
         )
 
-    def _is_registered(self, fingerprint: str) -> bool:
-        """Return whether a statement was ever counted anywhere: one that never came to its end is in no registry."""
+    def _first_seen(self, fingerprint: str) -> tuple[datetime | None, bool]:
+        """Return when a statement came, and whether it was seen to come: what is in the registry was there before.
+
+        It is asked now: the poll that saw the statement first may be the very one in which its alert opened.  What
+        never came to its end is in no registry, and is new.
+        """
         try:
-            return self._store.statement(fingerprint) is not None
+            found = self._store.first_seen([fingerprint]).get(fingerprint)
+            return found, found is not None or self._store.statement(fingerprint) is None
         except StoreError:
-            return True  # nothing is claimed that nobody knows
+            return None, False  # nothing is claimed that nobody knows
 
     def _ledger(self, instance: Instance, database: str) -> diagnosis.Ledger:
         """Return what was shipped, as far as the store can be asked, and how large tables were."""

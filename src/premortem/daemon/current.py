@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from premortem.daemon.secrets import Secrets, all_of
+from premortem.model import AlertChange
+from premortem.notify import admits
 from premortem.settings import Secret, Watching
 
 
@@ -47,6 +49,10 @@ class Current:
     def watching(self) -> Watching:
         """The settings."""
         return self.loaded.watching
+
+    def channels(self, change: AlertChange) -> tuple[str, ...]:
+        """Return the names of the channels that are told of a change."""
+        return tuple(channel.name for channel in self.watching.channels if admits(channel, change))
 
     def secret(self, secret: Secret) -> str:
         """Return the value of a secret; empty where the settings say nothing."""

@@ -51,7 +51,7 @@ class Fleet:
         wanted = {instance.name: instance for instance in loaded.watching.instances}
         left = [post for name, post in self._posts.items() if not _is_same(post, wanted.get(name), loaded)]
         for post in left:
-            post.worker.stop()
+            post.worker.stop(for_good=post.instance.name not in wanted)
         for post in left:
             post.worker.join(_LATE_SECONDS)
             del self._posts[post.instance.name]

@@ -31,7 +31,6 @@ from premortem.daemon.journal import Journal
 from premortem.daemon.knowledge import Knowledge
 from premortem.errors import PremortemError, StoreError
 from premortem.model import AlertChange, Diagnosis, Sample, Statement, Turn, Unreached
-from premortem.notify import admits
 from premortem.settings import Instance
 from premortem.store import Store
 
@@ -102,6 +101,7 @@ class Worker:
         self._stop = threading.Event()
         self._ready: queue.SimpleQueue[Ready | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self.run, name=f"watch {instance.name}", daemon=True)
+        self._for_good = False
         self._says: dict[str, str] = {}
         self._statements: tuple[Statement, ...] = ()
 
@@ -134,8 +134,9 @@ class Worker:
         """Begin to watch."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ask it to end; what it does now it finishes."""
+    def stop(self, *, for_good: bool = False) -> None:
+        """Ask it to end; what it does now it finishes.  `for_good` ends its alerts as well: nobody watches it then."""
+        self._for_good = for_good
         self._stop.set()
         self._ready.put(None)
 
@@ -152,10 +153,18 @@ class Worker:
                 began = time.monotonic()
                 self.turn()
                 self._between(began)
+            if self._for_good:
+                self._abandon()
         finally:
             self._eyes.close()
             with contextlib.suppress(StoreError):
                 self._common.store.release(self.name)
+
+    def _abandon(self) -> None:
+        """End what is open: whoever was told of it would wait for ever."""
+        if self._state is not None:
+            now = self._common.now()
+            self._keep(watch.abandoned(self._state, self._common.current.watching, now), watch.Told(), now)
 
     def turn(self) -> None:
         """Do what is due at a poll; whatever fails is said, and the next poll tries again."""
@@ -228,7 +237,7 @@ class Worker:
                 deltas=batch.deltas,
                 statements=batch.statements,
                 events=batch.events,
-                channels=self._channels,
+                channels=self._common.current.channels,
                 hold=batch.hold,
             )
         except StoreError as error:
@@ -241,9 +250,6 @@ class Worker:
         self._backlog.written()
         if batch.changes:
             self._common.wake()
-
-    def _channels(self, change: AlertChange) -> Iterable[str]:
-        return [one.name for one in self._common.current.watching.channels if admits(one, change)]
 
     def _may_watch(self) -> bool:
         """Return whether the instance is ours; one that was watched goes on without the store, in memory."""
