@@ -233,6 +233,19 @@ def test_when_all_is_spent_tickets_wait_and_a_page_waits_five_minutes_at_most() 
     assert post.deliver(AT + 66 * MINUTE).delivered == 1
 
 
+def test_every_incident_of_pagerduty_is_resolved_however_little_it_may_be_told() -> None:
+    channel = Channel(name="c", kind="pagerduty", most_per_hour=1)
+    post = Post(channel=channel, sender=Scripted(kind="pagerduty", shows_past=False))
+    for n in range(3):
+        post.outbox.put(change(Turn.OPENED, numbered(n)))
+    post.deliver(AT)
+    for n in range(3):
+        post.outbox.put(closed(numbered(n), MINUTE))
+    assert post.deliver(AT + 2 * MINUTE).delivered == 3
+    assert [one.stage for one in post.sender.told] == [Stage.CLOSED] * 3
+    assert post.outbox.sent_since("c", AT) == 1
+
+
 def test_a_digest_that_fails_is_tried_again_and_loses_nothing() -> None:
     post = Post(channel=Channel(name="c", kind="slack", most_per_hour=1), sender=Scripted([BUSY]))
     for n in range(3):

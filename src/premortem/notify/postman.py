@@ -76,12 +76,14 @@ class Postman:
         """Tell what is due, and return what became of it; raises what the outbox raises."""
         tally = _Tally()
         due = self._due(now, tally)
-        shared = rounds.share(due, self._free(now), page_waited=self._page_waited(now))
+        ends = tuple(one for one in due if self._is_free(one))
+        bounded = tuple(one for one in due if one not in ends)
+        shared = rounds.share(bounded, self._free(now), page_waited=self._page_waited(now))
         tally.waiting += sum(len(one.letters) for one in shared.waiting)
-        for place, parcel in enumerate(shared.alone):
+        alone = (*shared.alone, *ends)
+        for place, parcel in enumerate(alone):
             if not self._deliver(parcel, now, tally):
-                left = (*shared.alone[place + 1 :], *shared.together)
-                tally.waiting += sum(len(one.letters) for one in left)
+                tally.waiting += sum(len(one.letters) for one in (*alone[place + 1 :], *shared.together))
                 break
         else:
             self._deliver_together(shared.together, now, tally)
@@ -93,6 +95,11 @@ class Postman:
         ready = () if self._is_paused(now) else rounds.due(waiting, now)
         tally.waiting += sum(len(one.letters) for one in waiting if one not in ready)
         return tuple(one for one in ready if not self._leave_out(one, now, tally))
+
+    def _is_free(self, parcel: Parcel) -> bool:
+        """Return whether a parcel does not count: an end that PagerDuty is not told stays an incident for ever."""
+        what = parcel.last.what
+        return self.sender.kind == "pagerduty" and isinstance(what, AlertChange) and what.turn is Turn.CLOSED
 
     def _is_paused(self, now: datetime) -> bool:
         return rounds.rests(self.paused_until, now)
@@ -150,7 +157,7 @@ class Postman:
 
     def _keep(self, parcel: Parcel, outcome: Outcome, now: datetime, tally: _Tally) -> None:
         if outcome.verdict is Verdict.DONE:
-            self._done(parcel, now, tally)
+            self._done(parcel, now, tally, counts=not self._is_free(parcel))
             return
         tally.says.append(outcome.says)
         if outcome.verdict is Verdict.NEVER:
