@@ -160,6 +160,22 @@ def test_a_refused_letter_is_put_aside_with_the_reason_and_holds_nobody_up() -> 
     assert post.deliver(AT + MINUTE).delivered == 0
 
 
+def test_a_letter_that_breaks_us_is_put_aside_and_the_others_are_told() -> None:
+    class Broken(Scripted):
+        def send(self, message: Message, now: datetime) -> Outcome:
+            if message.key == numbered(1).key:
+                raise RuntimeError("https://hooks.example/SECRET")
+            return Scripted.send(self, message, now)
+
+    post = Post(sender=Broken())
+    post.outbox.put(change(Turn.OPENED, numbered(1)))
+    post.outbox.put(change(Turn.OPENED, numbered(2)))
+    done = post.deliver(AT)
+    assert (done.dead, done.delivered) == (1, 1)
+    assert "bug in premortem" in done.says[0]
+    assert "SECRET" not in done.says[0]
+
+
 def test_waits_grow_survive_a_restart_and_end_after_a_day() -> None:
     post = Post(sender=Scripted(usual=BUSY))
     post.outbox.put(change(Turn.OPENED, FIRST_SEED))

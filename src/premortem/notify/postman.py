@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from premortem import words
+from premortem.errors import PremortemError
 from premortem.model import Alert, AlertChange, Deploy, Outbox, Turn
 from premortem.notify import alertmanager, rounds
 from premortem.notify.admitting import admits_alert
@@ -142,9 +143,18 @@ class Postman:
 
     def _deliver(self, parcel: Parcel, now: datetime, tally: _Tally) -> bool:
         """Tell one parcel; return whether others may be tried now."""
-        outcome = self._send(parcel, now)
+        outcome = self._attempt(parcel, now)
         self._keep(parcel, outcome, now, tally)
         return outcome.verdict is not Verdict.LATER
+
+    def _attempt(self, parcel: Parcel, now: datetime) -> Outcome:
+        try:
+            return self._send(parcel, now)
+        except PremortemError:  # the outbox's
+            raise
+        except Exception as error:  # noqa: BLE001  # a letter that nobody can read must not silence the channel
+            said = f"it could not be made into a message ({type(error).__name__}); this is a bug in premortem"
+            return Outcome(verdict=Verdict.NEVER, says=said)
 
     def _send(self, parcel: Parcel, now: datetime) -> Outcome:
         what = parcel.last.what
