@@ -339,3 +339,38 @@ def test_ten_thousand_entries_of_four_kilobytes_spill_nothing(pytestconfig: pyte
         time.sleep(0.1)
         assert db.tuples("SELECT temp_files, temp_bytes FROM pg_stat_database WHERE datname = 'postgres'") == ((0, 0),)
         assert all(identify(text, "postgres").tables for text in list(texts.values())[:50])
+
+
+def test_what_fails_beside_the_counters_loses_no_counters(server: pg.Server, database: str) -> None:
+    with sampling.open(database, "db-1", databases=("nowhere",)) as reader, pg.writer(database, purpose="x") as db:
+        reader.sample()
+        db.tuples("SELECT 'counted', 2, 3, 4, 5")
+        sample = reader.sample(indexes=True)
+        assert sample.indexes is None
+        assert "nowhere" in gap(sample, "indexes").says
+        keys = [moved.key for moved in sample.moved]
+        assert keys
+        db.execute("CREATE SCHEMA elsewhere; ALTER EXTENSION pg_stat_statements SET SCHEMA elsewhere")
+        assert reader.texts(keys) == {}
+        again = reader.sample()
+        assert "texts of new statements" in gap(again, "texts of statements").says
+        assert again.since == sample.at
+        assert set(reader.texts(keys)) == set(keys)
+
+
+def test_a_database_that_knows_no_encoding(server: pg.Server) -> None:
+    with pg.writer(server, purpose="x") as admin:
+        for name, encoding in (("bytes", "SQL_ASCII"), ("latin", "LATIN1")):
+            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+        with pg.writer(server, purpose="x", database="bytes") as db:
+            db.execute("CREATE EXTENSION pg_stat_statements")
+        with sampling.open(server.dsn("bytes"), "db-1") as reader:
+            reader.sample()
+            running = Running(server.dsn("latin"), "SELECT pg_sleep(1.2), 'é' AS \"Grüße\"")
+            until(lambda: runs(admin, "pg_sleep(1.2)"))
+            assert ["pg_sleep(1.2)" in backend.text for backend in reader.sample().backends] == [True]
+            running.join()
+            assert reader.texts([moved.key for moved in reader.sample().moved])
+        for name in ("bytes", "latin"):
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

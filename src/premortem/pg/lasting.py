@@ -31,6 +31,7 @@ _ALIVE = {
     "keepalives_count": "2",
     "tcp_user_timeout": "10000",
 }
+_SINGLE_BYTES = ("LATIN", "ISO_8859", "WIN", "KOI8")
 
 
 class Lasting:
@@ -102,6 +103,7 @@ def lasting(
     }
     try:
         connection.autocommit = True
+        wanted["client_encoding"] = _encoding(connection)
         _make_ready(connection, place, tag_of(purpose), wanted)
     except (psycopg.Error, PremortemError):
         connection.close()
@@ -128,7 +130,7 @@ def _make_ready(connection: psycopg.Connection[Any], place: str, tag: str, setti
         row = connection.execute(f"SELECT{tag} pg_catalog.version(), {calls}".encode(), values).fetchone()
     except psycopg.Error as error:
         raise statement_error(error, place) from error
-    refuse_strangers(str(row[0]) if row else "", place)
+    refuse_strangers(_text(row[0]) if row else "", place)
 
 
 def _refuse_poolers(connection: psycopg.Connection[Any], place: str, tag: str) -> None:
@@ -147,6 +149,20 @@ def _pooler(says: str) -> UnsupportedServer:
     return UnsupportedServer(
         says, hint="give the server's own address; the pooler's console is another setting, [[instances.poolers]]"
     )
+
+
+def _encoding(connection: psycopg.Connection[Any]) -> str:
+    """The client encoding to ask for: none, unless every byte can be converted.
+
+    Sessions of databases in other encodings are shown as they are, and where the server would have to convert what is
+    not valid in its own it refuses the whole answer.
+    """
+    name = connection.info.parameter_status("server_encoding") or ""
+    return "UTF8" if name == "UTF8" or name.startswith(_SINGLE_BYTES) else "SQL_ASCII"
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _names(cursor: psycopg.Cursor[Any]) -> tuple[str, ...]:

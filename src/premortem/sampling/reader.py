@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from premortem import words
-from premortem.errors import PrivilegeError, ServerError, StatementError
+from premortem.errors import PremortemError, PrivilegeError, ServerError, StatementError
 from premortem.model import Gap, Glance, IndexSeen, InstanceFacts, Moved, Sample, StatementKey, quoted
 from premortem.sampling import asking, lines, reading, standing
 from premortem.sampling.link import Link, memory
@@ -40,6 +40,7 @@ class Reader:
         self._own: set[int] = set()
         self._nameless: set[int] = set()
         self._glances: list[Glance] = []
+        self._untold: tuple[Gap, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Reader of {self.name}>"
@@ -63,11 +64,7 @@ class Reader:
     def sample(self, *, indexes: bool = False) -> Sample:
         """Return what the instance shows now, against the sample before; with its indexes where they are asked for."""
         sample = self._sampled(self._polled(), datetime.now(UTC))
-        if not indexes:
-            return sample
-        found = [one for database in self.databases for one in self._inventory(database)]
-        tables = tuple(dict.fromkeys((one.database, one.table) for one in found))
-        return replace(sample, indexes=tuple(one for one in found if one.definition), tables=tables)
+        return self._with_indexes(sample) if indexes else sample
 
     def glance(self) -> Glance:
         """Return the sessions only; the next sample holds this glance, too."""
@@ -77,16 +74,22 @@ class Reader:
         return found
 
     def texts(self, keys: Collection[StatementKey], most: int = 500) -> dict[StatementKey, str]:
-        """Return the texts of some entries, of at most so many; one that the server lost is not among them.
+        """Return the texts of some entries, of so many of the first; one that the server lost is not among them.
 
-        The server reads all its texts for this, so ask for an entry once, and for many in one call.
+        The server reads all its texts for this, so ask for an entry once, and for many in one call.  Where it fails,
+        there are none, and the next sample says why.
         """
-        wanted, of = sorted(keys)[:most], self.standing
+        wanted, of = list(dict.fromkeys(keys))[:most], self.standing
         if not wanted or not self._counts(of) or of.extension is None:
             return {}
         room = memory(len(self._before.lines) if self._before else of.most_entries or 0, _TEXT_BYTES)
         asked = asking.texts(of.version_num, of.extension, of.schema, (key.queryid for key in wanted), room)
-        found = dict(map(reading.entry_text, reading.table(self._link.ask(lambda line: line.ask(*asked)))))
+        try:
+            answer = self._link.ask(lambda line: line.ask(*asked))
+        except PremortemError as error:  # what moved is known already, and must not be lost for want of a name
+            self._untold = (_gap_of_texts(error),)
+            return {}
+        found = dict(map(reading.entry_text, reading.table(answer)))
         self._own |= {key.queryid for key, text in found.items() if _OURS in text[:40]}
         return {key: found[key] for key in wanted if key in found}
 
@@ -121,13 +124,27 @@ class Reader:
         return self._asked()
 
     def _asked(self) -> Row:
-        try:
-            return self._poll()
-        except (ServerError, StatementError) as error:
-            if not self._counts(self.standing) or not _is_refusal(error):
-                raise
-            self._refused = _refusal(error, self.standing)
+        """Return the answer to a poll; what is refused is asked again of what the server has become, then left out."""
+        for attempt in (1, 2):
+            try:
+                return self._poll()
+            except (ServerError, StatementError) as error:
+                if not self._counts(self.standing) or not _is_refusal(error):
+                    raise
+                if attempt == 1:
+                    self._refresh()
+                else:
+                    self._refused = _refusal(error, self.standing)
         return self._poll()
+
+    def _with_indexes(self, sample: Sample) -> Sample:
+        """Return a sample with the indexes of all databases, or with none of them and the reason."""
+        try:
+            found = [one for database in self.databases for one in self._inventory(database)]
+        except PremortemError as error:
+            return replace(sample, gaps=(*sample.gaps, _gap_of_indexes(error)))
+        tables = tuple(dict.fromkeys((one.database, one.table) for one in found))
+        return replace(sample, indexes=tuple(one for one in found if one.definition), tables=tables)
 
     def _poll(self) -> Row:
         of = self.standing
@@ -158,6 +175,7 @@ class Reader:
         )  # fmt: skip
         self._before = now
         self._glances.clear()
+        self._untold = ()
         return sample
 
     def _reading(self, row: Row) -> lines.Reading | None:
@@ -183,7 +201,7 @@ class Reader:
 
     def _gaps(self, of: Standing, at: datetime, read_at: datetime) -> tuple[Gap, ...]:
         refused = () if self._refused is None else (self._refused,)
-        return (*standing.gaps(of), *refused, *_skewed(at, read_at))
+        return (*standing.gaps(of), *refused, *self._untold, *_skewed(at, read_at))
 
 
 def open(
@@ -224,6 +242,20 @@ def _refusal(error: ServerError | StatementError, of: Standing) -> Gap:
         subject="pg_stat_statements", says=f"The server does not let {of.role} read it: {error.message}.",
         effect="Slow queries are seen only while they run, no averages and no shares are known.",
         cure=f"GRANT USAGE ON SCHEMA {quoted(of.schema)} TO {quoted(of.role)}; GRANT pg_monitor TO {quoted(of.role)}",
+    )  # fmt: skip
+
+
+def _gap_of_texts(error: PremortemError) -> Gap:
+    return Gap(
+        subject="texts of statements", says=f"The texts of new statements could not be read: {error.message}.",
+        effect="They are known by their numbers until this goes well.", cure=error.hint or "",
+    )  # fmt: skip
+
+
+def _gap_of_indexes(error: PremortemError) -> Gap:
+    return Gap(
+        subject="indexes", says=f"The indexes could not be read: {error.message}.",
+        effect="An index that vanishes is not told.", cure=error.hint or "",
     )  # fmt: skip
 
 
