@@ -101,6 +101,15 @@ def test_the_settings_say_where_state_is(
     assert "  shop  a\n" in capsys.readouterr().out
 
 
+def test_a_service_that_no_instance_names_is_told(
+    here: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("premortem.toml").write_text('[[instances]]\nname = "db-1"\ndsn = "host=x"\nservices = ["shop"]\n')
+    for service, told in (("shop", False), ("shpo", True)):
+        assert run("deploy", "record", "--service", service, "--revision", "a", "--store", database) == 0
+        assert ("no instance of the settings names the service" in capsys.readouterr().err) is told
+
+
 def test_a_pipeline_that_forgot_the_store_is_told(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from premortem import pg, store
 from premortem.errors import StoreError
 from premortem.model import AlertChange, Event, Statement, Turn
+from premortem.store import committing
 from tests.store.made import NOON, POLL, change, delta, key, statement, statements
 
 HOUR = timedelta(hours=1)
@@ -182,3 +183,29 @@ def test_nested_executions_are_told_apart(opened: store.Store) -> None:
     assert calls(opened) == 2, "what clients execute"
     (step,) = opened.history("db-1", "shop", f"{1:016x}", since=NOON, until=NOON + HOUR, step=HOUR)
     assert step.calls == 7, "the statement, wherever it runs"
+
+
+def test_a_long_outage_comes_in_one_commit_and_may_come_again(opened: store.Store) -> None:
+    """The store was down for hours, and the answer to the commit that brought all of it was lost."""
+    samples = [NOON + number * timedelta(seconds=30) for number in range(300)]
+    every = [delta(1, at) for at in samples]
+    last = delta(1, samples[-1] + POLL)
+    for deltas in (every, every, [*every, last], [*every, last]):
+        opened.commit("db-1", at=deltas[-1].end, deltas=deltas, statements=statements(1))
+    steps = opened.history("db-1", "shop", None, since=NOON, until=NOON + 4 * HOUR, step=timedelta(minutes=1))
+    assert sum(step.calls for step in steps) == 301
+    assert {step.calls for step in steps[:-1]} == {2}, "each in its own minute"
+
+
+def test_queries_with_names_of_their_own_for_each_run(opened: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of an instance's statements does not grow without end, and what is forgotten is asked again."""
+    monkeypatch.setattr(committing, "_MOST_NAMES", 5)
+    for poll in range(12):
+        at = NOON + poll * POLL
+        moved = [delta(number, at) for number in (1, 100 + poll, 200 + poll)]
+        opened.commit("db-1", at=at, deltas=moved, statements=statements(1, 100 + poll, 200 + poll))
+    _, memory = opened._memories["db-1"]
+    assert len(memory.numbers) < 10
+    assert calls(opened) == 36
+    (step,) = opened.history("db-1", "shop", f"{1:016x}", since=NOON, until=NOON + HOUR, step=HOUR)
+    assert step.calls == 12

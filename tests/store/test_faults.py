@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,6 +18,7 @@ import pytest
 
 from premortem import pg, store
 from premortem.errors import StoreError
+from premortem.store import link
 from tests.daemon.proxy import Proxy
 from tests.store.committer import STATEMENTS, commit, opened
 from tests.store.made import NOON, POLL
@@ -225,3 +228,68 @@ def _fill(filler: Path) -> None:
                     file.write(b"\0" * size)
             except OSError:
                 continue
+
+
+def test_a_server_that_says_nothing_does_not_hold_up_everybody(
+    opened: store.Store, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is stopped, as by a disk that hangs: no time-out of the server or the network sees that."""
+    monkeypatch.setattr(link, "_TURN_SECONDS", 0.2)
+    monkeypatch.setattr(link.Link.session.__wrapped__, "__kwdefaults__", {"silent_seconds": 1.0})
+    commit(opened, 0)
+    with pg.writer(database, purpose="test") as db:
+        (stopped,) = db.values(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'premortem/store'"
+            " AND datname = current_database()"
+        )
+    outcomes: list[str] = []
+
+    def hang() -> None:
+        try:
+            commit(opened, 1)
+        except StoreError as error:
+            outcomes.append(error.message)
+
+    os.kill(int(stopped), signal.SIGSTOP)
+    try:
+        thread = threading.Thread(target=hang)
+        thread.start()
+        busy = 0
+        while thread.is_alive():
+            with contextlib.suppress(StoreError):
+                opened.saved("db-1")
+            busy += 1
+            assert busy < 200
+        assert "was lost" in outcomes[0]
+        insist(opened, 1, lambda: None)
+    finally:
+        os.kill(int(stopped), signal.SIGCONT)
+    assert holds(opened) == 2
+
+
+def test_a_network_that_swallows_everything_costs_one_attempt(
+    cuttable: tuple[Proxy, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred workers do not wait for one time-out each."""
+    proxy, dsn = cuttable
+    attempts = 0
+    with store.open(f"{dsn} connect_timeout=2") as found:
+        commit(found, 0)
+        connect = link.Link._connected
+
+        def counted(self: link.Link) -> pg.Session:
+            nonlocal attempts
+            attempts += 1
+            return connect(self)
+
+        monkeypatch.setattr(link.Link, "_connected", counted)
+        proxy.cut()
+        proxy.mend()
+        proxy.silent = True
+        for _ in range(50):
+            with pytest.raises(StoreError):
+                found.saved("db-1")
+        assert attempts == 1
+        proxy.mend()
+        monkeypatch.setattr(found._link, "_refused", None)
+        assert holds(found) == 1

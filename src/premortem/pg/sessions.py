@@ -8,6 +8,8 @@ to a savepoint, and the caller may turn the refusal into a gap and go on.
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -92,6 +94,14 @@ class Session:
     def lost(self) -> bool:
         """Whether the connection is gone, so that nothing can be asked any more."""
         return bool(self._connection.closed)
+
+    def abandon(self) -> None:
+        """Break the connection from another thread: whoever waits for an answer that may never come gets an error."""
+        with (
+            contextlib.suppress(OSError, psycopg.Error),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as link,
+        ):
+            link.shutdown(socket.SHUT_RDWR)
 
     @property
     def pid(self) -> int:

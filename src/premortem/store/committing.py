@@ -99,7 +99,7 @@ def write(db: pg.Session, memory: Memory, commit: Commit) -> Memory | None:
     memory = _registered(db, memory, commit, deltas, names, newest)
     minutes = {end: minute(end, newest, commit.at) for end in {delta.end for delta in deltas}}
     rows = [_row(delta, memory.numbers[names[delta.key]], minutes[delta.end]) for delta in deltas]
-    ledger, over = recorded(memory.ledger, rows, minutes, commit.at)
+    ledger, over = recorded(memory.ledger, rows, {delta.end for delta in commit.deltas}, commit.at)
     memory = _kept(db, memory, over)
     _changed(db, memory.instance, commit)
     for event in commit.events:

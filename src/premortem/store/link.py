@@ -2,12 +2,17 @@
 
 One session and one lock suffice: a commit takes milliseconds, and a lease is a lock of the very session that commits,
 so a watcher that lost its lease cannot commit either.
+
+A store that is down must not hold up those who can do without it for a while: whoever waits too long for the session
+gets an error, as does for a moment everybody after an attempt to connect failed; and a session whose server says
+nothing at all is broken by those who wait for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 from premortem import pg
@@ -18,6 +23,11 @@ from premortem.store.queries import QUERIES
 
 OLDEST = 140_000  # date_bin, and lz4 is not asked for
 _PURPOSE = "store"
+_TURN_SECONDS = 5.0
+#: Above statement_timeout: until then the server itself ends what takes long.
+_SILENT_SECONDS = 75.0
+#: After an attempt to connect failed, the next is made after so many times the time that it took, within bounds.
+_PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 3.0, 0.5, 20.0
 
 
 class Link:
@@ -29,22 +39,40 @@ class Link:
         self.number = 0
         self._lock = threading.RLock()
         self._session: pg.Session | None = None
+        self._newest: pg.Session | None = None  # also one that is not ready yet
         self._open = contextlib.ExitStack()
+        self._silent_at: float | None = None
+        self._refused: tuple[float, StoreError] | None = None
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[pg.Session]:
-        """Give the session to one thread; raises StoreError for whatever the server or the network says."""
-        with self._lock:
+    def session(self, *, silent_seconds: float = _SILENT_SECONDS) -> Iterator[pg.Session]:
+        """Give the session to one thread; raises StoreError for whatever the server or the network says.
+
+        `silent_seconds` is how long it may be in use before those who wait for it take its server for dead.
+        """
+        self._take()
+        try:
+            self._silent_at = time.monotonic() + silent_seconds
             try:
-                db = self._session or self._connect()
-                yield db
+                yield self._session or self._connect()
             except (StoreError, UsageError):
                 raise
             except PremortemError as error:
                 raise self._failed(error) from error
             finally:
+                self._silent_at = None
                 if self._session is not None and self._session.lost:
                     self._drop()
+        finally:
+            self._lock.release()
+
+    def _take(self) -> None:
+        if self._lock.acquire(timeout=_TURN_SECONDS):
+            return
+        silent_at, session = self._silent_at, self._newest
+        if silent_at is not None and session is not None and time.monotonic() > silent_at:
+            session.abandon()
+        raise StoreError(f"the state in {self.place.says} is busy, or its server does not answer")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[pg.Session]:
@@ -61,15 +89,30 @@ class Link:
                 self.place.close()
 
     def _connect(self) -> pg.Session:
+        """Return a new session; where the last attempt failed a moment ago, raise its error again."""
+        began = time.monotonic()
+        if self._refused is not None and began < self._refused[0]:
+            raise StoreError(self._refused[1].message, hint=self._refused[1].hint)
+        try:
+            db = self._connected()
+        except PremortemError as error:
+            took = time.monotonic() - began
+            pause = min(max(_PAUSE * took, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+            self._refused = time.monotonic() + pause, self._failed(error)
+            raise
+        self._refused, self._session = None, db
+        self.number += 1
+        return db
+
+    def _connected(self) -> pg.Session:
         dsn = self.place.dsn()
         with contextlib.ExitStack() as undo:
             db = undo.enter_context(pg.writer(dsn, purpose=_PURPOSE, lock_timeout=migrating.PATIENCE))
+            self._newest = db
             refuse(db, self.place.says)
             db.execute(QUERIES["set up the session"])
             migrating.migrate(db, self.place.says)
             self._open = undo.pop_all()
-        self._session = db
-        self.number += 1
         return db
 
     def _drop(self) -> None:
@@ -79,6 +122,8 @@ class Link:
             self._open.close()
 
     def _failed(self, error: PremortemError) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
         says = error.message.removeprefix(f"{self.place.says}: ")
         return StoreError(f"the state in {self.place.says} cannot be used: {says}", hint=error.hint)
 

@@ -33,6 +33,7 @@ T = TypeVar("T")
 KEEP: object = object()
 _LEASE = 0x70726D  # the advisory locks of leases have a class of their own
 _ATTEMPTS = 5
+_ROLL_UP_SECONDS = 3600.0  # many hours may wait, each with minutes of its own
 _LEAST_RETENTION = timedelta(days=2)  # a late delta may be a day old
 
 
@@ -153,7 +154,7 @@ class Store:
 
     def maintain(self, now: datetime, retention: timedelta = timedelta(days=14)) -> Maintained:
         """Do what is due once an hour: partitions, roll-up, what is old.  Doing it more often does no harm."""
-        with self._link.session() as db:
+        with self._link.session(silent_seconds=_ROLL_UP_SECONDS) as db:
             return maintaining.maintain(db, now, max(retention, _LEAST_RETENTION))
 
     # The outbox: model.Outbox.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 from premortem import words
 from premortem.cli import output, shipping, watching
 from premortem.errors import UsageError
 from premortem.model import Deploy
+from premortem.settings import Watching
 
 #: A clock may be a little off; a deploy of tomorrow is a mistake that would hide today's.
 _AHEAD = timedelta(minutes=10)
@@ -24,7 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
         new = store.record(deploy)
         place = store.place
     output.write(f"{_said(deploy)}: {'recorded in' if new else 'was recorded before in'} {place}\n")
+    if not _is_used(deploy.service, settings):
+        says = f"no instance of the settings names the service {deploy.service}, so it will be no suspect"
+        print(f"premortem: {words.plain(says)}", file=sys.stderr)
     return 0
+
+
+def _is_used(service: str, settings: Watching) -> bool:
+    """Whether an instance may be used by the service, as far as the settings say."""
+    every = [instance.services for instance in settings.instances]
+    return not every or any(not services or service in services for services in every)
 
 
 def described(arguments: argparse.Namespace, now: datetime) -> Deploy:
