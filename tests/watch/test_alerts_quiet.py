@@ -11,7 +11,7 @@ from premortem import watch
 from premortem.model import Turn
 from premortem.settings import Instance, Maintenance, Mute, Secret, Watching
 from premortem.watch.choosing import in_maintenance
-from tests.watch.scene import NOON, Scene, limits
+from tests.watch.scene import NOON, SKU, Scene, limits, statement
 
 EXPORT = Mute(reason="the export is rewritten", fingerprints=("f0000*",), until=NOON + timedelta(minutes=30))
 
@@ -104,6 +104,17 @@ def test_in_maintenance_nobody_is_told() -> None:
     window = Maintenance(reason="reindex", starts=NOON, ends=NOON + timedelta(hours=1), instances=("db-*",))
     scene = slow(replace(limits(), maintenance=(window,)))
     assert [c.alert.muted for c in scene.changes] == ["maintenance: reindex"]
+
+
+def test_muted_statements_do_not_join_a_common_alert() -> None:
+    mute = Mute(reason="an import", fingerprints=tuple(statement(f"{SKU} or id = {n}").fingerprint for n in range(4)))
+    scene = Scene(settings=replace(limits(), mutes=(mute,)))
+    scene.poll()
+    for _ in range(20):
+        for number in range(9):
+            scene.call(number, 2, 200, statement(f"{SKU} or id = {number}"))
+        scene.poll()
+    assert sorted(bool(c.alert.muted) for c in scene.changes) == [False] * 5 + [True] * 4
 
 
 def test_owners_of_tables_come_before_those_of_the_instance() -> None:

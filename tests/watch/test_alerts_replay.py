@@ -200,6 +200,18 @@ def test_a_diagnosis_joins_its_alert_and_stays_with_it() -> None:
     assert (late.state, late.changes) == (scene.state, ())
 
 
+def test_a_fresh_start_takes_over_what_is_open_and_closes_it() -> None:
+    scene = Scene()
+    scene.poll()
+    (opened,) = scene.polls(20, calls=10, ms=250)
+    scene.state = watch.fresh("db-1", scene.state.alerts)
+    scene.since = None
+    found = scene.polls(80, calls=10, ms=3)
+    assert turns(found)[-1] == ("slow-query", "closed")
+    assert {(c.alert.key, c.alert.opened_at) for c in found} == {(opened.alert.key, opened.alert.opened_at)}
+    assert [c.alert.turns for c in found] == list(range(2, 2 + len(found)))
+
+
 def test_an_alert_that_opens_again_soon_after_has_to_last() -> None:
     scene = Scene(pools=(_pool(16),))
     scene.poll()

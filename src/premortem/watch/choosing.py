@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
-from premortem.model import Alert, RelationName, Statement
+from premortem.model import RelationName, Statement
 from premortem.settings import Instance, Maintenance, Mute, Override, Watching, WatchLimits
 from premortem.settings.places import names
+from premortem.watch.readings import Reading
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: The keys of comment tags that name who runs a statement (SQLCommenter, Marginalia, Query Log Tags).
@@ -90,27 +91,27 @@ def owners_of(settings: Watching, instance: str, tables: Iterable[RelationName])
     return tuple(dict.fromkeys((*found, *(known.owners if known else ()))))
 
 
-def quiet(settings: Watching, alert: Alert, tables: tuple[RelationName, ...], now: datetime) -> str:
-    """Return why nobody is told of an alert at a moment, empty where somebody is."""
+def quiet(settings: Watching, instance: str, reading: Reading, now: datetime) -> str:
+    """Return why nobody is told of something at a moment, empty where somebody is."""
     for mute in settings.mutes:
-        if (mute.until is None or now < mute.until) and _mutes(mute, alert, tables):
+        if (mute.until is None or now < mute.until) and _mutes(mute, instance, reading):
             return f"muted: {mute.reason}" + (f" (until {mute.until:%Y-%m-%d %H:%M} UTC)" if mute.until else "")
     return next(
         (
             f"maintenance: {window.reason}"
             for window in settings.maintenance
-            if _any(alert.instance, window.instances) and in_maintenance(window, now)
+            if _any(instance, window.instances) and in_maintenance(window, now)
         ),
         "",
     )
 
 
-def _mutes(mute: Mute, alert: Alert, tables: tuple[RelationName, ...]) -> bool:
+def _mutes(mute: Mute, instance: str, reading: Reading) -> bool:
     return (
-        _any(alert.instance, mute.instances)
-        and _any(alert.kind.value, mute.kinds)
-        and _any(alert.subject, mute.fingerprints)
-        and (not mute.tables or touches(tables, mute.tables))
+        _any(instance, mute.instances)
+        and _any(reading.kind.value, mute.kinds)
+        and _any(reading.subject, mute.fingerprints)
+        and (not mute.tables or touches(reading.tables, mute.tables))
     )
 
 

@@ -25,10 +25,15 @@ _DO = {
 
 
 def gathered(
-    readings: Iterable[Reading], is_open: Callable[[Reading], bool], *, of_a_table: int, at_once: int
+    readings: Iterable[Reading],
+    is_open: Callable[[Reading], bool],
+    is_muted: Callable[[Reading], bool],
+    *,
+    of_a_table: int,
+    at_once: int,
 ) -> tuple[Reading, ...]:
-    """Return the readings with those put together that are too many to be told one by one."""
-    those, others = _parted(readings, lambda r: r.gathers and not r.under and not is_open(r))
+    """Return the readings with those put together that are too many to be told one by one; a muted one stays alone."""
+    those, others = _parted(readings, lambda r: r.gathers and not r.under and not is_open(r) and not is_muted(r))
     by_table = _gathered(those, _table, of_a_table, is_open)
     singles, common = _parted(by_table, lambda r: r.gathers)
     return (*others, *common, *_gathered(singles, _everywhere, at_once, is_open))

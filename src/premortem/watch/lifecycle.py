@@ -89,8 +89,7 @@ def _opened(moment: Moment, mark: Mark, reading: Reading) -> Turned:
         services=_services(moment, reading),
     )
     alert = _figures(alert, reading)
-    alert = replace(alert, muted=choosing.quiet(moment.settings, alert, reading.tables, moment.now))
-    return _told(moment, Turn.OPENED, alert, replace(mark, closed=None, under=None))
+    return _told(moment, Turn.OPENED, _unmuted(moment, alert, reading), replace(mark, closed=None, under=None))
 
 
 def _urgency(moment: Moment, reading: Reading) -> Urgency:
@@ -230,7 +229,8 @@ def _other_kind(moment: Moment, alert: Alert, mark: Mark, reading: Reading) -> T
 
 
 def _unmuted(moment: Moment, alert: Alert, reading: Reading) -> Alert:
-    return replace(alert, muted=choosing.quiet(moment.settings, alert, reading.tables, moment.now))
+    """Return the alert with why nobody is told of it now, if nobody is."""
+    return replace(alert, muted=choosing.quiet(moment.settings, moment.instance, reading, moment.now))
 
 
 def _urged(moment: Moment, alert: Alert, reading: Reading) -> Alert:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -104,6 +105,6 @@ class State:
     gaps: tuple[str, ...] = ()
 
 
-def fresh(instance: str) -> State:
-    """Return the state of an instance that nothing is known of."""
-    return State(instance=instance)
+def fresh(instance: str, alerts: Iterable[Alert] = ()) -> State:
+    """Return the state of an instance that nothing is known of, but for alerts that are open and have to close once."""
+    return State(instance=instance, alerts=tuple(alert for alert in alerts if alert.is_open))

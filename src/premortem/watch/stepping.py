@@ -66,7 +66,8 @@ def _unreached(state: State, seen: Unreached, settings: Watching, now: datetime)
     before = replace(state, missed=state.missed + 1, missed_at=state.missed_at or now, seen_at=now)
     limit = settings.limits.unreached_polls
     since = before.missed_at or now
-    says = words.one_line(f"{seen.instance} cannot be reached since {since.astimezone(UTC):%H:%M:%S} UTC: {seen.says}")
+    hint = f" ({seen.hint})" if seen.hint else ""
+    says = f"{seen.instance} cannot be reached since {since.astimezone(UTC):%H:%M:%S} UTC: {seen.says}{hint}"
     reading = Reading(
         kind=AlertKind.UNREACHED,
         database="",
@@ -74,7 +75,7 @@ def _unreached(state: State, seen: Unreached, settings: Watching, now: datetime)
         value=1.0,
         limit=0.0,
         unit="",
-        says=says,
+        says=words.one_line(says),
         over=before.missed >= limit,
         under=False,
         page=True,
@@ -220,6 +221,7 @@ def _turned(state: State, found: Found, settings: Watching, now: datetime) -> tu
     told = gathered(
         found.readings,
         lambda reading: reading.key(state.instance) in alerts,
+        lambda reading: bool(choosing.quiet(settings, state.instance, reading, now)),
         of_a_table=moment.limits.most_of_a_table,
         at_once=moment.limits.most_at_once,
     )
