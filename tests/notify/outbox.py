@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from premortem.model import AlertChange, DeadLetter, Deploy, Letter, Turn
+from premortem.model import AlertChange, DeadLetter, Deploy, Letter
 
 
 @dataclass(slots=True)
@@ -46,11 +46,7 @@ class Memory:
         row.dead = DeadLetter(letter=row.letter, at=at, says=says)
 
     def told(self, channel: str, key: str, opened_at: datetime) -> bool:
-        return any(
-            row.told and isinstance(row.letter.what, AlertChange) and row.letter.what.turn is not Turn.CLOSED
-            for row in self.rows.values()
-            if row.letter.key == key and row.letter.what.alert.opened_at == opened_at
-        )
+        return any(row.told and _opens(row.letter, key, opened_at) for row in self.rows.values())
 
     def sent_since(self, channel: str, since: datetime) -> int:
         return sum(
@@ -68,3 +64,8 @@ class Memory:
     @property
     def waiting(self) -> int:
         return len(self.pending("c", 10**6))
+
+
+def _opens(letter: Letter, key: str, opened_at: datetime) -> bool:
+    what = letter.what
+    return isinstance(what, AlertChange) and (what.alert.key, what.alert.opened_at) == (key, opened_at)

@@ -53,7 +53,7 @@ def test_every_kind_has_a_golden_opening_and_close() -> None:
     ("alert", "table", "index", "deploy", "typed"),
     [
         (FIRST_SEED, "order_items", "order_items (product_sku, status)", "9f2b7c1d", "CREATE INDEX CONCURRENTLY"),
-        (SECOND_SEED, "orders", "orders (status, id)", "a7c3dbe", "kubectl rollout undo"),
+        (SECOND_SEED, "orders", "orders (status, id)", "a7c3dbe", "CREATE INDEX CONCURRENTLY"),
     ],
 )
 def test_a_lock_screen_says_table_index_and_deploy(
@@ -69,7 +69,9 @@ def test_a_lock_screen_says_table_index_and_deploy(
 
 def test_a_title_gives_up_the_deploy_before_the_index() -> None:
     assert FIRST_SEED.diagnosis is not None
-    long = replace(FIRST_SEED.diagnosis, index=f"order_items ({', '.join(f'a_long_column_{n}' for n in range(3))})")
+    sql = f"CREATE INDEX i ON public.order_items ({', '.join(f'a_long_column_{n}' for n in range(3))})"
+    actions = (replace(FIRST_SEED.diagnosis.actions[0], sql=(sql,)),)
+    long = replace(FIRST_SEED.diagnosis, actions=actions)
     said = message(change(Turn.OPENED, replace(FIRST_SEED, instance="a-long-name-of-an-instance-1", diagnosis=long)))
     assert len(said.title) <= naming.MOST_TITLE
     assert "missing index order_items" in said.title

@@ -221,7 +221,7 @@ def test_much_that_is_long_is_cut_before_anything_is_dropped() -> None:
     assert len(body) <= pagerduty.MOST_BYTES
     content = json.loads(body)["payload"]["custom_details"]["diagnosis"]
     assert len(content["actions"]) == 6
-    assert content["index"] == "order_items (product_sku, status)"
+    assert content["index"] == "order_items_product_sku_status_idx"
 
 
 def test_pagerduty_opens_and_resolves_under_one_key() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from premortem import words
 from premortem.model import Alert, Confidence, Diagnosis, Evidence, Suspect, Window
-from premortem.notify import naming
+from premortem.notify import naming, steps
 
 _MOST_VALUE = 300
 _MOST_FACTS = 16
@@ -37,14 +37,14 @@ def _diagnosed(alert: Alert) -> Iterator[tuple[str, str]]:
             yield "Tables", words.listing([one.short for one in alert.statement.tables], most=4)
         return
     yield "Table", diagnosis.table.short if diagnosis.table else ""
-    yield index_name(diagnosis), diagnosis.index
+    yield _index_name(diagnosis), steps.index(diagnosis)
     yield from _deploy(diagnosis)
     if diagnosis.first_seen is not None:
         ago = alert.opened_at - diagnosis.first_seen
         yield "Query first seen", f"{naming.day(diagnosis.first_seen)} ({words.duration(ago)} before this alert)"
 
 
-def index_name(diagnosis: Diagnosis) -> str:
+def _index_name(diagnosis: Diagnosis) -> str:
     """Return what the index of a diagnosis is called, by what is the matter with it."""
     return _INDEXES.get(diagnosis.cause.value, "Index to create")
 
@@ -84,7 +84,17 @@ def _measured(alert: Alert) -> Iterator[tuple[str, str]]:
     elif alert.limit and not naming.is_forecast(alert):
         yield "Measured", naming.within(alert.value, alert.limit, alert.unit)
     for evidence in (*alert.evidence, *(alert.diagnosis.evidence if alert.diagnosis else ())):
-        yield _upper(evidence.name), _shown(evidence)
+        if alert.window is None or evidence.name not in _OF_WINDOW:
+            yield _upper(evidence.name), _shown(evidence)
+
+
+#: Evidence that the window says already, as watching and as diagnosing call it.
+_OF_WINDOW = frozenset(
+    (
+        *("mean", "mean time", "calls", "connections occupied"),
+        *("share of the database's time", "share of database time"),
+    )
+)
 
 
 def _window(alert: Alert, window: Window) -> Iterator[tuple[str, str]]:

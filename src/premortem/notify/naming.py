@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from premortem import words
 from premortem.model import Alert, AlertChange, AlertKind, Cause, Suspect, Turn
+from premortem.notify import steps
 
 _MOST_SUBJECT = 60
 _NOTHING = timedelta()
@@ -96,8 +97,8 @@ def _because(alert: Alert) -> tuple[str, ...]:
     cause = CAUSES.get(diagnosis.cause, "")
     if diagnosis.cause is Cause.INDEX_VANISHED and alert.kind is AlertKind.INDEX:
         cause = ""
-    elif diagnosis.cause in _OF_INDEXES and diagnosis.index:
-        cause = f"{cause} {short(diagnosis.index)}"
+    elif diagnosis.cause in _OF_INDEXES:
+        cause = f"{cause} {short(steps.index(diagnosis))}".strip()
     first = next(iter(diagnosis.suspects), None)
     since = f"since {first.deploy.service} {revision(first.deploy.revision)}" if first and is_likely(first) else ""
     return tuple(part for part in (cause, short(since)) if part)

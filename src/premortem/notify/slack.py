@@ -111,8 +111,8 @@ def _action(action: Action, place: int) -> Json:
     typed = "\n".join(steps.lines(action))
     if typed:
         parts.append(_code(typed, _MOST_CODE))
-    if action.proof:
-        parts.append(_cut(f"Proof: {action.proof}", 300))
+    if steps.proof(action):
+        parts.append(_cut(f"Proof: {steps.proof(action)}", 300))
     undo = steps.undone(action)
     if undo:
         parts.append(f"Undo: {_inline(undo, 400)}")

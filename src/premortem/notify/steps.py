@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from premortem import words
-from premortem.model import Action, Alert, AlertKind
+from premortem.model import Action, Alert, AlertKind, Cause, Diagnosis, Proof
 
 _MOST_ACTIONS = 6
 _MOST_SQL = 4_000
@@ -75,8 +76,35 @@ def _texts(said: tuple[str, ...]) -> tuple[str, ...]:
 
 def heading(action: Action, place: int) -> str:
     """Return the line above what to type: the first is what to do now, the others are alternatives."""
-    takes = f" (takes about {words.duration(action.takes)})" if action.takes else ""
-    return f"{'Do now' if place == 0 else 'Or'}: {action.says}{takes}"
+    said = action.says.removeprefix("or ") if place else action.says
+    takes = words.duration(action.takes) if action.takes else ""
+    lasts = f" (takes about {takes})" if takes and takes not in said else ""
+    return f"{'Do now' if place == 0 else 'Or'}: {said}{lasts}"
+
+
+def proof(action: Action) -> str:
+    """Return how well an action is proved; empty where it is advice, which proves nothing."""
+    return "" if action.proof == Proof.ADVICE.value else action.proof
+
+
+_DEFINED = re.compile(
+    r"\bCREATE\s+(?:UNIQUE\s+)?INDEX\b.*?\sON\s+(?:ONLY\s+)?(?P<what>\S.*)", re.IGNORECASE | re.DOTALL
+)
+_BTREE = re.compile(r"\s+USING\s+btree\b", re.IGNORECASE)
+
+
+def index(diagnosis: Diagnosis) -> str:
+    """Return the index of a diagnosis: table and columns of one that is missing, the name of one that there was.
+
+    >>> sql = "CREATE INDEX CONCURRENTLY i ON public.order_items USING btree (product_sku, status);"
+    >>> index(Diagnosis(cause=Cause.MISSING_INDEX, says="", confidence=1, actions=(Action(says="", sql=(sql,)),)))
+    'order_items (product_sku, status)'
+    """
+    statements = (sql for action in diagnosis.actions[:1] for sql in action.sql)
+    found = next(filter(None, map(_DEFINED.search, statements)), None)
+    if found is None or (diagnosis.index and diagnosis.cause is not Cause.MISSING_INDEX):
+        return diagnosis.index
+    return words.one_line(_BTREE.sub("", found["what"][:300]).rstrip("; ").removeprefix("public."))
 
 
 def lines(action: Action) -> tuple[str, ...]:

@@ -57,8 +57,9 @@ def _action(action: Action, place: int) -> Iterator[str]:
     yield steps.heading(action, place)
     for line in steps.lines(action):
         yield from (f"    {one}" for one in line.splitlines())
-    if action.proof:
-        yield f"  Proof: {action.proof}"
+    proof = steps.proof(action)
+    if proof:
+        yield f"  Proof: {proof}"
     undo = steps.undone(action)
     if undo:
         yield f"  Undo: {undo}"

@@ -194,7 +194,8 @@ def secret_parts(url: str) -> tuple[str, ...]:
     """
     parts = urlsplit(url)
     rest = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    pieces = (url, rest, parts.path, *parts.path.split("/"), parts.query, parts.password or "", parts.username or "")
+    last = parts.path.rstrip("/").rpartition("/")[2]
+    pieces = (url, rest, parts.path, last, parts.query, parts.password or "", parts.username or "")
     found = {piece: None for piece in pieces if len(piece) >= _SHORTEST}
     return tuple(dict.fromkeys(sorted(found, key=len, reverse=True)))
 
