@@ -32,7 +32,7 @@ from premortem.daemon.knowledge import Knowledge
 from premortem.errors import PremortemError, StoreError
 from premortem.model import AlertChange, Diagnosis, Sample, Statement, Turn, Unreached
 from premortem.settings import Instance
-from premortem.store import Store
+from premortem.store import Saved, Store
 
 #: Glances a poll, and how near to each other they may be: activity is cheap, and still it is a round trip.
 _GLANCES = 3
@@ -268,7 +268,7 @@ class Worker:
     def _restore(self) -> None:
         """Go on from where the last watcher of the instance was."""
         saved = self._common.store.saved(self.name)
-        self._state = _restored(self.name, saved.checkpoint, self._common.journal)
+        self._state = _restored(self.name, saved, self._common.journal)
         self._common.knowledge.watched_since = saved.watched_since
         self._common.journal.say(
             "watch.begins",
@@ -379,12 +379,12 @@ def _wants_diagnosis(change: AlertChange) -> bool:
     return change.turn in (Turn.OPENED, Turn.WORSE) and alert.diagnosis is None and not alert.muted
 
 
-def _restored(name: str, checkpoint: object | None, journal: Journal) -> watch.State:
-    """Return the state of a checkpoint; one that cannot be read is said, and watching begins anew."""
-    if checkpoint is None:
-        return watch.fresh(name)
+def _restored(name: str, saved: Saved, journal: Journal) -> watch.State:
+    """Return the state of a checkpoint; one that cannot be read is said, and only what is open is taken over."""
+    if saved.checkpoint is None:
+        return watch.fresh(name, saved.alerts)
     try:
-        return watch.decode(checkpoint)
+        return watch.decode(saved.checkpoint)
     except PremortemError as error:
         journal.fail("checkpoint.unreadable", error, instance=name)
-        return watch.fresh(name)
+        return watch.fresh(name, saved.alerts)
