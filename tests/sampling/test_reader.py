@@ -241,6 +241,16 @@ def test_who_waits_for_whom_and_what_holds_a_transaction_open(database: str) -> 
         waiting.join()
 
 
+def test_a_text_that_does_not_fit_is_told_to_be_cut(database: str) -> None:
+    with pg.writer(database, purpose="x") as db, sampling.open(database, "db-1") as reader:
+        running = [Running(database, f"SELECT pg_sleep(2), '{'ü' * size}', 'end'") for size in (5, 600)]
+        until(lambda: db.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(2)%'") == 2)
+        for backends in (reader.sample().backends, reader.glance().backends):
+            assert {("end" in backend.text, backend.cut) for backend in backends} == {(False, True), (True, False)}
+        for one in running:
+            one.join()
+
+
 def test_indexes_of_one_and_of_another_database(server: pg.Server, database: str) -> None:
     with pg.writer(database, purpose="x") as db:
         db.execute("CREATE TABLE items (id int PRIMARY KEY, sku text, gone int)")

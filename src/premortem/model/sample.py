@@ -55,7 +55,8 @@ class Moved:
 class Backend:
     """A session of pg_stat_activity that runs, waits or holds a transaction open; times are the server's.
 
-    `text` is what the server shows of the statement, cut to `track_activity_query_size`.  `blocked_by` are the
+    `text` is what the server shows of the statement, `cut` where that is as much as it keeps
+    (`track_activity_query_size`), so that the rest may be missing.  `blocked_by` are the
     processes that pg_blocking_pids names.
     """
 
@@ -68,6 +69,7 @@ class Backend:
     state: str = ""
     queryid: int | None = None
     text: str = ""
+    cut: bool = False
     started_at: datetime | None = None
     query_start: datetime | None = None
     transaction_start: datetime | None = None

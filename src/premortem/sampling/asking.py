@@ -12,6 +12,11 @@ QUERIES = pg.named_sql("premortem.sampling", "sql/sampling.sql")
 OLDEST, TOPLEVEL, SINCE = (1, 8), (1, 9), (1, 11)
 #: Longer texts are cut: no person reads them, and a parser should not have to.
 LONGEST_TEXT = 100_000
+#: A session's text is as long as the server keeps it, less the byte that ends it; a character may not fit any more.
+_CUT = (
+    "pg_catalog.octet_length(a.query) >= LEAST(10000, "
+    "pg_catalog.pg_size_bytes(pg_catalog.current_setting('track_activity_query_size')) - 4)"
+)
 _GRANTED = "pg_catalog.has_parameter_privilege('pg_stat_statements.track', 'SET')"
 
 
@@ -26,6 +31,7 @@ def poll(version_num: int, extension: tuple[int, int] | None, schema: str) -> st
     return (
         _body("poll", version_num)
         .replace("{backends}", _body("backends", version_num))
+        .replace("{cut}", _CUT)
         .replace("{statements}", _body(statements, version_num))
         .replace("{info}", _body(info, version_num))
         .replace("{schema}", quoted(schema))
@@ -34,7 +40,7 @@ def poll(version_num: int, extension: tuple[int, int] | None, schema: str) -> st
 
 def glance(version_num: int) -> str:
     """Return the statement of a glance."""
-    return _body("glance", version_num).replace("{backends}", _body("backends", version_num))
+    return _body("glance", version_num).replace("{backends}", _body("backends", version_num)).replace("{cut}", _CUT)
 
 
 def prepare(*, unseen: bool, memory_mb: int) -> str:

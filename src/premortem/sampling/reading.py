@@ -50,7 +50,7 @@ def _backend(item: dict[str, Any]) -> Backend:
     values: dict[str, Any] = {name: None if item[name] is None else moment(item[name]) for name in _TIMES}
     values |= {name: item[name] or "" for name in _WORDS}
     values |= {name: item[name] for name in ("pid", "dbid", "userid", "queryid", "leader")}
-    return Backend(**values, blocked_by=tuple(item["blocked_by"] or ()))
+    return Backend(**values, cut=bool(item["cut"]), blocked_by=tuple(item["blocked_by"] or ()))
 
 
 def seats(document: str | None, of: Standing) -> Seats:

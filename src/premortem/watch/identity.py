@@ -9,10 +9,12 @@ from functools import lru_cache
 
 from premortem import sqltext
 from premortem.errors import StatementError
-from premortem.model import Backend, RelationName, Statement, StatementKey, StatementKind
+from premortem.model import Backend, Query, RelationName, Statement, StatementKey, StatementKind
 
 HIDDEN = "<insufficient privilege>"
 _OURS = re.compile(r"\s*(?:[A-Za-z]+\s*)?/\* premortem/")
+_PREPARES = re.compile(r"\s*(?:/\*.*?\*/\s*)*prepare\s", re.IGNORECASE | re.DOTALL)
+_QUOTES = " at or near "  # what follows is the text itself, which may be somebody's value
 #: A reader cuts texts at this many characters; what was cut cannot be parsed.
 LONGEST = 100_000
 
@@ -20,8 +22,8 @@ LONGEST = 100_000
 def identify(text: str | None, database: str, role: str = "", *, queryid: int | None = None) -> Statement:
     """Return what an entry's or a session's text says; values and comments do not come through.
 
-    >>> found = identify("/*service=shop*/ SELECT * FROM orders WHERE id = 5 AND note = 'x'", "shop")
-    >>> found.text, [str(table) for table in found.tables], found.tags
+    >>> found = identify("/*service='shop'*/ SELECT * FROM orders WHERE id = 5 AND note = 'x'", "shop")
+    >>> found.text, [table.name for table in found.tables], found.tags
     ('SELECT * FROM orders WHERE id = $1 AND note = $2', ['orders'], (('service', 'shop'),))
     """
     found = _readable(text or "")
@@ -41,17 +43,22 @@ def identify_session(
             )  # fmt: skip
             if key in known:
                 return _with_tags(known[key], backend.text)
-    return identify(backend.text, database, role, queryid=backend.queryid)
+    if not backend.cut:
+        return identify(backend.text, database, role, queryid=backend.queryid)
+    # What is left of it may well be a statement, and another one.
+    unread = _unreadable("the server shows only its beginning", database, role, backend.queryid, is_ours(backend.text))
+    return _with_tags(unread, backend.text)
 
 
 def _with_tags(known: Statement, text: str) -> Statement:
     """Return a statement with a session's tags where its entry has none: an entry keeps the text of its first caller,
     and since PostgreSQL 18 without the comments before it.
     """
-    if known.tags or "/*" not in text:
-        return known
-    found = _readable(text)
-    return known if isinstance(found, str) else replace(known, tags=found.tags)
+    return known if known.tags or "/*" not in text else replace(known, tags=_tags(text))
+
+
+def _tags(text: str) -> tuple[tuple[str, str], ...]:
+    return sqltext.lasting_tags(sqltext.tags(sqltext.reduced(text).comments))
 
 
 def is_ours(text: str) -> bool:
@@ -76,10 +83,11 @@ def _readable(text: str) -> Statement | str:
     try:
         return _statement(text)
     except StatementError as error:
-        return f"its text cannot be parsed: {error.message}"
+        return f"its text cannot be parsed: {error.message.partition(_QUOTES)[0]}"
 
 
 def _statement(text: str) -> Statement:
+    text = _executed(text)
     facts = sqltext.statement_facts(text)
     utility = facts.kind is StatementKind.UTILITY
     return Statement(
@@ -88,8 +96,16 @@ def _statement(text: str) -> Statement:
         tables=tuple(
             RelationName(schema=t.schema or "", name=t.name) for t in dict.fromkeys((*facts.reads, *facts.writes))
         ),
-        tags=sqltext.lasting_tags(sqltext.tags(sqltext.reduced(text).comments)),
+        tags=_tags(text),
     )  # fmt: skip
+
+
+def _executed(text: str) -> str:
+    """Return the statement inside of a PREPARE: PostgreSQL counts its executions, and none of PREPARE, under that text."""
+    if not _PREPARES.match(text):
+        return text
+    found = [one for one in sqltext.split(text, "") if isinstance(one, Query)]
+    return found[0].text if len(found) == 1 else text
 
 
 def _unreadable(says: str, database: str, role: str, queryid: int | None, ours: bool) -> Statement:

@@ -33,8 +33,9 @@ SELECT (SELECT pg_catalog.json_object_agg(d.oid, d.datname) FROM pg_catalog.pg_d
 -- needs: pg_read_all_stats; {statements} and {info} are below, by the extension's version
 WITH activity AS MATERIALIZED (
     SELECT a.pid, a.datid, a.datname, a.usesysid, a.usename, a.application_name, a.client_addr, a.backend_type, a.state,
-        a.query_id, CASE WHEN a.state <> 'idle' THEN pg_catalog.left(a.query, 10000) END AS query, a.backend_start,
-        a.query_start, a.xact_start, a.state_change, a.wait_event_type, a.wait_event, a.leader_pid
+        a.query_id, CASE WHEN a.state <> 'idle' THEN pg_catalog.left(a.query, 10000) END AS query,
+        {cut} AS cut, a.backend_start, a.query_start, a.xact_start, a.state_change, a.wait_event_type, a.wait_event,
+        a.leader_pid
     FROM pg_catalog.pg_stat_activity a
 )
 SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS at,
@@ -63,7 +64,8 @@ FROM ({statements}) AS s CROSS JOIN ({info}) AS i
 -- needs: pg_read_all_stats
 WITH activity AS (
     SELECT a.pid, a.datid, a.usesysid, a.application_name, a.client_addr, a.backend_type, a.state, a.query_id,
-        pg_catalog.left(a.query, 10000) AS query, a.backend_start, a.query_start, a.xact_start, a.state_change,
+        pg_catalog.left(a.query, 10000) AS query, {cut} AS cut, a.backend_start, a.query_start, a.xact_start,
+        a.state_change,
         a.wait_event_type, a.wait_event, a.leader_pid
     FROM pg_catalog.pg_stat_activity a
 )
@@ -75,7 +77,7 @@ SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS a
 (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
     'pid', w.pid, 'dbid', w.datid::bigint, 'userid', w.usesysid::bigint, 'application', w.application_name,
     'client', pg_catalog.host(w.client_addr), 'kind', w.backend_type, 'state', w.state, 'queryid', w.query_id,
-    'text', w.query,
+    'text', w.query, 'cut', w.cut,
     'started_at', (EXTRACT(epoch FROM w.backend_start) * 1000000)::bigint,
     'query_start', (EXTRACT(epoch FROM w.query_start) * 1000000)::bigint,
     'transaction_start', (EXTRACT(epoch FROM w.xact_start) * 1000000)::bigint,
@@ -85,7 +87,8 @@ SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS a
  FROM activity w
  WHERE w.pid <> pg_catalog.pg_backend_pid() AND w.application_name NOT LIKE 'premortem/%'
    AND ((w.backend_type = 'client backend' AND w.state <> 'idle')
-        OR w.backend_type IN ('parallel worker', 'autovacuum worker', 'background worker') AND w.query_start IS NOT NULL))
+        OR w.query_start IS NOT NULL
+        AND w.backend_type IN ('parallel worker', 'autovacuum worker', 'background worker')))
 
 -- name: statements 1.8
 -- purpose: every entry's counters as a line; nested statements are entries of their own but not told apart, so added
