@@ -101,7 +101,11 @@ def _statement(text: str) -> Statement:
 
 
 def _executed(text: str) -> str:
-    """Return the statement inside of a PREPARE: PostgreSQL counts its executions, and none of PREPARE, under that text."""
+    """Return the statement inside of a PREPARE: under that text PostgreSQL counts its executions, and never PREPARE.
+
+    >>> _executed("PREPARE p AS SELECT * FROM orders WHERE id = $1"), _executed("PREPARE TRANSACTION 'x'")
+    ('SELECT * FROM orders WHERE id = $1', "PREPARE TRANSACTION 'x'")
+    """
     if not _PREPARES.match(text):
         return text
     found = [one for one in sqltext.split(text, "") if isinstance(one, Query)]
