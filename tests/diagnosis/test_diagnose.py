@@ -94,6 +94,8 @@ def test_the_first_incident_a_composite_index_was_missing_for_six_weeks(store: s
 
 
 def test_the_second_incident_a_filter_on_a_status_that_was_shipped_minutes_ago(store: str) -> None:
+    more = "INSERT INTO orders SELECT i, i % 5000, 'done', 1 FROM generate_series(30001, 150000) AS i"
+    shop.run(store, more, "ANALYZE orders")
     deploy = Deploy(service="api", revision="a7c3dbe", at=NOW - timedelta(minutes=6), url="https://ci/1")
     offender = shop.offender(store, shop.PENDING, first_seen=NOW - timedelta(minutes=5))
     found = diagnosed(store, offender, ledger=Ledger(deploys=(deploy,), services=("api",)))
@@ -343,3 +345,52 @@ def test_no_value_of_a_row_is_in_a_diagnosis(store: str) -> None:
     assert "alice@example.com" not in repr(found)
     without = diagnosis.diagnose(shop.offender(store), live=None, profile=pulled(store), now=NOW)
     assert "alice@example.com" not in repr(replace(without, gaps=()))
+
+
+def test_an_alert_about_an_index_needs_no_statement(store: str) -> None:
+    name = RelationName(schema="public", name="items_sku")
+    definition = "CREATE INDEX items_sku ON public.order_items USING btree (product_sku)"
+    gone = IndexSeen(database=shop.name_of(store), name=name, table=ITEMS, definition=definition)
+    offender = Offender(
+        instance="db-1", database=shop.name_of(store), kind=AlertKind.INDEX, subject=name.sql, gone=(gone,),
+        changed_at=NOW - timedelta(minutes=1),
+    )  # fmt: skip
+    found = diagnosed(store, offender)
+    assert (found.cause, found.index, found.table) == (Cause.INDEX_VANISHED, "items_sku", ITEMS)
+    assert found.confidence >= 0.9
+    heals(store, found)
+    shop.run(store, "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'items_sku'::regclass")
+    invalid = diagnosed(store, offender)
+    assert (invalid.cause, invalid.index) == (Cause.INDEX_INVALID, "items_sku")
+
+
+def test_a_transaction_of_a_service_is_told_by_its_oldest_session() -> None:
+    def session(pid: int, application: str, minutes: int) -> Backend:
+        since = NOW - timedelta(minutes=minutes)
+        return Backend(
+            pid=pid, dbid=1, userid=1, application=application, state="idle in transaction", state_change=since,
+            transaction_start=since,
+        )  # fmt: skip
+
+    offender = Offender(
+        instance="db-1", database="shop", kind=AlertKind.IDLE, subject="batch",
+        backends=(session(1, "web", 90), session(2, "batch", 6), session(3, "batch", 12)),
+    )  # fmt: skip
+    found = diagnosis.diagnose(offender, live=None, now=NOW)
+    assert found.cause is Cause.TRANSACTION
+    assert found.says.startswith("Session 3 (batch, idle in transaction for 12 min)")
+    assert found.actions[0].sql == ("SELECT pg_catalog.pg_terminate_backend(3);",)
+    assert "idle_in_transaction_session_timeout" in found.actions[1].says
+
+
+def test_connections_that_do_nothing_and_connections_that_work() -> None:
+    idle = Seats(
+        most=100, reserved=3, taken=90, active=4, idle_in_transaction=0, by_application=((("shop", "app", "web"), 80),)
+    )
+    offender = Offender(instance="db-1", database="shop", kind=AlertKind.CONNECTIONS, seats=idle)
+    lazy = diagnosis.diagnose(offender, live=None, now=NOW)
+    assert lazy.cause is Cause.CONNECTIONS
+    assert "86 of 90 connections do nothing; 80 of them are web's" in lazy.says
+    busy = diagnosis.diagnose(replace(offender, seats=replace(idle, active=80)), live=None, now=NOW)
+    assert "80 of 90 connections work at once" in busy.says
+    assert "more connections would make it slower" in busy.actions[0].says

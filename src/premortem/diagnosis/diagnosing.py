@@ -14,7 +14,8 @@ from premortem.diagnosis.judging import Deadline, Judged, judged
 from premortem.diagnosis.live import Building, LivePlan
 from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender
 from premortem.diagnosis.reading import readable
-from premortem.diagnosis.theories import Seen, theories
+from premortem.diagnosis.seen import Seen
+from premortem.diagnosis.theories import theories
 from premortem.errors import PremortemError, PrivilegeError
 from premortem.model import (
     GENERIC,

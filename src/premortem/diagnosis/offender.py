@@ -28,7 +28,8 @@ from premortem.model import (
 class Offender:
     """What hurts, with all that was seen of it.
 
-    `backends` are all sessions of the sample, `queryids` and `pids` tell which of them it is about.  `first_seen` is
+    `subject` is the alert's.  `backends` are all sessions of the sample, `queryids` and `pids` tell which of them it is
+    about.  `first_seen` is
     when the statement came where `appeared`, else it is older than that.  `gone` are indexes that vanished lately,
     `changed_at` is when an index vanished or the plan changed.
     """
@@ -36,6 +37,7 @@ class Offender:
     instance: str
     database: str
     kind: AlertKind = AlertKind.SLOW
+    subject: str = ""
     statement: Statement | None = None
     window: Window | None = None
     backends: tuple[Backend, ...] = ()
@@ -84,6 +86,7 @@ def offender(
         instance=alert.instance,
         database=alert.database,
         kind=alert.kind,
+        subject=alert.subject,
         statement=alert.statement,
         window=alert.window,
         backends=sample.backends if sample else (),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from premortem import words
 from premortem.diagnosis import suspects as suspecting
 from premortem.diagnosis.offender import Offender
-from premortem.diagnosis.theories import Seen, Theory, growth, moment
+from premortem.diagnosis.seen import Seen, Theory, growth, moment
 from premortem.model import (
     Action,
     AlertKind,

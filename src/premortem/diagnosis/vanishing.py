@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from premortem.diagnosis.offender import Offender
-from premortem.model import Profile, RelationKind, RelationName
+from premortem.model import AlertKind, Profile, RelationKind, RelationName
 
 _CREATE = re.compile(r"^CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)", re.IGNORECASE)
 _KEYS = re.compile(r"USING \w+ \((?P<keys>.*)")
@@ -48,7 +48,9 @@ def _candidates(
 ) -> Iterator[Lost]:
     named = set(wanted) | {c.relation for p in (kept, now) if p for name in wanted for c in p.children(name)}
     for gone in offender.gone:
-        if gone.database == offender.database and (gone.table in named or not named):
+        if gone.database != offender.database or (named and gone.table not in named) or _is_there(now, gone.name):
+            continue
+        if offender.kind is not AlertKind.INDEX or offender.subject in ("", gone.name.sql):
             at = f" since {offender.changed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if offender.changed_at else ""
             yield _lost(gone.name, gone.table, gone.definition, at, reported=True, now=now)
     if kept is None or now is None:
@@ -63,6 +65,11 @@ def _candidates(
                 since = f": it was there on {kept.taken_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
                 name = RelationName(schema=table.schema, name=index.name)
                 yield _lost(name, table.relation, index.definition, since, reported=False, now=now)
+
+
+def _is_there(now: Profile | None, name: RelationName) -> bool:
+    """Whether an index of that name exists: one that is there and invalid is not gone."""
+    return now is not None and now.table_of_index(name.schema, name.name) is not None
 
 
 def _lost(
