@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--statements", type=int, default=300, help="that run every minute, per instance")
     parser.add_argument("--hours", type=int, default=6)
     parser.add_argument("--polls", type=int, default=1, help="polls per minute")
-    parser.add_argument("--checkpoint", type=int, default=60_000, help="bytes of a checkpoint's JSON")
+    parser.add_argument("--window", type=int, default=24, help="polls in a checkpoint's windows")
     given = parser.parse_args()
     with folder() as state, store.open(directory=state) as found:
         print(f"{given.instances} instances, {given.statements} statements a minute each, {given.hours} h")
@@ -75,12 +75,14 @@ def key(number: int) -> StatementKey:
 
 def fill(found: store.Store, given: argparse.Namespace) -> None:
     chance, statements = random.Random(1), known(given.statements)
-    checkpoint = {"rings": [round(chance.random() * 1000, 3) for _ in range(given.checkpoint // 8)]}
+    slots: list[str] = []
     commits, wall, ours = 0, 0.0, 0.0
     for poll in range(given.hours * 60 * given.polls):
         for instance in range(given.instances):
             at = BEGIN + poll * MINUTE / given.polls + timedelta(milliseconds=50 * instance)
             deltas = moved(chance, statements, at)
+            checkpoint = {"slots": slots[-given.window * given.instances :: given.instances]}
+            slots = [*slots[-given.window * given.instances :], " ".join(repr(one.total_ms) for one in deltas)]
             started, cpu = time.perf_counter(), used()
             found.commit(f"db-{instance}", at=at, checkpoint=checkpoint, deltas=deltas, statements=statements)
             wall, ours, commits = wall + time.perf_counter() - started, ours + used() - cpu, commits + 1
@@ -124,7 +126,9 @@ def sizes(state: Path) -> None:
         heap, indexes, rows = map(float, db.tuples(SIZES)[0])
         wal = float(db.value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")) / rows
         print(f"history: {heap / rows:.1f} bytes a row, {indexes / rows:.2f} for its index; WAL {wal:.0f} a row")
-        state_size = db.value("SELECT pg_total_relation_size('premortem.checkpoint')")
+        state_size = db.value(
+            "SELECT pg_total_relation_size('premortem.checkpoint') + pg_total_relation_size('premortem.chunk')"
+        )
         print(f"checkpoints: {state_size / 1e6:.1f} MB with what autovacuum has not taken yet")
 
 

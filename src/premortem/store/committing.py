@@ -21,7 +21,8 @@ from datetime import date, datetime, timedelta
 from premortem import pg
 from premortem.errors import StoreError
 from premortem.model import AlertChange, Confidence, Event, Statement, StatementKey, Turn
-from premortem.store import days, encoding, outbox
+from premortem.store import chunks, days, encoding, outbox
+from premortem.store.chunks import Parts
 from premortem.store.queries import QUERIES
 from premortem.store.recording import Ledger, Row, fresh, minute, recorded
 from premortem.watch.deltas import Delta
@@ -63,6 +64,8 @@ class Memory:
     ledger: Ledger
     numbers: Mapping[Name, int] = field(default_factory=dict)
     days: frozenset[date] = frozenset()
+    chunks: Mapping[str, bytes] = field(default_factory=dict)
+    stored: frozenset[bytes] = frozenset()
 
 
 def instance_number(db: pg.Session, name: str, at: datetime) -> int:
@@ -88,6 +91,7 @@ def remember(db: pg.Session, name: str, at: datetime) -> Memory:
         version=version,
         ledger=Ledger(samples=tuple(samples), open=rows),
         days=frozenset(days.existing(db)),
+        stored=frozenset(db.values(QUERIES["digests"], instance=number)),
     )
 
 
@@ -104,9 +108,10 @@ def write(db: pg.Session, memory: Memory, commit: Commit) -> Memory | None:
     _changed(db, memory.instance, commit)
     for event in commit.events:
         add_event(db, event)
-    if not _checkpointed(db, memory, commit, ledger):
+    parts = chunks.split(commit.checkpoint, memory.chunks) if commit.given else None
+    if not _checkpointed(db, memory, commit, ledger, parts):
         return None
-    return replace(memory, version=memory.version + 1, ledger=ledger)
+    return replace(_parted(db, memory, parts), version=memory.version + 1, ledger=ledger)
 
 
 def _name(key: StatementKey, statements: Mapping[StatementKey, Statement]) -> Name:
@@ -285,7 +290,21 @@ def add_event(db: pg.Session, event: Event) -> None:
     )
 
 
-def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger) -> bool:
+def _parted(db: pg.Session, memory: Memory, parts: Parts | None) -> Memory:
+    """Write the long texts that are new in the checkpoint, and remove those that it has no more."""
+    if parts is None:
+        return memory
+    wanted = frozenset(parts.digests.values())
+    new = {digest: text for text, digest in parts.digests.items() if digest not in memory.stored}
+    if new:
+        bodies = [chunks.packed(text) for text in new.values()]
+        db.execute(QUERIES["add chunks"], instance=memory.instance, digests=list(new), bodies=bodies)
+    if gone := memory.stored - wanted:
+        db.execute(QUERIES["remove chunks"], instance=memory.instance, digests=list(gone))
+    return replace(memory, chunks=parts.digests, stored=wanted)
+
+
+def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger, parts: Parts | None) -> bool:
     """Whether the checkpoint was still the one that we know, and is now the commit's."""
     arrays = {name: encoding.array(getattr(row, name) for row in ledger.open) for name in _ARRAYS}
     written = db.execute(
@@ -293,8 +312,8 @@ def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger
         instance=memory.instance,
         version=memory.version,
         at=commit.at,
-        given=commit.given,
-        state=None if commit.checkpoint is None else encoding.packed(commit.checkpoint),
+        given=parts is not None,
+        state=None if parts is None or commit.checkpoint is None else parts.root,
         samples=encoding.moments(ledger.samples),
         subjects=encoding.array(row.subject for row in ledger.open),
         minutes=encoding.moments(row.at for row in ledger.open),

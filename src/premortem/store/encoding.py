@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -13,8 +12,6 @@ from premortem.errors import StoreError
 from premortem.model import codec
 
 T = TypeVar("T")
-#: The quickest that zlib has: a checkpoint is written every poll, and is as alike inside as counters are.
-_LEVEL = 1
 
 
 def written(value: object) -> str:
@@ -36,19 +33,6 @@ def read(cls: type[T], data: Any) -> T:
             f"the store holds one {cls.__name__} that cannot be read: {misfit}",
             hint="it was written by a newer premortem: upgrade this one",
         ) from None
-
-
-def packed(state: object) -> bytes:
-    """Return a checkpoint's JSON, compressed."""
-    return zlib.compress(json.dumps(state, separators=(",", ":")).encode(), _LEVEL)
-
-
-def unpacked(state: bytes) -> object:
-    """Return the checkpoint that was packed; raises StoreError where it is damaged."""
-    try:
-        return cast(object, json.loads(zlib.decompress(state)))
-    except (zlib.error, ValueError) as error:
-        raise StoreError(f"the checkpoint in the store cannot be read: {error}") from error
 
 
 def array(values: Iterable[float]) -> str:

@@ -21,7 +21,7 @@ from premortem.model import (
     StatementKey,
     Subject,
 )
-from premortem.store import committing, encoding, ledger, maintaining, outbox, past
+from premortem.store import chunks, committing, encoding, ledger, maintaining, outbox, past
 from premortem.store.committing import Channels, Commit, Memory
 from premortem.store.link import Link
 from premortem.store.queries import QUERIES
@@ -55,13 +55,15 @@ class Store:
     def saved(self, instance: str) -> Saved:
         """Return where the last commit left an instance."""
         with self._link.transaction() as db:
+            db.execute(QUERIES["read as of one moment"])
             ((number, watched_since),) = db.tuples(QUERIES["instance"], name=instance) or ((None, None),)
             if number is None:
                 return Saved()
             ((state, at),) = db.tuples(QUERIES["state"], instance=number) or ((None, None),)
+            parts = {bytes(digest): bytes(body) for digest, body in db.tuples(QUERIES["chunks"], instance=number)}
             bodies = db.values(QUERIES["open alerts"], instance=number)
         return Saved(
-            checkpoint=None if state is None else encoding.unpacked(state),
+            checkpoint=None if state is None else chunks.joined(state, parts),
             at=at,
             watched_since=watched_since,
             alerts=tuple(encoding.read(Alert, body) for body in bodies),

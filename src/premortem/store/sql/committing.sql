@@ -125,3 +125,26 @@ WHERE (%(since)s::timestamptz IS NULL OR at >= %(since)s::timestamptz)
   AND (%(instance)s::text IS NULL OR instance = %(instance)s::text)
   AND (%(subject)s::text IS NULL OR subject = %(subject)s::text)
 ORDER BY at, number LIMIT %(most)s
+
+-- name: digests
+-- purpose: which long texts of a checkpoint are there
+-- needs: SELECT on premortem.chunk
+SELECT digest FROM premortem.chunk WHERE instance_id = %(instance)s
+
+-- name: chunks
+-- purpose: the long texts of a checkpoint
+-- needs: SELECT on premortem.chunk
+SELECT digest, body FROM premortem.chunk WHERE instance_id = %(instance)s
+
+-- name: add chunks
+-- purpose: the long texts that are new in a checkpoint
+-- needs: INSERT on premortem.chunk
+INSERT INTO premortem.chunk (instance_id, digest, body)
+SELECT %(instance)s, c.digest, c.body
+FROM ROWS FROM (pg_catalog.unnest(%(digests)s::bytea[]), pg_catalog.unnest(%(bodies)s::bytea[])) AS c (digest, body)
+ON CONFLICT (instance_id, digest) DO NOTHING
+
+-- name: remove chunks
+-- purpose: the long texts that a checkpoint has no more
+-- needs: DELETE on premortem.chunk
+DELETE FROM premortem.chunk WHERE instance_id = %(instance)s AND digest = ANY(%(digests)s::bytea[])

@@ -86,3 +86,8 @@ SELECT EXISTS (
       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())
       AND (l.classid::bigint << 32) | l.objid::bigint = w.number
 ) OR pg_catalog.pg_try_advisory_lock(w.number) FROM wanted AS w
+
+-- name: read as of one moment
+-- purpose: a checkpoint and its parts are those of one commit
+-- needs: nothing
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
