@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from premortem.model import AlertKind, Baseline, Day, PlanSeen, Seats, Subject, Turn, Urgency
 from premortem.settings import Override
+from premortem.watch.rising import trend
 from tests.watch.scene import NOON, SKU, Scene, key, limits, session, statement, turns
 
 SUBJECT = Subject(database="shop", fingerprint="f0000sku")
@@ -395,3 +398,21 @@ def test_a_hostile_text_and_a_huge_one_are_named_safely() -> None:
         (change,) = scene.changes
         assert change.alert.says.isprintable()
         assert len(change.alert.says) < 400
+
+
+@given(st.lists(st.floats(0.1, 1e4), min_size=4, max_size=20), st.floats(0.01, 100))
+def test_a_trend_knows_no_units(means: list[float], factor: float) -> None:
+    plain, scaled = trend(days(*means)), trend(days(*(factor * m for m in means)))
+    assert (plain is None) == (scaled is None)
+    if plain is not None and scaled is not None:
+        assert scaled.slope == pytest.approx(factor * plain.slope)
+        assert scaled.hours_to(factor * 20_000) == pytest.approx(plain.hours_to(20_000))
+
+
+@given(st.lists(st.floats(1, 100), min_size=6, max_size=20), st.integers(0, 19), st.floats(0, 1e6))
+def test_one_day_bends_no_straight_rise(noise: list[float], which: int, wild: float) -> None:
+    means = [10.0 + 3 * n for n in range(len(noise) + 4)]
+    means[which % len(means)] = wild
+    found = trend(days(*means))
+    assert found is not None
+    assert found.slope == pytest.approx(3, abs=0.01)

@@ -53,7 +53,7 @@ def trend(days: Sequence[Day]) -> Trend | None:
     >>> from datetime import date
     >>> found = trend([Day(day=date(2026, 3, d), calls=9, mean_ms=m) for d, m in ((1, 3), (2, 9), (3, 80), (4, 21))])
     >>> found and (found.slope, found.level)
-    (6.0, 24.0)
+    (6.0, 21.0)
     """
     known = days[-_MOST_DAYS:]
     if len(known) < _FEWEST_DAYS:
