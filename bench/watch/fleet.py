@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from bench.watch.poll import SETTINGS, backend_ms, fill, move
@@ -76,8 +78,9 @@ def run(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> None
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         print("  ended with", process.returncode)
-        lines = (home / "log").read_text().splitlines()
-        print("\n".join(f"  log: {line}" for line in lines[-3:]))
+        events = re.findall(r"event=(\S+)(?:.*?says=(\"[^\"]*\"))?", (home / "log").read_text())
+        for (event, says), count in Counter(events).most_common(12):
+            print(f"  log: {count} x {event} {says}")
 
 
 def toml(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -384,3 +386,18 @@ def test_a_database_that_knows_no_encoding(server: pg.Server) -> None:
             assert reader.texts([moved.key for moved in reader.sample().moved])
         for name in ("bytes", "latin"):
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_server_that_is_frozen_is_left_and_found_again() -> None:
+    patience = timedelta(milliseconds=100)
+    with started(18) as server, sampling.open(server.dsn(), "db-1", statement_timeout=patience) as reader:
+        reader.sample()
+        reader._link._line._patience = timedelta(seconds=0.5)
+        pid = int(reader._link.ask(lambda line: line.ask("SELECT pg_catalog.pg_backend_pid()"))[1][0][0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(ServerTimeout, match="has not answered"):
+                reader.sample()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert reader.sample().since is not None

@@ -7,16 +7,18 @@ And an answer is given as the bytes that came, because most of them are what the
 
 from __future__ import annotations
 
-import contextlib
+import select
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
-from premortem.errors import PremortemError, UnsupportedServer
+from premortem.errors import PremortemError, ServerTimeout, UnsupportedServer
 from premortem.pg import dsn as dsns
 from premortem.pg.border import speaking, statement_error
 from premortem.pg.sessions import READABLE, connect, refuse_strangers, refuse_versions
@@ -31,15 +33,18 @@ _ALIVE = {
     "keepalives_count": "2",
     "tcp_user_timeout": "10000",
 }
+#: How much longer than its own timeout a server may take to say so.
+_GRACE = timedelta(seconds=5)
 _SINGLE_BYTES = ("LATIN", "ISO_8859", "WIN", "KOI8")
 
 
 class Lasting:
     """An open connection that may only read; `ask` sends one text and gives the answer to its last statement."""
 
-    def __init__(self, connection: psycopg.Connection[Any], place: str, tag: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], place: str, tag: str, patience: timedelta) -> None:
         self._connection = connection
         self._tag = tag
+        self._patience = patience
         self.place = place
 
     def __repr__(self) -> str:
@@ -57,25 +62,49 @@ class Lasting:
 
     def ask(self, *statements: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
         """Run statements in one round trip; return the column names and the rows of the last of them, unparsed."""
-        with speaking(self.place), self._connection.cursor() as cursor:
-            try:
-                cursor.execute("; ".join(tagged(one, self._tag) for one in statements).encode())
-                while cursor.nextset():
-                    pass
-            except psycopg.Error:
-                self._step_back()
-                raise
-            return _names(cursor), _rows(cursor)
+        with speaking(self.place):
+            result = self._exchanged("; ".join(tagged(one, self._tag) for one in statements).encode())
+        return _names(result), _rows(result)
+
+    def _exchanged(self, query: bytes) -> PGresult:
+        """Send a text and return the last of the results; whoever does not answer in time is left.
+
+        The server's own timeouts are no help when it is frozen, or its disk is: nobody would ever know.
+        """
+        wire = self._connection.pgconn
+        deadline = time.monotonic() + self._patience.total_seconds()
+        wire.send_query(query)
+        while wire.flush():
+            self._wait(select.POLLIN | select.POLLOUT, deadline)
+            wire.consume_input()
+        results = []
+        while (result := self._next(deadline)) is not None:
+            results.append(result)
+        for result in results:
+            if result.status in (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE):
+                raise psycopg.errors.error_from_result(result)
+        return results[-1]
+
+    def _next(self, deadline: float) -> PGresult | None:
+        wire = self._connection.pgconn
+        while wire.is_busy():
+            self._wait(select.POLLIN, deadline)
+            wire.consume_input()
+        return wire.get_result()
+
+    def _wait(self, events: int, deadline: float) -> None:
+        waiting = select.poll()
+        waiting.register(self._connection.pgconn.socket, events)
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            self.close()
+            raise ServerTimeout(
+                f"{self.place} has not answered for {self._patience.total_seconds():g} s",
+                hint="is the server frozen, or its disk, or a firewall between?",
+            )
 
     def close(self) -> None:
         """End the connection; it may be ended already."""
         self._connection.close()
-
-    def _step_back(self) -> None:
-        """Leave a transaction that the text itself began and did not end."""
-        with contextlib.suppress(psycopg.Error):
-            if self._connection.info.transaction_status == TransactionStatus.INERROR:
-                self._connection.execute("ROLLBACK")
 
 
 def lasting(
@@ -108,7 +137,7 @@ def lasting(
     except (psycopg.Error, PremortemError):
         connection.close()
         raise
-    return Lasting(connection, place, tag_of(purpose))
+    return Lasting(connection, place, tag_of(purpose), statement_timeout + _GRACE)
 
 
 def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
@@ -117,7 +146,7 @@ def console(dsn: str, *, purpose: str, connect_timeout: int = 5) -> Lasting:
     place = dsns.describe(dsns.compose(parameters))
     connection = connect({**_ALIVE, **parameters}, place, purpose, connect_timeout)
     connection.autocommit = True
-    return Lasting(connection, place, "")
+    return Lasting(connection, place, "", _GRACE)
 
 
 def _make_ready(connection: psycopg.Connection[Any], place: str, tag: str, settings: Mapping[str, str]) -> None:
@@ -165,14 +194,11 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _names(cursor: psycopg.Cursor[Any]) -> tuple[str, ...]:
-    return tuple(column.name for column in cursor.description or ())
+def _names(result: PGresult) -> tuple[str, ...]:
+    return tuple((result.fname(column) or b"").decode("utf-8", "replace") for column in range(result.nfields))
 
 
-def _rows(cursor: psycopg.Cursor[Any]) -> tuple[Row, ...]:
-    result = cursor.pgresult
-    if result is None:
-        return ()
+def _rows(result: PGresult) -> tuple[Row, ...]:
     columns = range(result.nfields)
     return tuple(tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples))
 
