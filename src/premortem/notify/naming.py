@@ -119,7 +119,7 @@ def ending(alert: Alert, cause: str) -> str:
     said = f"Lasted {lasted(alert)}, {times}." + (
         worst if alert.worst and alert.limit and not is_forecast(alert) else ""
     )
-    return f"{said} {cause}".strip()
+    return f"{said} What was found: {cause}" if cause else said
 
 
 def is_forecast(alert: Alert) -> bool:
