@@ -269,7 +269,7 @@ class Worker:
         """Go on from where the last watcher of the instance was."""
         saved = self._common.store.saved(self.name)
         self._state = _restored(self.name, saved, self._common.journal)
-        self._common.knowledge.watched_since = saved.watched_since
+        self._common.knowledge.watched_since = saved.watched_since or self._common.now()
         self._common.journal.say(
             "watch.begins",
             instance=self.name,
