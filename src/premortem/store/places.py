@@ -192,7 +192,7 @@ def _told(path: Path) -> Iterator[None]:
 def _make(path: Path) -> None:
     """Make the directory: private, but for the user that our servers run as when we are root."""
     if not path.is_dir():
-        path.mkdir(parents=True, mode=0o755 if os.geteuid() == 0 else 0o700)
+        path.mkdir(parents=True, exist_ok=True, mode=0o755 if os.geteuid() == 0 else 0o700)
     # Root's mask may be tight, and its server runs as another user, who has to pass through.
     if os.geteuid() == 0 and path.stat().st_uid == 0:
         path.chmod(path.stat().st_mode & 0o777 | 0o111)
