@@ -233,6 +233,8 @@ def test_an_alert_that_opens_again_soon_after_has_to_last() -> None:
         {"version": 99, "state": {}, "rings": {}},
         {"version": 1, "state": {"instance": 3}, "rings": {}},
         {"version": 1, "state": {"instance": "db-1"}, "rings": None},
+        {"version": 1, "state": {"instance": "db-1"}, "rings": {}, "indexes": "[3]"},
+        {"version": 1, "state": {"instance": "db-1"}, "rings": {}, "indexes": [3]},
         {"version": 1, "state": {"instance": "db-1"}, "rings": {"slots": [[1]]}},
         {"version": 1, "state": {"instance": "db-1", "alerts": [{}]}, "rings": {}},
     ],

@@ -191,7 +191,7 @@ STATUS = index("orders_status_idx", "status", scans=1200)
 
 
 def inventories(*every: tuple[IndexSeen, ...] | None) -> Scene:
-    scene = Scene()
+    scene = Scene(restarts=True)
     for indexes in every:
         scene.indexes = indexes
         scene.poll()

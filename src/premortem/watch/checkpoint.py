@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from premortem.errors import CheckpointError
-from premortem.model import codec
+from premortem.model import IndexSeen, codec
 from premortem.watch import rings
 from premortem.watch.state import State
 
 #: Counts up when a checkpoint of before cannot be read as what it meant.
 VERSION = 1
+_INVENTORY = tuple[IndexSeen, ...]
 
 
 def encode(state: State) -> dict[str, object]:
@@ -18,8 +21,28 @@ def encode(state: State) -> dict[str, object]:
     return {
         "version": VERSION,
         "rings": rings.encode(state.rings),
-        "state": codec.encode(replace(state, rings=rings.Rings())),
+        "indexes": None if state.indexes is None else _indexes(_Same(state.indexes)),
+        "state": codec.encode(replace(state, rings=rings.Rings(), indexes=None)),
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """An inventory that is the same only as itself: to compare thousands of indexes would cost what it saves."""
+
+    indexes: tuple[IndexSeen, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.indexes is other.indexes
+
+    def __hash__(self) -> int:
+        return id(self.indexes)
+
+
+@lru_cache(maxsize=256)
+def _indexes(inventory: _Same) -> str:
+    """Return an inventory as one text: it is read once a minute, put away at every poll, and may be long."""
+    return json.dumps(codec.encoder(_INVENTORY)(inventory.indexes), separators=(",", ":"))
 
 
 def decode(document: object) -> State:
@@ -31,11 +54,13 @@ def decode(document: object) -> State:
         raise CheckpointError(says, hint=_ANEW)
     try:
         found: State = codec.decode(State, document["state"])
-        return replace(found, rings=rings.decode(document.get("rings")))
+        said = document.get("indexes")
+        indexes = None if said is None else codec.decode(_INVENTORY, json.loads(said))
+        return replace(found, rings=rings.decode(document.get("rings")), indexes=indexes)
     except codec.Misfit as misfit:
         raise CheckpointError(f"the checkpoint does not fit: {misfit}", hint=_ANEW) from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:  # lists of figures, read by place
-        raise CheckpointError(f"the checkpoint's windows do not fit: {error}", hint=_ANEW) from error
+        raise CheckpointError(f"the checkpoint's windows or indexes do not fit: {error}", hint=_ANEW) from error
 
 
-_ANEW = "premortem watch begins anew: what is open is opened again, and the first window takes its time to fill"
+_ANEW = "premortem watch begins anew: what is open stays so, and the first window takes its time to fill"
