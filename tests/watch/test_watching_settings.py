@@ -68,8 +68,8 @@ def test_every_setting_is_documented() -> None:
     for kind in (Instance, Channel, WatchLimits):
         for field in dataclasses.fields(kind):
             assert f"| `{field.name}` |" in page
-    for kind in (Mute, Maintenance):
-        for field in dataclasses.fields(kind):
+    for silence in (Mute, Maintenance):
+        for field in dataclasses.fields(silence):
             assert f"`{field.name}`" in page
     assert set(LIMITS_SAY) == {field.name for field in dataclasses.fields(WatchLimits)}
 
