@@ -6,26 +6,24 @@ import argparse
 import contextlib
 import functools
 import hashlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
 from premortem import __version__, baseline, catalog, check, parameters, rules, sources, twin
 from premortem.baseline import Lock
 from premortem.cli import delivery, migrating, parallel
+from premortem.cli.configured import settings_of
 from premortem.cli.given import Choose
 from premortem.cli.inputs import Inputs, Queries
 from premortem.cli.locking import LockFile, forgetter, seer
 from premortem.cli.locking import known as known_of
 from premortem.cli.progress import Told, shown
-from premortem.errors import CaptureError, InputError, PremortemError, SettingsError
+from premortem.errors import CaptureError, InputError, PremortemError
 from premortem.model import Accepted, Facts, Finding, Gap, Profile, Query, QueryReport, Report, Unreadable, Verdict
-from premortem.settings import DEFAULT_FILE, Settings
-from premortem.settings import parse as parse_settings
+from premortem.settings import Settings
 
 Reports: TypeAlias = tuple[QueryReport, ...]
 
@@ -300,20 +298,3 @@ def profile_of(path: Path) -> tuple[Profile, str]:
     except OSError as error:
         hint = "take one with: premortem profile pull DSN -o FILE"
         raise InputError(f"{path} cannot be read: {error.strerror or error}", hint=hint) from error
-
-
-def settings_of(path: Path | None) -> Settings:
-    """Return the settings of a file, of `premortem.toml` here where none is named, else the defaults.
-
-    Raises SettingsError.
-    """
-    chosen, today = path or Path(DEFAULT_FILE), date.today()
-    if path is None and not chosen.exists():
-        return Settings(today=today)
-    try:
-        text = chosen.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{chosen} is not UTF-8 (byte {error.start})") from error
-    except OSError as error:
-        raise SettingsError(f"{chosen} cannot be read: {error.strerror}") from error
-    return parse_settings(text, str(chosen), here=os.getcwd(), today=today)

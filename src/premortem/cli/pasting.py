@@ -16,7 +16,8 @@ from pathlib import Path
 
 from premortem import __version__, check, plans, sources, twin
 from premortem.cli import delivery, output, parallel
-from premortem.cli.judging import profile_of, settings_of
+from premortem.cli.configured import settings_of
+from premortem.cli.judging import profile_of
 from premortem.cli.progress import Told, shown
 from premortem.errors import InputError, UsageError
 from premortem.model import Facts, Gap, Planned, Profile, Query, QueryReport, Report, Site, StatementKind

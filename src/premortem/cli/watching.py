@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from premortem import store
-from premortem.cli.judging import settings_of
+from premortem.cli.configured import settings_of
 from premortem.daemon.secrets import Secrets
 from premortem.errors import UsageError
 from premortem.settings import DEFAULT_FILE, Channel, Watching

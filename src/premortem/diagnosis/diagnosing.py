@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from premortem import catalog, check, pg
+from premortem.diagnosis import accusing, telling
 from premortem.diagnosis import live as asking
-from premortem.diagnosis import suspects as suspecting
-from premortem.diagnosis import telling
-from premortem.diagnosis.judging import Deadline, Judged, judged
+from premortem.diagnosis.deadline import Deadline
+from premortem.diagnosis.judging import Judged, judged
 from premortem.diagnosis.live import Building, LivePlan
 from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger, Offender
 from premortem.diagnosis.reading import readable
@@ -66,8 +66,8 @@ def _suspects(offender: Offender, ledger: Ledger) -> tuple[Suspect, ...]:
     """The deploys before what changed lately, else before the statement was first seen."""
     if offender.kind in (AlertKind.INDEX, AlertKind.PLAN) and offender.changed_at is not None:
         what = "the index vanished" if offender.kind is AlertKind.INDEX else "its plan changed"
-        return suspecting.suspects(offender.changed_at, ledger.deploys, ledger.services, {}, what=what)
-    return suspecting.suspects(
+        return accusing.suspects(offender.changed_at, ledger.deploys, ledger.services, {}, what=what)
+    return accusing.suspects(
         offender.first_seen, ledger.deploys, ledger.services, offender.tags, appeared=offender.appeared
     )
 
@@ -106,7 +106,8 @@ def _report(
 ) -> QueryReport | None:
     """Return what the twin reported; where it could not, what the live plan shows by itself."""
     told = answer.report
-    if (told is not None and told.error is None) or query is None or plan is None:
+    tried = told is not None and told.error is None and not any(g.subject == "indexes" for g in told.gaps)
+    if tried or query is None or plan is None:
         return told
     planned = Planned(parameters=GENERIC, plan=plan.plan)
     return check.judge_plan(planned, query, profile=profile, settings=settings)

@@ -6,12 +6,12 @@ Nothing is tried on the live server.  The twin is built of the few relations tha
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from premortem import advisor, check, twin
 from premortem.check.patience import Exhausted
+from premortem.diagnosis.deadline import Deadline
 from premortem.errors import PremortemError, ServerTimeout
 from premortem.model import (
     Gap,
@@ -28,24 +28,6 @@ from premortem.settings import Settings
 
 #: A twin is built in less; when there is less time left it is not begun.
 _LEAST_SECONDS = 0.3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
-    """The time that a diagnosis has, counted from when it began."""
-
-    ends: float
-    clock: Callable[[], float] = time.monotonic
-
-    @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        """Return the deadline that many seconds from now."""
-        return cls(ends=time.monotonic() + seconds)
-
-    @property
-    def left(self) -> float:
-        """The seconds that are left, 0 where there are none."""
-        return max(0.0, self.ends - self.clock())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from premortem import pg, plans
-from premortem.diagnosis.reading import readable
 from premortem.errors import PremortemError, StatementError
 from premortem.model import Gap, Json, Plan, PlanSeen, Query, RelationName, Statement, StatementKind, quoted
 
@@ -169,6 +168,8 @@ def plan_shape(live: pg.Session, statement: Statement, at: datetime) -> PlanSeen
 
     Raises StatementError where it cannot be planned, and what `explain` raises.
     """
+    from premortem.diagnosis.reading import readable
+
     query = readable(statement)
     if isinstance(query, Gap):
         raise StatementError(query.says, hint=query.cure or None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,8 +13,7 @@ from types import MappingProxyType
 
 from premortem import pg, sampling, watch
 from premortem.diagnosis import hurting
-from premortem.diagnosis.diagnosing import diagnose
-from premortem.diagnosis.judging import Deadline
+from premortem.diagnosis.deadline import Deadline
 from premortem.diagnosis.live import connect
 from premortem.diagnosis.offender import NOTHING_KNOWN, Ledger
 from premortem.errors import PremortemError
@@ -57,7 +58,8 @@ def opened(dsn: str, name: str, *, poolers: Mapping[str, str] = MappingProxyType
 def look(reader: Reader, dsn: str, wanted: Wanted, *, sleep: Callable[[float], None] = time.sleep) -> Now:
     """Return what hurts on the server now and why, as far as the time allows; what was not reached is said."""
     began, deadline = time.monotonic(), Deadline.after(wanted.budget + max(0.0, wanted.seconds - 1))
-    seen = _seen(reader, wanted, sleep)
+    threading.Thread(target=importlib.import_module, args=("premortem.diagnosis.diagnosing",), daemon=True).start()
+    seen = _seen(reader, wanted, sleep)  # what finds causes is loaded meanwhile
     found = hurting.activities(seen)
     every = hurting.hurts(seen, found, show_values=wanted.show_values)
     causes = _Causes(dsn=dsn, look=seen, found=found, wanted=wanted, deadline=deadline)
@@ -135,6 +137,8 @@ class _Causes:
         left = self.deadline.left - _MARGIN
         if left < _LEAST and hurt.statement is not None:
             return hurt
+        from premortem.diagnosis.diagnosing import diagnose
+
         first = self._first_seen(hurt)
         offender = hurting.offender(hurt, self.look, self.found, first)
         now, settings = self.look.after.at, self.wanted.settings

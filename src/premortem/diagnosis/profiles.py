@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from premortem import catalog, pg
+from premortem import pg
 from premortem.diagnosis.offender import Sizes
 from premortem.errors import InputError, ProfileError
 from premortem.model import Profile, RelationName, Values
@@ -58,6 +58,8 @@ class Profiles:
             held = self._held.get((instance, database))
         if held is not None and held[0] == written:
             return held[1]
+        from premortem import catalog
+
         try:
             found = catalog.read(path)
         except (InputError, ProfileError):  # of a newer premortem, or half gone: the next refresh makes it good
@@ -94,6 +96,8 @@ class Profiles:
 
         Raises what connecting and reading raise; the kept profile then stays, and is due again in ten minutes.
         """
+        from premortem import catalog
+
         key = (instance, database)
         with self._lock:
             self._tried[key] = now

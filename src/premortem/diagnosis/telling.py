@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from premortem import words
-from premortem.diagnosis import suspects as suspecting
+from premortem.diagnosis import accusing
 from premortem.diagnosis.offender import Offender
 from premortem.diagnosis.seen import Seen, Theory, growth, moment
 from premortem.model import (
@@ -99,7 +99,7 @@ def _nothing_shipped(seen: Seen, accused: Sequence[Suspect]) -> str:
     grown = [text for t in seen.tables if (text := _growth(seen, t.relation, t.full_name))]
     since = max(filter(None, [ledger.since, seen.now - _RECENT]), default=None)
     lately = offender.first_seen is not None and offender.appeared and seen.now - offender.first_seen < _RECENT
-    if lately or since is None or suspecting.shipped_since(ledger.deploys, ledger.services, since):
+    if lately or since is None or accusing.shipped_since(ledger.deploys, ledger.services, since):
         return ""
     if not ledger.deploys and ledger.since is None:  # nobody records deploys, so that there are none says nothing
         return f"{words.listing(grown)}." if grown else ""

@@ -12,15 +12,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from premortem import diagnosis, words
-from premortem.cli import output, watching
-from premortem.cli.judging import settings_of
-from premortem.daemon.secrets import Secrets
+from premortem.cli import output
+from premortem.cli.configured import settings_of
 from premortem.errors import InputError, PremortemError, UsageError
 from premortem.model import Deploy, Gap, Now, codec
 from premortem.report import now as report
-from premortem.settings import Instance, Settings
+from premortem.settings import DEFAULT_FILE, Instance, Settings
+
+if TYPE_CHECKING:
+    from premortem.daemon.secrets import Secrets
 
 #: How far back deploys matter.
 _SINCE = timedelta(days=365)
@@ -40,8 +43,7 @@ class _Target:
 def run(arguments: argparse.Namespace) -> int:
     """Look at a server and show what hurts: once, or again and again."""
     settings = settings_of(arguments.settings)
-    secrets = Secrets.of((arguments.settings or Path("premortem.toml")).absolute().parent)
-    target = _target(arguments, settings, secrets)
+    target = _target(arguments, settings)
     wanted = diagnosis.Wanted(
         seconds=arguments.seconds,
         limit=arguments.limit,
@@ -50,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings=settings,
         ledger=diagnosis.Ledger(deploys=_deploys(arguments.deploys), services=target.services),
     )
-    with _remembered(wanted, settings, secrets, target) as (told, gaps), _opened(target) as reader:
+    with _remembered(wanted, settings, arguments.settings, target) as (told, gaps), _opened(target) as reader:
         if arguments.watch is not None:
             return _again(arguments, lambda: _look(reader, target, told, gaps))
         found = _look(reader, target, told, gaps)
@@ -84,7 +86,7 @@ def _again(arguments: argparse.Namespace, look: Callable[[], Now]) -> int:
     return code
 
 
-def _target(arguments: argparse.Namespace, settings: Settings, secrets: Secrets) -> _Target:
+def _target(arguments: argparse.Namespace, settings: Settings) -> _Target:
     """Return the server that was named: an instance of the settings, or a connection string."""
     typed = arguments.dsn.strip()
     if not typed:  # libpq would take it for whatever server is nearest
@@ -93,7 +95,13 @@ def _target(arguments: argparse.Namespace, settings: Settings, secrets: Secrets)
     instance = next((i for i in settings.watching.instances if i.name == typed), None)
     if instance is None:
         return _Target(dsn=typed, name="this server", poolers=poolers)
-    return _of_settings(instance, secrets, poolers)
+    return _of_settings(instance, _secrets(arguments.settings), poolers)
+
+
+def _secrets(path: Path | None) -> Secrets:
+    from premortem.daemon.secrets import Secrets
+
+    return Secrets.of((path or Path(DEFAULT_FILE)).absolute().parent)
 
 
 def _of_settings(instance: Instance, secrets: Secrets, poolers: Mapping[str, str]) -> _Target:
@@ -121,16 +129,18 @@ def _deploys(path: Path | None) -> tuple[Deploy, ...]:
 
 @contextlib.contextmanager
 def _remembered(
-    wanted: diagnosis.Wanted, settings: Settings, secrets: Secrets, target: _Target
+    wanted: diagnosis.Wanted, settings: Settings, path: Path | None, target: _Target
 ) -> Iterator[tuple[diagnosis.Wanted, tuple[Gap, ...]]]:
     """Yield what is wanted with the watcher's memory, where the settings name its store and it answers."""
     known = settings.watching
     if not (known.store.said or known.store.env or known.store.file or known.state_directory):
         yield wanted, ()
         return
+    from premortem.cli import watching
+
     with contextlib.ExitStack() as stack:
         try:
-            store = stack.enter_context(watching.opened_store(known, secrets))
+            store = stack.enter_context(watching.opened_store(known, _secrets(path)))
             deploys = store.deploys(since=None)
         except PremortemError as error:
             yield wanted, (_forgotten(error),)
