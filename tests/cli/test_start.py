@@ -37,3 +37,10 @@ def test_the_command_line_imports_only_what_it_needs() -> None:
 def test_json_needs_no_rich() -> None:
     ours = imported_by("import premortem.report.json, premortem.report.markdown")
     assert not {m for m in ours if m.split(".")[0] in ("rich", "psycopg", "postgast")}
+
+
+def test_a_deploy_is_recorded_without_what_watches() -> None:
+    """It stands in every pipeline: the daemon, and what it finds causes with, are not loaded for it."""
+    ours = imported_by("import premortem.cli.commands.deploy_record, premortem.cli.commands.deploy_list")
+    watches = {"daemon", "diagnosis", "twin", "sampling", "notify", "capture", "http.server", "prometheus_client"}
+    assert not {m for m in ours if m.removeprefix("premortem.") in watches}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from premortem.daemon.journal import Journal
-from premortem.daemon.secrets import Secrets, all_of, hidden_parts
 from premortem.errors import PremortemError, SettingsError
+from premortem.secrets import Secrets, all_of, hidden_parts
 from premortem.settings import Channel, Instance, Secret, Watching
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from premortem import store
 from premortem.cli.configured import settings_of
-from premortem.daemon.secrets import Secrets
 from premortem.errors import UsageError
+from premortem.secrets import Secrets
 from premortem.settings import DEFAULT_FILE, Channel, Watching
 
 

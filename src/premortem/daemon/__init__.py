@@ -18,7 +18,7 @@ instance is down, and to show a secret.
 from premortem.daemon.checking import check
 from premortem.daemon.journal import Journal
 from premortem.daemon.running import Started, run
-from premortem.daemon.secrets import Secrets
 from premortem.daemon.signals import Orders
+from premortem.secrets import Secrets
 
 __all__ = ["Journal", "Orders", "Secrets", "Started", "check", "run"]

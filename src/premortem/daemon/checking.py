@@ -9,9 +9,9 @@ from premortem import notify, sampling, store, words
 from premortem.daemon.current import Loaded, load
 from premortem.daemon.fleet import address_of
 from premortem.daemon.running import Started, refuse, state_directory
-from premortem.daemon.secrets import hidden_parts, hide
 from premortem.errors import PremortemError
 from premortem.model import Gap, Sample
+from premortem.secrets import hidden_parts, hide
 from premortem.settings import Channel, Instance
 
 

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from premortem.daemon.secrets import Secrets, all_of
 from premortem.model import AlertChange
 from premortem.notify import admits
+from premortem.secrets import Secrets, all_of
 from premortem.settings import Secret, Watching
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import IO
 
 from premortem import words
-from premortem.daemon.secrets import hide
 from premortem.errors import PremortemError
+from premortem.secrets import hide
 
 _BARE = re.compile(r"[\w.:/@%+,-]+\Z", re.ASCII)
 #: A hostile name or an error that repeats a statement must not fill a disk.

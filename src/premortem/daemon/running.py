@@ -34,12 +34,12 @@ from premortem.daemon.health import Health
 from premortem.daemon.journal import Journal
 from premortem.daemon.knowledge import Knowledge
 from premortem.daemon.mail import Mail
-from premortem.daemon.secrets import Secrets, hidden_parts
 from premortem.daemon.signals import Order, Orders, heeded
 from premortem.daemon.statements import Shared
 from premortem.daemon.worker import Common, Worker
 from premortem.errors import PremortemError, SettingsError
 from premortem.model import Deploy
+from premortem.secrets import Secrets, hidden_parts
 from premortem.settings import Instance, Watching
 from premortem.store import Store
 

@@ -23,7 +23,7 @@ from premortem.report import now as report
 from premortem.settings import DEFAULT_FILE, Instance, Settings
 
 if TYPE_CHECKING:
-    from premortem.daemon.secrets import Secrets
+    from premortem.secrets import Secrets
 
 #: How far back deploys matter.
 _SINCE = timedelta(days=365)
@@ -99,7 +99,7 @@ def _target(arguments: argparse.Namespace, settings: Settings) -> _Target:
 
 
 def _secrets(path: Path | None) -> Secrets:
-    from premortem.daemon.secrets import Secrets
+    from premortem.secrets import Secrets
 
     return Secrets.of((path or Path(DEFAULT_FILE)).absolute().parent)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from premortem import notify
 from premortem.cli import watching
-from premortem.daemon.secrets import Secrets
 from premortem.errors import SettingsError
+from premortem.secrets import Secrets
 from premortem.settings import Channel
 
 
