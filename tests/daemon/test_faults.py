@@ -284,6 +284,27 @@ def test_a_channel_that_answers_everything_but_200(place: Path, told: Sink, stat
         assert "level=warning event=channel.failed channel=ops" in one.log
 
 
+def test_what_a_timeout_always_ends_is_told_by_the_log(
+    place: Path, told: Sink, state: str, production: pg.Server
+) -> None:
+    """Cancelled after 80 ms each time, it is in no counter and hardly ever seen in the activity."""
+    dsn = 'dsn = { env = "SHOP_DSN" }'
+    text = settings(told).replace(dsn, f"{dsn}\nlog = {toml(str(production._home.log))}")
+    with pg.writer(production, purpose="test") as db:
+        db.execute("ALTER DATABASE postgres SET statement_timeout = '80ms'")
+    with watcher(place, text, SHOP_DSN=production.dsn(), STORE_DSN=state) as one:
+        begun(one)
+        with load(production.dsn(), "SELECT pg_sleep(%s), count(*) FROM items", lambda n: (60 + n,), sessions=1):
+            got = told.wait(lambda got: bool(got), 40)
+        assert got, one.log
+        alert = got[0].content["data"]
+        assert alert["statement"]["tables"] == ["items"]
+        assert alert["kind"] in ("slow-query", "running-query")
+        assert "poll.gap" not in one.log
+    with pg.writer(production, purpose="test") as db:
+        db.execute("ALTER DATABASE postgres RESET statement_timeout")
+
+
 def test_two_watchers_share_a_fleet(told: Sink, state: str, production: pg.Server) -> None:
     """One has the instance; when it is killed, the other goes on from where it was."""
     variables = {"SHOP_DSN": production.dsn(), "STORE_DSN": state}

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 
 from premortem import pg, sampling, watch
 from premortem.capture.logs import Cancellation
+from premortem.daemon import timeouts
 from premortem.daemon.logs import Tail, cancelled
 from premortem.daemon.statements import Shared, Statements
+from premortem.daemon.timeouts import Timeouts
 from premortem.errors import PremortemError
 from premortem.model import Sample, Statement, Unreached
 from premortem.settings import Instance
@@ -40,6 +42,7 @@ class Eyes:
         self._timeout = statement_timeout
         self._reader: sampling.Reader | None = None
         self._tail: Tail | None = None
+        self._timeouts = Timeouts()
         self._indexed_at: datetime | None = None
 
     def sample(self, now: datetime) -> Sample | Unreached:
@@ -91,20 +94,35 @@ class Eyes:
         if not self._instance.log:
             return sample
         if self._tail is None:
-            self._tail = Tail(self._instance.log, prefix=_prefix(self._address.dsn))
-        found = cancelled(self._tail.read(), _identify, now)
+            prefix, self._timeouts = _server_settings(self._address.dsn)
+            self._tail = Tail(self._instance.log, prefix=prefix)
+        said = (_placed(one, sample, self.databases) for one in self._tail.read())
+        found = cancelled(tuple(said), _identify, self._timeouts, now)
         gaps = (self._tail.gap,) if self._tail.gap else ()
         return replace(sample, cancelled=found, gaps=(*sample.gaps, *gaps))
+
+
+def _placed(one: Cancellation, sample: Sample, databases: tuple[str, ...]) -> Cancellation:
+    """Return it with its database, where the log's prefix has no %d: the session's, else the one that is watched."""
+    if one.database:
+        return one
+    backends = (*sample.backends, *(seen for glance in sample.glances for seen in glance.backends))
+    dbid = next((seen.dbid for seen in backends if seen.pid == one.pid and seen.dbid is not None), None)
+    only = databases[0] if len(databases) == 1 else ""
+    return replace(one, database=only if dbid is None else sample.databases.get(dbid, only))
 
 
 def _identify(one: Cancellation) -> Statement:
     return watch.identify(one.text, one.database, one.role)
 
 
-def _prefix(dsn: str) -> str | None:
-    """Return the server's log_line_prefix, None where it cannot be had: then it is found out from the lines."""
+def _server_settings(dsn: str) -> tuple[str | None, Timeouts]:
+    """Return the server's log_line_prefix and timeouts.
+
+    Where they cannot be had, the prefix is found out from the lines, and no time is known.
+    """
     try:
         with pg.session(dsn, purpose="watch") as db:
-            return str(db.value("SELECT pg_catalog.current_setting('log_line_prefix')"))
+            return str(db.value("SELECT pg_catalog.current_setting('log_line_prefix')")), timeouts.read(db)
     except PremortemError:
-        return None
+        return None, Timeouts()

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from premortem.capture.logs import Cancellation, LogForm, cancellations, sniff, whole
+from premortem.daemon.timeouts import Timeouts
 from premortem.errors import InputError
 from premortem.model import Cancelled, Gap, Statement
 
@@ -111,11 +112,17 @@ def _gap(pattern: str, error: OSError | InputError) -> Gap:
 
 
 def cancelled(
-    found: tuple[Cancellation, ...], identify: Callable[[Cancellation], Statement], now: datetime
+    found: tuple[Cancellation, ...], identify: Callable[[Cancellation], Statement], timeouts: Timeouts, now: datetime
 ) -> tuple[Cancelled, ...]:
     """Return cancellations as watching knows them: by statement, without their values."""
     return tuple(
-        Cancelled(at=one.at or now, statement=identify(one), pid=one.pid, why=one.why)
+        Cancelled(
+            at=one.at or now,
+            statement=identify(one),
+            pid=one.pid,
+            elapsed_ms=timeouts.elapsed_ms(one.why, one.database, one.role),
+            why=one.why,
+        )
         for one in found
         if not one.application.startswith("premortem")
     )

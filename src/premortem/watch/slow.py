@@ -74,7 +74,7 @@ def statements_of(view: View, subjects: set[Subject]) -> dict[Subject, Statement
     }
     missing = subjects - found.keys()
     if missing:
-        for statement in view.told.statements.values():
+        for statement in (*view.told.statements.values(), *(one.statement for one in view.sample.cancelled)):
             subject = Subject(database=statement.database, fingerprint=statement.fingerprint)
             if subject in missing:
                 found.setdefault(subject, statement)
