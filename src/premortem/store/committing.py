@@ -17,6 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from premortem import pg
 from premortem.errors import StoreError
@@ -25,7 +26,9 @@ from premortem.store import chunks, days, encoding, outbox
 from premortem.store.chunks import Parts
 from premortem.store.queries import QUERIES
 from premortem.store.recording import Ledger, Row, fresh, minute, recorded
-from premortem.watch.deltas import Delta
+
+if TYPE_CHECKING:  # commands that record and look back need nothing of watching
+    from premortem.watch.deltas import Delta
 
 #: What a statement is in history: its database, its fingerprint, and whether clients execute it themselves.
 Name = tuple[str, str, bool]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from premortem.watch.deltas import Delta
+if TYPE_CHECKING:  # commands that record and look back need nothing of watching
+    from premortem.watch.deltas import Delta
 
 #: So many samples are remembered at least, and all of the newest commit, for that is what may come again.
 REMEMBERED = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from premortem import pg
 from premortem.errors import StoreError
@@ -26,7 +26,9 @@ from premortem.store.committing import Channels, Commit, Memory
 from premortem.store.link import Link
 from premortem.store.queries import QUERIES
 from premortem.store.values import Known, Maintained, Saved, Step
-from premortem.watch.deltas import Delta
+
+if TYPE_CHECKING:  # commands that record and look back need nothing of watching
+    from premortem.watch.deltas import Delta
 
 T = TypeVar("T")
 #: Says that a commit leaves the checkpoint as it is.
