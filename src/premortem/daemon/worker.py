@@ -293,13 +293,15 @@ class Worker:
     def _between(self, began: float) -> None:
         """Glance, and take diagnoses, until the next poll is due."""
         poll = self._poll_seconds()
-        glance = max(poll / _GLANCES, _LEAST_BETWEEN)
-        due, next_glance = began + poll, began + glance
+        every = max(poll / _GLANCES, _LEAST_BETWEEN)
+        due, look = began + poll, began + every
         while not self._stop.is_set() and time.monotonic() < due:
-            self._wait(min(due, next_glance))
-            if time.monotonic() >= next_glance and not self._stop.is_set() and due - time.monotonic() > glance / 2:
-                next_glance = time.monotonic() + glance
-                self._glance()
+            self._wait(min(due, look))
+            now = time.monotonic()
+            if now >= look and not self._stop.is_set():
+                if due - now > every / 2:  # else the poll itself is near
+                    self._glance()
+                look = time.monotonic() + every
 
     def _poll_seconds(self) -> float:
         return self.instance.poll_seconds or self._common.current.watching.poll_seconds

@@ -5,13 +5,13 @@ so a watcher that lost its lease cannot commit either.
 
 A store that is down must not hold up those who can do without it for a while: whoever waits too long for the session
 gets an error, as does for a moment everybody after an attempt to connect failed; and a session whose server says
-nothing at all is broken by those who wait for it.
+nothing at all is broken by those who wait for it.  Too long is not a matter of how many there are: two hundred who are
+served one after the other wait for seconds, and each gets its turn.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 
@@ -20,10 +20,12 @@ from premortem.errors import PremortemError, StoreError, UsageError
 from premortem.store import migrating
 from premortem.store.places import Place
 from premortem.store.queries import QUERIES
+from premortem.store.turns import Turns
 
 OLDEST = 140_000  # date_bin, and lz4 is not asked for
 _PURPOSE = "store"
-_TURN_SECONDS = 5.0
+#: How long one may have the session before those who wait do without it, and how long they wait at all.
+_TURN_SECONDS, _WAIT_SECONDS = 5.0, 30.0
 #: Above statement_timeout: until then the server itself ends what takes long.
 _SILENT_SECONDS = 75.0
 #: After an attempt to connect failed, the next is made after so many times the time that it took, within bounds.
@@ -37,7 +39,7 @@ class Link:
         self.place = place
         #: Another one with every session, and while there is none: what holds for a session is over with it.
         self.number = 0
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._session: pg.Session | None = None
         self._newest: pg.Session | None = None  # also one that is not ready yet
         self._open = contextlib.ExitStack()
@@ -64,10 +66,10 @@ class Link:
                 if self._session is not None and self._session.lost:
                     self._drop()
         finally:
-            self._lock.release()
+            self._turns.give()
 
     def _take(self) -> None:
-        if self._lock.acquire(timeout=_TURN_SECONDS):
+        if self._turns.take(_TURN_SECONDS, _WAIT_SECONDS):
             return
         silent_at, session = self._silent_at, self._newest
         if silent_at is not None and session is not None and time.monotonic() > silent_at:
@@ -82,11 +84,14 @@ class Link:
 
     def close(self) -> None:
         """End the session, and whatever server was started for it."""
-        with self._lock:
+        self._turns.take()
+        try:
+            self._drop()
+        finally:
             try:
-                self._drop()
-            finally:
                 self.place.close()
+            finally:
+                self._turns.give()
 
     def _connect(self) -> pg.Session:
         """Return a new session; where the last attempt failed a moment ago, raise its error again."""
