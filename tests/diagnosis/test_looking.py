@@ -139,6 +139,13 @@ def test_what_there_was_no_time_for_is_said(store: str) -> None:
     assert any(g.subject == "causes" for g in found.gaps)
 
 
+def test_the_worst_cause_has_time_of_its_own(store: str) -> None:
+    with traffic.running(store, traffic.asking(ITEMS, **VALUES)):
+        found = looked(store, replace(wanted(), budget=0.0, worst=20.0))
+    assert found.hurts[0].why is not None
+    assert found.hurts[0].why.cause is Cause.MISSING_INDEX
+
+
 def test_a_hostile_statement_steers_no_terminal_and_no_page(store: str) -> None:
     evil = (
         "SELECT pg_sleep(30) AS \"\x1b[2J<img src=x onerror=alert(1)>\", '\N{RIGHT-TO-LEFT OVERRIDE}::stop-commands::x'"

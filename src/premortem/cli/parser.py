@@ -396,9 +396,9 @@ def _diagnose(commands: _Commands) -> None:
     parser.add_argument(
         "--budget",
         type=_seconds,
-        default=4.0,
         metavar="N",
-        help="how many seconds all of it may take; what is not reached is said (default: %(default)s)",
+        help="how many seconds all of it may take; what is not reached is said (default: 4, and up to 10 more for the"
+        " worst cause on a machine that is starved)",
     )
     parser.add_argument(
         "--watch", type=_seconds, nargs="?", const=2.0, metavar="N", help="look again after N seconds (default: 2)"

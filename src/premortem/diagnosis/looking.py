@@ -37,11 +37,16 @@ FirstSeen = Callable[[str], tuple[datetime | None, bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How to look: for how long, at how many causes, in how much time for all of it."""
+    """How to look: for how long, at how many causes, in how much time for all of it.
+
+    `worst` are the seconds that the first cause gets whatever the budget: on a starved machine one answer late is worth
+    more than none in time.
+    """
 
     seconds: float = 1.0
     limit: int = 3
     budget: float = 4.0
+    worst: float = 0.0
     show_values: bool = False
     settings: Settings = field(default_factory=Settings)
     ledger: Ledger = NOTHING_KNOWN
@@ -131,10 +136,13 @@ class _Causes:
 
     def all(self, hurts: Sequence[Hurt]) -> tuple[Hurt, ...]:
         """Return the hurts, the first of them with their causes."""
-        return tuple(self._one(hurt) if place < self.wanted.limit else hurt for place, hurt in enumerate(hurts))
+        return tuple(
+            self._one(hurt, self.wanted.worst if place == 0 else 0.0) if place < self.wanted.limit else hurt
+            for place, hurt in enumerate(hurts)
+        )
 
-    def _one(self, hurt: Hurt) -> Hurt:
-        left = self.deadline.left - _MARGIN
+    def _one(self, hurt: Hurt, least: float) -> Hurt:
+        left = max(self.deadline.left - _MARGIN, least)
         if left < _LEAST and hurt.statement is not None:
             return hurt
         from premortem.diagnosis.diagnosing import diagnose

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: How far back deploys matter.
 _SINCE = timedelta(days=365)
+#: Seconds for all of it, and for the worst alone where that is not enough.
+_BUDGET, _WORST = 4.0, 10.0
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -47,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = diagnosis.Wanted(
         seconds=arguments.seconds,
         limit=arguments.limit,
-        budget=arguments.budget,
+        budget=_BUDGET if arguments.budget is None else arguments.budget,
+        worst=_WORST if arguments.budget is None else 0.0,
         show_values=arguments.show_values,
         settings=settings,
         ledger=diagnosis.Ledger(deploys=_deploys(arguments.deploys), services=target.services),
