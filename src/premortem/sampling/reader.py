@@ -37,6 +37,7 @@ class Reader:
         self._refused: Gap | None = None
         self._refreshed_at = datetime.now(UTC)
         self._before: lines.Reading | None = None
+        self._parsed: Mapping[str, lines.Entry] = {}
         self._own: set[int] = set()
         self._nameless: set[int] = set()
         self._glances: list[Glance] = []
@@ -162,18 +163,18 @@ class Reader:
     def _sampled(self, row: Row, read_at: datetime) -> Sample:
         now, before = self._reading(row), self._before
         against = before if before is not None and now is not None and before.comparable(now) else None
-        moved, vanished = lines.moved(against, now, self._own) if against and now else ((), 0)
-        of = self._named(moved)
+        movement = lines.moved(against, now, self._own, self._parsed) if against and now else lines.Movement()
+        of = self._named(movement.moved)
         pools = tuple(console.read() for console in self._consoles)
         sample = Sample(
             instance=self.name, at=_at(row), read_at=read_at, server=_facts(of, row, len(now.lines) if now else 0),
-            since=against.at if against else None, moved=moved, vanished=vanished,
+            since=against.at if against else None, moved=movement.moved, vanished=movement.vanished,
             backends=reading.backends(row["backends"]), seats=reading.seats(row["seats"], of),
             pools=tuple(pool for found in pools if not isinstance(found, Gap) for pool in found),
             databases=of.databases, roles=of.roles, glances=tuple(self._glances),
             gaps=(*self._gaps(of, _at(row), read_at), *(found for found in pools if isinstance(found, Gap))),
         )  # fmt: skip
-        self._before = now
+        self._before, self._parsed = now, movement.parsed
         self._glances.clear()
         self._untold = ()
         return sample
