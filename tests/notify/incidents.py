@@ -77,7 +77,7 @@ MISSING_SKU = Diagnosis(
             takes=timedelta(seconds=47),
         ),
         Action(
-            says="or switch off what 9f2b7c1d of order-api brought; rolling it back takes with it all that was shipped "
+            says="switch off what 9f2b7c1d of order-api brought; rolling it back takes with it all that was shipped "
             "in the 42 days since",
             proof="advice",
         ),
@@ -197,7 +197,7 @@ SECOND_SEED = alert(
                 proof="likely: planned on a twin of this server, cost 61,870 to 4.4 (14,061 times less)",
                 takes=timedelta(seconds=1.2),
             ),
-            Action(says="or roll back a7c3dbe of user-api, 4 min ago", proof="advice"),
+            Action(says="roll back a7c3dbe of user-api, 4 min ago", proof="advice"),
         ),
         plan="Limit\n  ->  Sort\n        Sort Key: id\n        ->  Seq Scan on orders\n"
         "              Filter: (status = $1)",
@@ -321,7 +321,11 @@ KINDS: Mapping[str, Alert] = {
         limit=10.0,
         unit="s",
         worst=41.0,
-        evidence=(Evidence(name="sessions that wait", value=7.0, source=Source.MEASURED),),
+        evidence=(
+            Evidence(name="sessions that wait", value=7.0, source=Source.MEASURED),
+            Evidence(name="pid that blocks", value="932", source=Source.MEASURED),
+            Evidence(name="who blocks", value="migrate", source=Source.MEASURED),
+        ),
     ),
     "instance-unreached": alert(
         AlertKind.UNREACHED,

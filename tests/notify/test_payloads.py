@@ -319,3 +319,18 @@ def test_json_has_no_word_for_what_is_no_number() -> None:
     body = details.fitted(lambda fit: fit, details.details(message(change(Turn.OPENED, odd))), 400_000)
     found = json.loads(body)
     assert (found["value"], found["worst"], found["limit"]) == (None, None, None)
+
+
+def test_the_first_event_that_a_receiver_gets_of_an_alert_is_that_it_opened() -> None:
+    opened, worse = change(Turn.OPENED, FIRST_SEED), change(Turn.WORSE, FIRST_SEED)
+    joined = json.loads(webhook.payload(message(worse, earlier=(opened,))))
+    assert (joined["type"], joined["data"]["stage"], joined["id"]) == ("premortem.alert.opened", "opened", worse.id)
+    past = json.loads(webhook.payload(message(closed(FIRST_SEED), earlier=(opened,))))
+    assert (past["type"], past["data"]["stage"]) == ("premortem.alert.closed", "past")
+
+
+def test_a_process_is_no_quantity_and_a_lock_is_called_by_its_holder() -> None:
+    said = message(change(Turn.OPENED, cases()["blocked-sessions-opened"].alert))
+    assert ("Pid that blocks", "932 (measured)") in [(one.name, one.value) for one in said.facts]
+    assert said.title.startswith("7 sessions wait 41 s for the lock of migrate")
+    assert json.loads(pagerduty.payload(said, "k" * 32))["payload"]["component"] == "migrate"

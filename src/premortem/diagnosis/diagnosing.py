@@ -20,6 +20,7 @@ from premortem.errors import PremortemError, PrivilegeError
 from premortem.model import (
     GENERIC,
     AlertKind,
+    Cause,
     Diagnosis,
     Gap,
     Planned,
@@ -52,7 +53,8 @@ def diagnose(
     deadline = Deadline.after(seconds)
     found = _found(offender, live, profile, settings or Settings(), deadline)
     seen = replace(found.seen, ledger=ledger, now=now)
-    told = telling.told(seen, theories(seen), _suspects(offender, ledger), gaps=_distinct(found.gaps))
+    likely = theories(seen)
+    told = telling.told(seen, likely, _suspects(seen, likely[0].cause), gaps=_distinct(found.gaps))
     return replace(told, took=timedelta(seconds=time.monotonic() - began))
 
 
@@ -62,14 +64,31 @@ class _Found:
     gaps: tuple[Gap, ...] = ()
 
 
-def _suspects(offender: Offender, ledger: Ledger) -> tuple[Suspect, ...]:
-    """The deploys before what changed lately, else before the statement was first seen."""
-    if offender.kind in (AlertKind.INDEX, AlertKind.PLAN) and offender.changed_at is not None:
-        what = "the index vanished" if offender.kind is AlertKind.INDEX else "its plan changed"
-        return accusing.suspects(offender.changed_at, ledger.deploys, ledger.services, {}, what=what)
+def _suspects(seen: Seen, cause: Cause) -> tuple[Suspect, ...]:
+    """The deploys before what changed lately, else before the statement was first seen.
+
+    None where nothing that was shipped is to blame: a lock, a pool or a session that does nothing has no first call.
+    """
+    offender, ledger = seen.offender, seen.ledger
+    what, moment = _changed(offender, cause, seen.now)
+    if moment is not None:
+        return accusing.suspects(moment, ledger.deploys, ledger.services, {}, what=what)
+    if offender.statement is None or cause in telling.TRANSIENT:
+        return ()
     return accusing.suspects(
         offender.first_seen, ledger.deploys, ledger.services, offender.tags, appeared=offender.appeared
     )
+
+
+def _changed(offender: Offender, cause: Cause, now: datetime) -> tuple[str, datetime | None]:
+    """Return what changed under a statement that may be old, and when at the latest; None where nothing did."""
+    if offender.kind is AlertKind.PLAN:
+        return "its plan changed", offender.changed_at
+    if offender.kind is AlertKind.INDEX:
+        return "the index vanished", offender.changed_at
+    if cause is Cause.INDEX_VANISHED:
+        return "it became slow without the index", offender.opened_at or now
+    return "", None
 
 
 def _found(

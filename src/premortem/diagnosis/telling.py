@@ -31,7 +31,8 @@ _RECENT = timedelta(days=2)
 #: An index that takes longer to build is not the first thing to type while a fresh deploy can be taken back.
 _QUICK = timedelta(minutes=5)
 _MOST_ACTIONS = 5
-_TRANSIENT = frozenset({Cause.LOCKED, Cause.POOL, Cause.TRANSACTION, Cause.CONNECTIONS})
+#: What passes by itself: no deploy brought it, and rolling one back ends nothing.
+TRANSIENT = frozenset({Cause.LOCKED, Cause.POOL, Cause.TRANSACTION, Cause.CONNECTIONS})
 #: What is known to have happened and cannot be typed away.
 _NO_CURE = frozenset({Cause.UNKNOWN, Cause.GREW, Cause.TRAFFIC})
 #: Where one of these leads, the index that the twin proposes is the very index, under another name.
@@ -50,7 +51,7 @@ def told(seen: Seen, found: Sequence[Theory], accused: Sequence[Suspect], *, gap
         confidence=lead.confidence,
         table=lead.table,
         index=lead.index,
-        first_seen=seen.offender.first_seen,
+        first_seen=seen.offender.first_seen if seen.offender.statement else None,
         suspects=tuple(accused),
         nothing_shipped=nothing,
         actions=tuple(_actions(seen, found, accused))[:_MOST_ACTIONS],
@@ -74,7 +75,7 @@ def _impact(offender: Offender) -> Iterator[str]:
 
 def _introduced(seen: Seen, lead: Theory, accused: Sequence[Suspect]) -> Iterator[str]:
     offender = seen.offender
-    if lead.cause in _TRANSIENT:
+    if lead.cause in TRANSIENT:
         return
     if accused:
         deploy = accused[0].deploy
@@ -139,16 +140,16 @@ def _is_fresh(seen: Seen, accused: Sequence[Suspect]) -> bool:
 
 def _roll_back(seen: Seen, lead: Theory, accused: Sequence[Suspect]) -> list[Action]:
     """The alternative: take the deploy back; one that is weeks old takes with it what came after."""
-    if not accused or accused[0].confidence < _ROLL_BACK or lead.cause in _TRANSIENT:
+    if not accused or accused[0].confidence < _ROLL_BACK or lead.cause in TRANSIENT:
         return []
     deploy = accused[0].deploy
     what = f"{words.one_line(deploy.revision)}" + (f" of {words.one_line(deploy.service)}" if deploy.service else "")
     where = f" ({words.one_line(deploy.url)})" if deploy.url else ""
     if _is_fresh(seen, accused):
-        return [Action(says=f"or roll back {what}, {_ago(seen.now, deploy.at)}{where}", proof="advice")]
+        return [Action(says=f"roll back {what}, {_ago(seen.now, deploy.at)}{where}", proof="advice")]
     return [
         Action(
-            says=f"or switch off what {what} brought{where}; rolling it back takes with it all that was shipped in the"
+            says=f"switch off what {what} brought{where}; rolling it back takes with it all that was shipped in the"
             f" {words.duration(seen.now - deploy.at)} since",
             proof="advice",
         )
@@ -159,7 +160,7 @@ def _relief(seen: Seen, lead: Theory) -> Iterator[Action]:
     """Cancelling what runs now, where it runs long or fills the server."""
     running, offender = seen.offender.running, seen.offender
     fills = offender.kind in (AlertKind.RUNNING, AlertKind.CONNECTIONS) or len(running) >= 3
-    if lead.cause in _TRANSIENT or not running or not fills or not offender.queryids:
+    if lead.cause in TRANSIENT or not running or not fills or not offender.queryids:
         return
     ids = ", ".join(str(q) for q in sorted(offender.queryids))
     yield Action(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from premortem import words
 from premortem.model import Alert, Confidence, Diagnosis, Evidence, Suspect, Window
@@ -40,8 +41,13 @@ def _diagnosed(alert: Alert) -> Iterator[tuple[str, str]]:
     yield _index_name(diagnosis), steps.index(diagnosis)
     yield from _deploy(diagnosis)
     if diagnosis.first_seen is not None:
-        ago = alert.opened_at - diagnosis.first_seen
-        yield "Query first seen", f"{naming.day(diagnosis.first_seen)} ({words.duration(ago)} before this alert)"
+        yield "Query first seen", f"{naming.day(diagnosis.first_seen)} ({_before(alert, diagnosis.first_seen)})"
+
+
+def _before(alert: Alert, then: datetime) -> str:
+    """Return how long before an alert something was; within a minute it is the same moment to whoever reads it."""
+    ago = alert.opened_at - then
+    return "just before this alert" if ago < timedelta(minutes=1) else f"{words.duration(ago)} before this alert"
 
 
 def _index_name(diagnosis: Diagnosis) -> str:

@@ -41,7 +41,7 @@ _HURTS = {
     AlertKind.CONNECTIONS: "{instance} runs out of connections: {value} taken",
     AlertKind.TRANSACTION: "transaction of {subject} open for {value} on {where}",
     AlertKind.IDLE: "{subject} idle in transaction for {value} on {where}",
-    AlertKind.BLOCKED: "sessions wait {value} for a lock on {where}",
+    AlertKind.BLOCKED: "{waiting} {value} for {lock} on {where}",
     AlertKind.UNREACHED: "{instance} cannot be reached",
 }
 _OVER = {
@@ -55,7 +55,7 @@ _OVER = {
     AlertKind.CONNECTIONS: "{instance} has free connections again",
     AlertKind.TRANSACTION: "long transaction of {subject} ended on {where}",
     AlertKind.IDLE: "{subject} no longer idle in transaction on {where}",
-    AlertKind.BLOCKED: "nobody waits for that lock any more on {where}",
+    AlertKind.BLOCKED: "nobody waits for {lock} any more on {where}",
     AlertKind.UNREACHED: "{instance} answers again",
 }
 
@@ -86,7 +86,27 @@ def _named(forms: dict[AlertKind, str], alert: Alert) -> str:
         subject=short(alert.subject),
         value=amount(alert.value, alert.unit),
         limit=amount(alert.limit, alert.unit),
+        waiting=_waiting(alert),
+        lock=_lock(alert),
     )
+
+
+def _waiting(alert: Alert) -> str:
+    """Return how many sessions wait, with the verb."""
+    count = _figure(alert, "sessions that wait")
+    return "a session waits" if count == "1" else f"{count} sessions wait" if count else "sessions wait"
+
+
+def _lock(alert: Alert) -> str:
+    """Return whose lock it is, as far as anybody saw."""
+    holder = short(_figure(alert, "who blocks"))
+    return f"the lock of {holder}" if holder else "a lock" if alert.is_open else "that lock"
+
+
+def _figure(alert: Alert, name: str) -> str:
+    """Return a figure of an alert's evidence as text, empty where there is none of that name."""
+    found = next((one.value for one in alert.evidence if one.name == name), "")
+    return found if isinstance(found, str) else words.number(found)
 
 
 def _because(alert: Alert) -> tuple[str, ...]:
@@ -95,7 +115,7 @@ def _because(alert: Alert) -> tuple[str, ...]:
     if diagnosis is None:
         return ()
     cause = CAUSES.get(diagnosis.cause, "")
-    if diagnosis.cause is Cause.INDEX_VANISHED and alert.kind is AlertKind.INDEX:
+    if _SAID.get(alert.kind) is diagnosis.cause:
         cause = ""
     elif diagnosis.cause in _OF_INDEXES:
         cause = f"{cause} {short(steps.index(diagnosis))}".strip()
@@ -104,6 +124,16 @@ def _because(alert: Alert) -> tuple[str, ...]:
     return tuple(part for part in (cause, short(since)) if part)
 
 
+#: Where the kind of an alert says its cause.
+_SAID = {
+    AlertKind.INDEX: Cause.INDEX_VANISHED,
+    AlertKind.PLAN: Cause.PLAN_CHANGED,
+    AlertKind.POOL: Cause.POOL,
+    AlertKind.CONNECTIONS: Cause.CONNECTIONS,
+    AlertKind.TRANSACTION: Cause.TRANSACTION,
+    AlertKind.IDLE: Cause.TRANSACTION,
+    AlertKind.BLOCKED: Cause.LOCKED,
+}
 _OF_INDEXES = (Cause.MISSING_INDEX, Cause.INDEX_VANISHED, Cause.INDEX_INVALID)
 
 
@@ -142,7 +172,13 @@ def what(alert: Alert) -> str:
     if is_of_many(alert):
         on = f" on {alert.subject.removeprefix(_TABLE)}" if alert.subject.startswith(_TABLE) else ""
         return short(f"many statements{on}")
-    return short(words.listing(_tables(alert), most=2)) or f"query {short(alert.subject)}".strip()
+    tables = short(words.listing(_tables(alert), most=2))
+    if tables or alert.statement is not None or alert.kind in _OF_QUERIES:
+        return tables or f"query {short(alert.subject)}".strip()
+    return short(_figure(alert, "who blocks") or alert.subject)
+
+
+_OF_QUERIES = (AlertKind.SLOW, AlertKind.RUNNING, AlertKind.RISING, AlertKind.HEAVY, AlertKind.PLAN)
 
 
 def query(alert: Alert) -> str:
@@ -194,6 +230,8 @@ def amount(value: float, unit: str) -> str:
         return words.duration(value)
     if unit in ("share", "%"):
         return words.percent(value if unit == "share" else value / 100)
+    if unit == "bytes":
+        return words.size(value)
     return f"{words.number(value)} {short(unit)}".strip()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 
 from premortem import words
@@ -20,8 +21,9 @@ def actions(alert: Alert) -> tuple[Action, ...]:
 
 
 def _asked(alert: Alert) -> Action:
-    where = words.one_line(words.shortened(alert.instance, 60))
-    return Action(says=f"ask {where} why; the DSN is its own", command='premortem diagnose "$DSN"')
+    name = words.one_line(words.shortened(alert.instance, 60))
+    says = f"look at {name} as it is now; where its premortem.toml is not, type its DSN in place of the name"
+    return Action(says=says, command=f"premortem diagnose {shlex.quote(name)}")
 
 
 _ACTIVITY = "FROM pg_catalog.pg_stat_activity"
@@ -76,7 +78,7 @@ def _texts(said: tuple[str, ...]) -> tuple[str, ...]:
 
 def heading(action: Action, place: int) -> str:
     """Return the line above what to type: the first is what to do now, the others are alternatives."""
-    said = action.says.removeprefix("or ") if place else action.says
+    said = action.says
     takes = words.duration(action.takes) if action.takes else ""
     lasts = f" (takes about {takes})" if takes and takes not in said else ""
     return f"{'Do now' if place == 0 else 'Or'}: {said}{lasts}"

@@ -15,7 +15,7 @@ from datetime import datetime
 from premortem.model import Deploy
 from premortem.notify import naming
 from premortem.notify.details import Json, deploy_details, details, digest_details, fitted
-from premortem.notify.message import Digest, Message
+from premortem.notify.message import Digest, Message, Stage
 
 #: What CloudEvents asks intermediaries to carry at least is 64 kB; receivers of alerts take more, queues may not.
 MOST_BYTES = 256_000
@@ -28,12 +28,17 @@ def payload(message: Message) -> bytes:
     alert = message.change.alert
     head: dict[str, Json] = {
         "id": message.id,
-        "type": f"premortem.alert.{'test' if message.test else message.change.turn.value}",
+        "type": f"premortem.alert.{'test' if message.test else _turn(message)}",
         "source": f"/premortem/{naming.in_url(alert.instance)}",
         "subject": alert.key,
         "time": message.change.at.isoformat(),
     }
     return _event(head, details(message))
+
+
+def _turn(message: Message) -> str:
+    """Return what became of the alert as this receiver sees it: the first that it hears is that it opened."""
+    return "closed" if message.stage is Stage.PAST else message.stage.value
 
 
 def digest_payload(digest: Digest) -> bytes:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from premortem import words
 from premortem.model import AlertKind, Backend, Evidence, Glance, Sample, Source
+from premortem.watch.naming import HOLDER
 from premortem.watch.readings import Found, Reading
 from premortem.watch.sessions import age
 from premortem.watch.state import Chain, Chains
@@ -111,9 +112,18 @@ def _reading(view: View, chain: Chain, root: int, waiting: tuple[Backend, ...]) 
         evidence=(
             Evidence(name="sessions that wait", value=float(len(waiting)), source=Source.MEASURED),
             Evidence(name="the longest waits for", value=longest, unit="s", source=Source.MEASURED),
-            Evidence(name="pid that blocks", value=float(root), source=Source.MEASURED),
+            Evidence(name="pid that blocks", value=str(root), source=Source.MEASURED),
+            Evidence(name=HOLDER, value=_holder(view, root), source=Source.MEASURED),
         ),
     )
+
+
+def _holder(view: View, root: int) -> str:
+    """Return what the session calls itself that holds the lock."""
+    backend = next((b for b in view.sample.backends if b.pid == root), None)
+    if backend is None:
+        return "a prepared transaction" if root == 0 else f"pid {root}"
+    return words.one_line(view.service(backend))
 
 
 def _database(view: View, chain: Chain) -> str:

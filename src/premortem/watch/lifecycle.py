@@ -14,7 +14,7 @@ from premortem import words
 from premortem.model import Alert, AlertChange, AlertKind, Turn, Urgency
 from premortem.settings import Watching, WatchLimits
 from premortem.watch import choosing
-from premortem.watch.naming import name
+from premortem.watch.naming import HOLDER, name
 from premortem.watch.readings import Reading
 from premortem.watch.state import Mark
 
@@ -195,6 +195,8 @@ def label(alert: Alert) -> str:
     """Return what an alert is about, as people call it."""
     if alert.statement is not None:
         return name(alert.statement)
+    if alert.kind is AlertKind.BLOCKED:
+        return f"the lock of {next((e.value for e in alert.evidence if e.name == HOLDER), 'a session that is gone')}"
     return words.one_line(alert.subject if alert.database else alert.instance)
 
 

@@ -8,6 +8,8 @@ from premortem import sqltext, words
 from premortem.errors import PremortemError
 from premortem.model import Statement, StatementKind
 
+#: The evidence that says whose lock others wait for.
+HOLDER = "who blocks"
 _MOST_COLUMNS = 3
 _MOST_CHARACTERS = 80
 #: Longer texts are not worth the parser's time for a name.

@@ -125,7 +125,7 @@ def _transaction(
         under=seconds < limit * view.limits().close_below,
         evidence=(
             Evidence(name="open for", value=age(view, worst.transaction_start), unit="s", source=Source.MEASURED),
-            Evidence(name="pid", value=float(worst.pid), source=Source.MEASURED),
+            Evidence(name="pid", value=str(worst.pid), source=Source.MEASURED),
             Evidence(name="sessions", value=float(len(over)), source=Source.MEASURED),
         ),
     )
