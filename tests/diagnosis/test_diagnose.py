@@ -298,8 +298,17 @@ def test_a_starved_pool_names_the_statement_that_holds_it_or_the_pool(store: str
     found = diagnosis.diagnose(idle, live=None, now=NOW)
     assert found.cause is Cause.POOL
     assert "5 clients wait in PgBouncer bouncer for one of the 3 server connections" in found.says
-    busy = diagnosed(store, shop.offender(store, pools=(pool,)))
+    assert "raise default_pool_size" in found.actions[0].says
+    most = (shop.statement(store), shop.window(calls=300))
+    held = diagnosis.diagnose(replace(idle, heaviest=most), live=None, now=NOW)
+    assert "2.8 of them are busy with the query on order_items" in held.says
+    assert held.actions[0].command == f"premortem history {most[0].fingerprint}"
+    assert not any("default_pool_size" in one.says for one in held.actions)
+    busy = diagnosed(store, shop.offender(store, pools=(replace(pool, database=shop.name_of(store)),)))
     assert busy.cause is Cause.MISSING_INDEX
+    assert "and 5 clients wait for it in PgBouncer bouncer" in busy.says
+    fast = shop.offender(store, "SELECT id FROM orders WHERE id = $1", pools=(pool,), window=shop.window(mean_ms=300))
+    assert diagnosed(store, fast).cause is not Cause.POOL  # a statement never waits for a pooler
 
 
 def test_what_runs_more_often_than_ever(store: str) -> None:

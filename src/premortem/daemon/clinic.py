@@ -32,12 +32,15 @@ from premortem.model import (
     PlanSeen,
     Statement,
     Subject,
+    Window,
 )
 from premortem.settings import Instance
 from premortem.store import Store
 
 #: Diagnoses at a time: each is a connection to an instance and a planner's work on a core of ours.
 _AT_ONCE = 4
+#: What fills a pool now is told by the newest samples.
+_LATELY = timedelta(seconds=30)
 #: How often plans are looked at, of how many statements: those that took most of the time.
 PLANS_EVERY = timedelta(minutes=5)
 _MOST_PLANS = 10
@@ -77,9 +80,12 @@ class Clinic:
         self._lock = threading.Lock()
 
     def diagnose(self, what: Diagnosable, give: Callable[[Ready], None]) -> None:
-        """Begin to find out why these alerts opened; each diagnosis is handed over when it is ready."""
+        """Begin to find out why these alerts opened; each diagnosis is handed over when it is ready.
+
+        What gets worse while somebody finds out why is not asked about twice: nobody wants the answer twice.
+        """
         for change in what.changes:
-            if change.alert.kind in DIAGNOSED:
+            if change.alert.kind in DIAGNOSED and self._begins(_case(change.alert)):
                 self._submit(self._doctors, partial(self._treat, change.alert, what, give))
 
     def look_after(self, worker: Worker, now: datetime) -> None:
@@ -139,7 +145,10 @@ class Clinic:
             self._journal.fail("diagnosis.failed", error)
 
     def _treat(self, alert: Alert, what: Diagnosable, give: Callable[[Ready], None]) -> None:
-        give(self._ready(alert, what))
+        try:
+            give(self._ready(alert, what))
+        finally:
+            self._ends(_case(alert))
 
     def _ready(self, alert: Alert, what: Diagnosable) -> Ready:
         found = self._diagnosed(alert, what)
@@ -182,6 +191,7 @@ class Clinic:
             baseline=knowledge.baseline(subject),
             plan_before=knowledge.plan(subject),
             gone=_gone(what.state, alert.database),
+            heaviest=_heaviest_of(what, alert) if alert.kind is AlertKind.POOL else None,
         )
 
     def _first_seen(self, fingerprint: str) -> tuple[datetime | None, bool]:
@@ -243,6 +253,19 @@ def _heaviest(state: watch.State, statements: Iterable[Statement]) -> list[State
     alerted = [Subject(database=a.database, fingerprint=a.subject) for a in state.alerts if a.statement]
     found = [by_subject[subject] for subject in dict.fromkeys((*alerted, *ranked)) if subject in by_subject]
     return [one for one in found if not (one.utility or one.ours or one.unreadable)][:_MOST_PLANS]
+
+
+def _case(alert: Alert) -> str:
+    return f"{alert.key}\0{alert.opened_at.isoformat()}"
+
+
+def _heaviest_of(what: Diagnosable, alert: Alert) -> tuple[Statement, Window] | None:
+    """Return what occupied most of a database's connections in the last seconds, as far as its text is known."""
+    known = {Subject(database=one.database, fingerprint=one.fingerprint): one for one in what.statements()}
+    windows = watch.windows(what.state.rings, what.sample.at, _LATELY)
+    there = [s for s in windows if s.database == alert.database and s in known and not known[s].ours]
+    most = max(there, key=lambda subject: windows[subject].busy, default=None)
+    return (known[most], windows[most]) if most else None
 
 
 def _gone(state: watch.State, database: str) -> Collection[IndexSeen]:

@@ -17,7 +17,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,6 +73,11 @@ class Diagnosable:
     sample: Sample
     state: watch.State
     told: watch.Told
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield the statements that moved or run."""
+        yield from self.told.statements.values()
+        yield from self.told.running.values()
 
     def queryids(self, fingerprint: str) -> frozenset[int]:
         """Return under which ids the server counts a statement."""

@@ -14,7 +14,9 @@ from premortem.model import (
     Backend,
     Cause,
     Evidence,
+    Pool,
     Source,
+    Statement,
 )
 
 
@@ -43,25 +45,58 @@ def locked(seen: Seen) -> Iterator[Theory]:
 
 
 def pool(seen: Seen) -> Iterator[Theory]:
-    """Yield that clients wait in PgBouncer, and whether this statement is why."""
-    waiting = [p for p in seen.offender.pools if p.clients_waiting and p.longest_wait > timedelta()]
-    window = seen.offender.window
-    for pool in waiting[:1]:
-        servers = pool.servers_active + pool.servers_idle + pool.servers_used
-        size = pool.size or servers
-        busy = window.busy if window else 0.0
-        own = bool(size) and busy >= size / 2
-        whose = f"; {words.number(busy)} of them are busy with this statement alone: it is the cause, not the pool"
+    """Yield that clients wait in PgBouncer, and which statement is why; it is its callers who are slow."""
+    if seen.offender.kind is not AlertKind.POOL:
+        return
+    for pool in _starved(seen)[:1]:
+        size = _size(pool)
+        fills = _fills(seen, size)
         waits = words.plural(pool.clients_waiting, "client waits", "clients wait")
         of = words.plural(size, "server connection")
         yield Theory(
             cause=Cause.POOL,
-            confidence=0.5 if own else 0.92 if seen.offender.kind is AlertKind.POOL else 0.45,
+            confidence=0.92,
             says=f"{waits} in PgBouncer {pool.pooler} for one of the {of} of {pool.database} as {pool.user},"
-            f" the longest for {words.duration(pool.longest_wait)}{whose if own else ''}.",
-            actions=() if own else (_of_pool(seen, size),),
+            f" the longest for {words.duration(pool.longest_wait)}{fills}.",
+            actions=(_of_statement(seen) if fills else _of_pool(seen, size),),
             evidence=(measured("clients that wait for the pool", pool.clients_waiting),),
         )
+
+
+def _starved(seen: Seen) -> list[Pool]:
+    """The pools that clients wait for, that of the alert first."""
+    waiting = [p for p in seen.offender.pools if p.clients_waiting and p.longest_wait > timedelta()]
+    own = seen.offender.subject
+    return sorted(waiting, key=lambda p: (f"{p.pooler}/{p.database}/{p.user}" != own, -p.clients_waiting))
+
+
+def _size(pool: Pool) -> int:
+    return pool.size or pool.servers_active + pool.servers_idle + pool.servers_used
+
+
+def _fills(seen: Seen, size: int) -> str:
+    """Return which statement occupies the pool; empty where none takes half of it."""
+    if seen.offender.heaviest is None or not size:
+        return ""
+    statement, window = seen.offender.heaviest
+    if window.busy < size / 2:
+        return ""
+    mean = f" at {words.duration(window.mean_ms / 1000)} a call" if window.mean_ms else ""
+    return f"; {words.number(round(window.busy, 1))} of them are busy with {_called(statement)}{mean}"
+
+
+def _called(statement: Statement) -> str:
+    tables = words.listing([t.short for t in statement.tables], most=2)
+    return f"the query on {tables} ({statement.fingerprint})" if tables else f"query {statement.fingerprint}"
+
+
+def _of_statement(seen: Seen) -> Action:
+    assert seen.offender.heaviest is not None
+    statement = seen.offender.heaviest[0]
+    return Action(
+        says=f"make {_called(statement)} faster; a larger pool would only move the queue into the server",
+        command=f"premortem history {statement.fingerprint}",
+    )
 
 
 def open_transaction(seen: Seen) -> Iterator[Theory]:

@@ -350,7 +350,17 @@ def offender(
         first_seen=first[0],
         appeared=first[1],
         in_recovery=look.after.server.in_recovery,
+        heaviest=_heaviest(hurt, look, found),
     )
+
+
+def _heaviest(hurt: Hurt, look: Look, found: Mapping[Subject, Activity]) -> tuple[Statement, Window] | None:
+    """Return what occupies most of a pool's database."""
+    if hurt.kind is not AlertKind.POOL:
+        return None
+    there = (one for subject, one in found.items() if subject.database == hurt.database)
+    most = max(there, key=lambda one: busy(one, look), default=None)
+    return (most.statement, window(most, look)) if most else None
 
 
 def _pids(hurt: Hurt, look: Look) -> frozenset[int]:

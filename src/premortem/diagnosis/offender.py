@@ -31,7 +31,8 @@ class Offender:
     `subject` is the alert's.  `backends` are all sessions of the sample, `queryids` and `pids` tell which of them it is
     about.  `first_seen` is
     when the statement came where `appeared`, else it is older than that.  `gone` are indexes that vanished lately,
-    `changed_at` is when an index vanished or the plan changed.
+    `changed_at` is when an index vanished or the plan changed.  `heaviest` is the statement that occupies most of the
+    database, with its window, where the alert is about no statement.
     """
 
     instance: str
@@ -53,6 +54,7 @@ class Offender:
     opened_at: datetime | None = None
     changed_at: datetime | None = None
     in_recovery: bool = False
+    heaviest: tuple[Statement, Window] | None = None
 
     @property
     def running(self) -> tuple[Backend, ...]:
@@ -79,6 +81,7 @@ def offender(
     baseline: Baseline | None = None,
     plan_before: PlanSeen | None = None,
     gone: Collection[IndexSeen] = (),
+    heaviest: tuple[Statement, Window] | None = None,
 ) -> Offender:
     """Return what an alert is about, with what the newest sample shows of it."""
     changes = alert.kind in (AlertKind.INDEX, AlertKind.PLAN)
@@ -102,6 +105,7 @@ def offender(
         opened_at=alert.opened_at,
         changed_at=alert.opened_at if changes else None,
         in_recovery=bool(sample and sample.server.in_recovery),
+        heaviest=heaviest,
     )
 
 

@@ -20,6 +20,7 @@ from premortem.model import (
     RelationName,
     Source,
     Suspect,
+    Window,
 )
 from premortem.report import tree
 
@@ -70,7 +71,17 @@ def _impact(offender: Offender) -> Iterator[str]:
     seats = offender.seats
     of = f" of {seats.most - seats.reserved}" if seats else ""
     share = f" and {words.percent(round(window.share, 2))} of the database's time" if window.share else ""
-    yield f"It occupies {words.number(window.busy)}{of} connections{share}."
+    yield f"It occupies {words.number(window.busy)}{of} connections{share}{_queue(offender, window)}."
+
+
+def _queue(offender: Offender, window: Window) -> str:
+    """Return who waits in PgBouncer because this statement has the connections; they wait, it does not."""
+    pools = (p for p in offender.pools if p.database == offender.database and p.clients_waiting)
+    full = next((p for p in pools if p.size and window.busy >= p.size / 2), None)
+    if full is None:
+        return ""
+    waits = words.plural(full.clients_waiting, "client waits", "clients wait")
+    return f", and {waits} for it in PgBouncer {full.pooler}"
 
 
 def _introduced(seen: Seen, lead: Theory, accused: Sequence[Suspect]) -> Iterator[str]:
