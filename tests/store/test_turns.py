@@ -72,3 +72,22 @@ def test_nobody_waits_for_ever() -> None:
     turns.give()
     assert turns.take(0, 0)
     assert not turns.take(0, 0)
+
+
+def test_who_closes_is_served_before_all_that_wait() -> None:
+    turns, got = Turns(), list[str]()
+    assert turns.take()
+    threads = queue(turns, "abc", turn_seconds=60, got=got)
+
+    def close() -> None:
+        assert turns.take(next=True)
+        got.append("closed")
+        turns.give()
+
+    threads.append(threading.Thread(target=close, daemon=True))
+    threads[-1].start()
+    while turns.waiting < 4:
+        time.sleep(0.001)
+    turns.give()
+    joined(threads)
+    assert got == ["closed", "a", "b", "c"]

@@ -2,7 +2,7 @@
 
 ```
 run
-├── store                twice: one for what must be quick, one for chores
+├── store                a session for some fifty instances each, and one for chores
 ├── fleet                a worker per instance
 ├── clinic               diagnoses and plans, in the background
 ├── rounds               a thread per channel
@@ -15,8 +15,10 @@ run
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +48,9 @@ from premortem.store import Store
 #: How long a stop may take; whoever sends SIGTERM sends SIGKILL some seconds later.
 _STOP_SECONDS = 8.0
 _TICK = 0.5
+#: A commit is a few round trips, tens of milliseconds on a busy machine, and a session does one at a time: so many
+#: instances share one, and no more sessions are opened than a server can spare.
+_INSTANCES_A_SESSION, _MOST_SESSIONS = 50, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +72,8 @@ def run(started: Started, *, once: bool = False) -> int:
     loaded = load(started.read, started.secrets)
     refuse(loaded.watching)
     started.journal.hide(hidden_parts(loaded.secrets.values()))
-    with heeded(started.orders), _stores(loaded, started) as (main, other):
-        daemon = Daemon(started, Current(loaded), main, other)
+    with heeded(started.orders), _stores(loaded, started) as (lanes, other):
+        daemon = Daemon(started, Current(loaded), lanes, other)
         with daemon.open_door():
             return daemon.run(once=once)
 
@@ -83,19 +88,29 @@ def refuse(watching: Watching) -> None:
 
 
 @contextlib.contextmanager
-def _stores(loaded: Loaded, started: Started) -> Iterator[tuple[Store, Store]]:
-    """Open the state twice, for polls must not wait for a roll-up.
+def _stores(loaded: Loaded, started: Started) -> Iterator[tuple[tuple[Store, ...], Store]]:
+    """Open the state for polls, and once more for chores, for polls must not wait for a roll-up.
 
     A database that is down may come back; a directory that cannot be used will not.
     """
     watching = loaded.watching
     dsn = loaded.secrets[watching.store] or None
     directory = state_directory(watching, started.here)
-    with contextlib.ExitStack() as both:
-        main = both.enter_context(store.open(dsn, directory=directory, lazy=dsn is not None))
-        other = both.enter_context(store.open(dsn, directory=directory, lazy=True))
+    with contextlib.ExitStack() as every:
+        main = every.enter_context(store.open(dsn, directory=directory, lazy=dsn is not None))
+        more = range(sessions_for(len(watching.instances)))
+        *lanes, other = [every.enter_context(store.open(dsn, directory=directory, lazy=True)) for _ in more]
         started.journal.say("store.opened", place=main.place)
-        yield main, other
+        yield (main, *lanes), other
+
+
+def sessions_for(instances: int) -> int:
+    """Return on how many sessions so many instances commit.
+
+    >>> [sessions_for(number) for number in (1, 50, 51, 200, 1000)]
+    [1, 1, 2, 4, 8]
+    """
+    return max(1, min(_MOST_SESSIONS, math.ceil(instances / _INSTANCES_A_SESSION)))
 
 
 def state_directory(watching: Watching, here: Path) -> Path | None:
@@ -106,10 +121,11 @@ def state_directory(watching: Watching, here: Path) -> Path | None:
 class Daemon:
     """All parts, together."""
 
-    def __init__(self, started: Started, current: Current, main: Store, other: Store) -> None:
+    def __init__(self, started: Started, current: Current, lanes: Sequence[Store], other: Store) -> None:
         self._started = started
         self._current = current
-        self._main = main
+        self._lanes = lanes
+        self._main = main = lanes[0]
         self._board = gauges.Board()
         self._shared = Shared()
         self._knowledge: dict[str, Knowledge] = {}
@@ -215,10 +231,11 @@ class Daemon:
         return new
 
     def _worker(self, instance: Instance, address: Address, jitter: float) -> Worker:
-        knowledge = self._knowledge[instance.name] = Knowledge(instance.name, self._main)
+        kept = self._lanes[zlib.crc32(instance.name.encode()) % len(self._lanes)]
+        knowledge = self._knowledge[instance.name] = Knowledge(instance.name, kept)
         timeout = timedelta(seconds=self._current.watching.statement_timeout_seconds)
         common = Common(
-            store=self._main,
+            store=kept,
             current=self._current,
             board=self._board,
             journal=self._started.journal,

@@ -112,9 +112,7 @@ def write(db: pg.Session, memory: Memory, commit: Commit) -> Memory | None:
     for event in commit.events:
         add_event(db, event)
     parts = chunks.split(commit.checkpoint, memory.chunks) if commit.given else None
-    if not _checkpointed(db, memory, commit, ledger, parts):
-        return None
-    return replace(_parted(db, memory, parts), version=memory.version + 1, ledger=ledger)
+    return _checkpointed(db, memory, commit, ledger, parts)
 
 
 def _name(key: StatementKey, statements: Mapping[StatementKey, Statement]) -> Name:
@@ -293,22 +291,10 @@ def add_event(db: pg.Session, event: Event) -> None:
     )
 
 
-def _parted(db: pg.Session, memory: Memory, parts: Parts | None) -> Memory:
-    """Write the long texts that are new in the checkpoint, and remove those that it has no more."""
-    if parts is None:
-        return memory
-    wanted = frozenset(parts.digests.values())
-    new = {digest: text for text, digest in parts.digests.items() if digest not in memory.stored}
-    if new:
-        bodies = [chunks.packed(text) for text in new.values()]
-        db.execute(QUERIES["add chunks"], instance=memory.instance, digests=list(new), bodies=bodies)
-    if gone := memory.stored - wanted:
-        db.execute(QUERIES["remove chunks"], instance=memory.instance, digests=list(gone))
-    return replace(memory, chunks=parts.digests, stored=wanted)
-
-
-def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger, parts: Parts | None) -> bool:
-    """Whether the checkpoint was still the one that we know, and is now the commit's."""
+def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger, parts: Parts | None) -> Memory | None:
+    """Return what we know once the checkpoint is the commit's; None where it was not the one any more that we know."""
+    wanted = memory.stored if parts is None else frozenset(parts.digests.values())
+    new = {} if parts is None else {d: text for text, d in parts.digests.items() if d not in memory.stored}
     arrays = {name: encoding.array(getattr(row, name) for row in ledger.open) for name in _ARRAYS}
     written = db.execute(
         QUERIES["write checkpoint"],
@@ -317,6 +303,9 @@ def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger
         at=commit.at,
         given=parts is not None,
         state=None if parts is None or commit.checkpoint is None else parts.root,
+        new=list(new),
+        bodies=[chunks.packed(text) for text in new.values()],
+        gone=list(memory.stored - wanted),
         samples=encoding.moments(ledger.samples),
         subjects=encoding.array(row.subject for row in ledger.open),
         minutes=encoding.moments(row.at for row in ledger.open),
@@ -324,4 +313,7 @@ def _checkpointed(db: pg.Session, memory: Memory, commit: Commit, ledger: Ledger
     )
     if written > 1:
         raise StoreError("an instance has two checkpoints")
-    return written == 1
+    if written == 0:
+        return None
+    known = memory.chunks if parts is None else parts.digests
+    return replace(memory, chunks=known, stored=wanted, version=memory.version + 1, ledger=ledger)

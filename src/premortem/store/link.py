@@ -40,6 +40,7 @@ class Link:
         #: Another one with every session, and while there is none: what holds for a session is over with it.
         self.number = 0
         self._turns = Turns()
+        self._closed = False
         self._session: pg.Session | None = None
         self._newest: pg.Session | None = None  # also one that is not ready yet
         self._open = contextlib.ExitStack()
@@ -69,6 +70,8 @@ class Link:
             self._turns.give()
 
     def _take(self) -> None:
+        if self._closed:
+            raise StoreError(f"the state in {self.place.says} is closed: premortem is ending")
         if self._turns.take(_TURN_SECONDS, _WAIT_SECONDS):
             return
         silent_at, session = self._silent_at, self._newest
@@ -83,8 +86,9 @@ class Link:
             yield db
 
     def close(self) -> None:
-        """End the session, and whatever server was started for it."""
-        self._turns.take()
+        """End the session before anybody else gets it, and whatever server was started for it."""
+        self._closed = True
+        self._turns.take(next=True)
         try:
             self._drop()
         finally:

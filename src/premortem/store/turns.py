@@ -25,12 +25,13 @@ class Turns:
         """How many wait."""
         return len(self._waiting)
 
-    def take(self, turn_seconds: float = math.inf, wait_seconds: float = math.inf) -> bool:
+    def take(self, turn_seconds: float = math.inf, wait_seconds: float = math.inf, *, next: bool = False) -> bool:
         """Wait for one's turn; return whether it came before somebody kept us waiting for `turn_seconds`.
 
-        Nobody waits for longer than `wait_seconds`, however many there are.
+        Nobody waits for longer than `wait_seconds`, however many there are.  Who is to be `next` is served before all
+        that wait.
         """
-        called = self._asked()
+        called = self._asked(next)
         if called is None:
             return True
         began = time.monotonic()
@@ -46,7 +47,7 @@ class Turns:
             if self._waiting:
                 self._waiting.popleft().release()
 
-    def _asked(self) -> threading.Lock | None:
+    def _asked(self, next: bool) -> threading.Lock | None:
         """Return what is released when our turn comes; None where it is ours at once."""
         with self._lock:
             if self._since is None:
@@ -54,7 +55,7 @@ class Turns:
                 return None
             called = threading.Lock()
             called.acquire()
-            self._waiting.append(called)
+            self._waiting.insert(0 if next else len(self._waiting), called)
             return called
 
     def _left(self, began: float, turn_seconds: float, wait_seconds: float) -> float:

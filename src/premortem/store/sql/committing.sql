@@ -29,8 +29,17 @@ VALUES (%(instance)s, 0, %(at)s, NULL, '{}', '{}', '{}', '{}', '{}', '{}', '{}',
 ON CONFLICT (instance_id) DO NOTHING
 
 -- name: write checkpoint
--- purpose: replaces the checkpoint that we know; none is replaced if somebody else wrote in between
--- needs: UPDATE on premortem.checkpoint
+-- purpose: replaces the checkpoint that we know, with its long texts; none is replaced if somebody else wrote in
+--          between, and then the caller undoes the rest.  It is one statement because it is every commit's
+-- needs: UPDATE on premortem.checkpoint, INSERT and DELETE on premortem.chunk
+WITH added AS (
+    INSERT INTO premortem.chunk (instance_id, digest, body)
+    SELECT %(instance)s, c.digest, c.body
+    FROM ROWS FROM (pg_catalog.unnest(%(new)s::bytea[]), pg_catalog.unnest(%(bodies)s::bytea[])) AS c (digest, body)
+    ON CONFLICT (instance_id, digest) DO NOTHING
+), removed AS (
+    DELETE FROM premortem.chunk WHERE instance_id = %(instance)s AND digest = ANY(%(gone)s::bytea[])
+)
 UPDATE premortem.checkpoint
 SET version = version + 1, at = %(at)s, state = CASE WHEN %(given)s THEN %(state)s::bytea ELSE state END,
     samples = %(samples)s::timestamptz[], subjects = %(subjects)s::integer[], minutes = %(minutes)s::timestamptz[],
@@ -135,16 +144,3 @@ SELECT digest FROM premortem.chunk WHERE instance_id = %(instance)s
 -- purpose: the long texts of a checkpoint
 -- needs: SELECT on premortem.chunk
 SELECT digest, body FROM premortem.chunk WHERE instance_id = %(instance)s
-
--- name: add chunks
--- purpose: the long texts that are new in a checkpoint
--- needs: INSERT on premortem.chunk
-INSERT INTO premortem.chunk (instance_id, digest, body)
-SELECT %(instance)s, c.digest, c.body
-FROM ROWS FROM (pg_catalog.unnest(%(digests)s::bytea[]), pg_catalog.unnest(%(bodies)s::bytea[])) AS c (digest, body)
-ON CONFLICT (instance_id, digest) DO NOTHING
-
--- name: remove chunks
--- purpose: the long texts that a checkpoint has no more
--- needs: DELETE on premortem.chunk
-DELETE FROM premortem.chunk WHERE instance_id = %(instance)s AND digest = ANY(%(digests)s::bytea[])
