@@ -31,11 +31,21 @@ class Memory:
         waiting = (row.letter for row in self.rows.values() if row.delivered_at is None and row.dead is None)
         return [letter for letter in waiting if letter.channel == channel][:most]
 
-    def delivered(self, id: str, at: datetime, *, says: str = "", told: bool = True, counts: bool = True) -> None:
-        row = self.rows[id]
-        assert row.delivered_at is None, f"{id} was delivered before"
-        row.delivered_at, row.told, row.counts = at, told, counts
-        row.letter = replace(row.letter, says=says)
+    def delivered(
+        self,
+        id: str,
+        at: datetime,
+        *,
+        others: Sequence[str] = (),
+        says: str = "",
+        told: bool = True,
+        counts: bool = True,
+    ) -> None:
+        for one in (id, *others):
+            row = self.rows[one]
+            assert row.delivered_at is None, f"{one} was delivered before"
+            row.delivered_at, row.told, row.counts = at, told, counts and one == id
+            row.letter = replace(row.letter, says=says)
 
     def failed(self, id: str, retry_at: datetime, says: str) -> None:
         row = self.rows[id]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from premortem.errors import StoreError
 from premortem.model import Alert, AlertChange, Deploy, Turn, Urgency
 from premortem.notify import Digest, Message, Outcome, Postman, Round, Stage, Verdict, admits, rounds
 from premortem.settings import Channel
@@ -204,6 +207,45 @@ def test_a_channel_in_trouble_is_left_alone_and_one_message_in_trouble_is_not() 
         poison.outbox.put(change(Turn.OPENED, numbered(n)))
     poison.deliver(AT)
     assert poison.deliver(AT + timedelta(seconds=1)).delivered == 4
+
+
+@dataclass(slots=True)
+class Dying(Memory):
+    """An outbox in whose so-many-th write we are killed."""
+
+    dies: int = 0
+
+    def delivered(
+        self,
+        id: str,
+        at: datetime,
+        *,
+        others: Sequence[str] = (),
+        says: str = "",
+        told: bool = True,
+        counts: bool = True,
+    ) -> None:
+        self.dies -= 1
+        if self.dies == 0:
+            raise StoreError("killed")
+        Memory.delivered(self, id, at, others=others, says=says, told=told, counts=counts)
+
+
+@pytest.mark.parametrize("dies", [1, 2, 3])
+def test_a_message_that_comes_twice_says_the_same_twice(dies: int) -> None:
+    """Whoever is told by name what came already must not miss that it opened."""
+    outbox = Dying(dies=dies)
+    for place, turn in enumerate((Turn.OPENED, Turn.DIAGNOSED, Turn.WORSE)):
+        said = change(turn, FIRST_SEED)
+        outbox.put(replace(said, alert=replace(said.alert, turns=place + 1)))
+    first, second = Post(sender=Scripted(), outbox=outbox), Post(sender=Scripted(), outbox=outbox)
+    with contextlib.suppress(StoreError):
+        first.deliver(AT)
+    second.deliver(AT)
+    told = [*first.sender.told, *second.sender.told]
+    assert {one.stage for one in told} == {Stage.OPENED}
+    assert len({one.id for one in told}) == 1
+    assert outbox.pending("c", 10) == []
 
 
 def test_a_clock_put_back_holds_nothing_for_hours() -> None:

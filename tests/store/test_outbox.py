@@ -103,3 +103,11 @@ def test_one_of_several_watchers_delivers(opened: store.Store, database: str) ->
         tries += 1
         assert tries < 1000
         time.sleep(0.02)
+
+
+def test_the_letters_of_one_message_are_done_with_together(opened: store.Store) -> None:
+    opened.commit("db-1", at=NOON, changes=[change(), change(Turn.WORSE, turns=2)], channels=["slack"])
+    first, last = opened.pending("slack")
+    opened.delivered(last.id, NOON, others=[first.id])
+    assert opened.pending("slack") == ()
+    assert opened.sent_since("slack", NOON) == 1

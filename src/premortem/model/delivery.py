@@ -54,8 +54,20 @@ class Outbox(Protocol):
         """Return the channel's letters that are neither delivered nor dead, oldest first."""
         ...
 
-    def delivered(self, id: str, at: datetime, *, says: str = "", told: bool = True, counts: bool = True) -> None:
-        """Keep that a letter is done with; `told` is False where nobody was told (`says` why)."""
+    def delivered(
+        self,
+        id: str,
+        at: datetime,
+        *,
+        others: Sequence[str] = (),
+        says: str = "",
+        told: bool = True,
+        counts: bool = True,
+    ) -> None:
+        """Keep that a letter is done with, and with it `others` that were told in the same message, which never count.
+
+        `told` is False where nobody was told (`says` why).
+        """
         ...
 
     def failed(self, id: str, retry_at: datetime, says: str) -> None:

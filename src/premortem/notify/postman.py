@@ -113,8 +113,8 @@ class Postman:
         if self._knows(parcel) or self._shows(parcel, change):
             return False
         why = _PAST if parcel.opens and change.turn is Turn.CLOSED else _UNTOLD_END
-        for letter in parcel.letters:
-            self.outbox.delivered(letter.id, now, says=why, told=False, counts=False)
+        first, *others = (letter.id for letter in parcel.letters)
+        self.outbox.delivered(first, now, others=others, says=why, told=False, counts=False)
         tally.left_out += len(parcel.letters)
         return True
 
@@ -167,7 +167,7 @@ class Postman:
 
     def _keep(self, parcel: Parcel, outcome: Outcome, now: datetime, tally: _Tally) -> None:
         if outcome.verdict is Verdict.DONE:
-            self._done(parcel, now, tally, counts=not self._is_free(parcel))
+            self._done((parcel,), now, tally, counts=not self._is_free(parcel))
             return
         tally.says.append(outcome.says)
         if outcome.verdict is Verdict.NEVER:
@@ -177,10 +177,18 @@ class Postman:
         else:
             self._put_off(parcel, outcome, now, tally)
 
-    def _done(self, parcel: Parcel, now: datetime, tally: _Tally, says: str = "", *, counts: bool = True) -> None:
-        for letter in parcel.letters:
-            self.outbox.delivered(letter.id, now, says=says, told=True, counts=counts and letter is parcel.last)
-        tally.delivered += len(parcel.letters)
+    def _done(
+        self, some: Sequence[Parcel], now: datetime, tally: _Tally, says: str = "", *, counts: bool = True
+    ) -> None:
+        """Keep that a message was told, with all that it said at once.
+
+        Were we killed in between, the rest would be told as what it is by itself, under a name that is known already.
+        """
+        first = some[0].last.id
+        every = [letter.id for one in some for letter in one.letters]
+        others = [id for id in every if id != first]
+        self.outbox.delivered(first, now, others=others, says=says, told=True, counts=counts)
+        tally.delivered += len(every)
 
     def _bury(self, parcel: Parcel, says: str, now: datetime, tally: _Tally) -> None:
         for letter in parcel.letters:
@@ -211,8 +219,7 @@ class Postman:
             tally.waiting += sum(len(one.letters) for one in alerts[1:])
             return
         self._digest_at = now
-        for place, one in enumerate(alerts):
-            self._done(one, now, tally, _IN_DIGEST, counts=place == 0)
+        self._done(alerts, now, tally, _IN_DIGEST)
 
     def _digest(self, some: Sequence[Parcel], now: datetime) -> Digest:
         return Digest(

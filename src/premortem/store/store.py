@@ -168,9 +168,22 @@ class Store:
         with self._link.session() as db:
             return outbox.pending(db, channel, most)
 
-    def delivered(self, id: str, at: datetime, *, says: str = "", told: bool = True, counts: bool = True) -> None:
-        """Keep that a letter is done with; `told` is False where nobody was told (`says` why)."""
-        self._do("letter delivered", id=id, at=at, says=encoding.text(says), told=told, counts=counts)
+    def delivered(
+        self,
+        id: str,
+        at: datetime,
+        *,
+        others: Sequence[str] = (),
+        says: str = "",
+        told: bool = True,
+        counts: bool = True,
+    ) -> None:
+        """Keep that a letter is done with, and with it `others` that were told in the same message, which never count.
+
+        `told` is False where nobody was told (`says` why).
+        """
+        ids = [id, *others]
+        self._do("letters delivered", id=id, ids=ids, at=at, says=encoding.text(says), told=told, counts=counts)
 
     def failed(self, id: str, retry_at: datetime, says: str) -> None:
         """Keep that an attempt failed, why, and when to make the next."""

@@ -20,12 +20,12 @@ SELECT id, channel, kind, body, written_at, tries, retry_at, says FROM premortem
 WHERE channel = %(channel)s AND delivered_at IS NULL AND dead_at IS NULL
 ORDER BY number LIMIT %(most)s
 
--- name: letter delivered
--- purpose: a letter is done with
+-- name: letters delivered
+-- purpose: the letters of one message are done with, all at once: what is half done is told in other words next time
 -- needs: UPDATE on premortem.letter
 UPDATE premortem.letter
-SET delivered_at = %(at)s, says = %(says)s, told = %(told)s, counts = %(counts)s, held = false
-WHERE id = %(id)s AND delivered_at IS NULL
+SET delivered_at = %(at)s, says = %(says)s, told = %(told)s, counts = %(counts)s AND id = %(id)s, held = false
+WHERE id = ANY(%(ids)s::text[]) AND delivered_at IS NULL
 
 -- name: letter failed
 -- purpose: an attempt failed; the next may be made at retry_at
