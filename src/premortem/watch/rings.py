@@ -63,10 +63,12 @@ def advance(
     *,
     running: Mapping[int, Statement] = MappingProxyType({}),
     keep: timedelta = KEEP,
+    locked: bool = False,
 ) -> Rings:
     """Return the rings after a sample and what moved in it; slots older than `keep` are left behind.
 
-    `running` says what sessions of the sample run, by pid, where somebody found out already.
+    `running` says what sessions of the sample run, by pid, where somebody found out already.  `locked` says that a
+    lock has an alert of its own.
     """
     over = interval(sample, rings.last)
     start = sample.at if over is None else over.start
@@ -75,6 +77,7 @@ def advance(
     landing = landed(
         followed(rings.flights, sample, names.running), rings.heard, sample,
         {subject: (move.calls, move.total_ms) for subject, move in moves.items()}, start,
+        locked=locked,
     )  # fmt: skip
     counted = sum(d.total_ms for d in deltas if d.toplevel and names.subject(d.key) is not None)
     slot = Slot(
@@ -98,7 +101,13 @@ def _moves(deltas: Iterable[Delta], names: _Names) -> dict[Subject, Move]:
 
 
 def _move(deltas: Sequence[Delta]) -> Move:
-    """Return what the entries of one statement did together."""
+    """Return what the entries of one statement did together; most have one, and a poll has hundreds of them."""
+    if len(deltas) == 1:
+        (d,) = deltas
+        low = d.confidence is Confidence.LOW
+        return Move(
+            d.calls, d.total_ms, d.squares, d.rows, d.shared_read, toplevel=d.toplevel, low=low, doubts=d.doubts
+        )
     return Move(
         calls=sum(d.calls for d in deltas), total_ms=sum(d.total_ms for d in deltas),
         squares=sum(d.squares for d in deltas), rows=sum(d.rows for d in deltas),
@@ -112,7 +121,11 @@ def _with_endings(moves: Mapping[Subject, Move], endings: Mapping[Subject, Endin
     found = dict(moves)
     for subject, ending in endings.items():
         found[subject] = found.get(subject, Move())._replace(
-            provisional_ms=ending.provisional_ms, uncounted=ending.uncounted, uncounted_ms=ending.uncounted_ms
+            provisional_ms=ending.provisional_ms,
+            uncounted=ending.uncounted,
+            uncounted_ms=ending.uncounted_ms,
+            waited=ending.waited,
+            waited_ms=ending.waited_ms,
         )
     return MappingProxyType(found)
 
