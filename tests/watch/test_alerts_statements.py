@@ -232,6 +232,41 @@ def test_who_waits_for_a_lock_runs_autovacuum_or_is_ours_is_no_running_query() -
     assert scene.poll() == []
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("waits", [True, False])
+def test_calls_that_waited_for_a_lock_make_no_slow_query_when_they_end(waits: bool, restarts: bool) -> None:
+    scene = Scene(settings=limits(running_seconds=3600), restarts=restarts)
+    scene.poll()
+    scene.polls(20, calls=10, ms=2)
+    said: dict[str, object] = {"wait_type": "Lock", "blocked_by": (99,)} if waits else {}
+    began = scene.at
+    for _ in range(3):
+        for pid in (41, 42, 43):
+            running(scene, pid, 15 + (scene.at - began).total_seconds(), **said)
+        scene.poll()
+    scene.backends = ()
+    scene.call(1, 3, 47_000)
+    found = turns(scene.poll()) + turns(c for _ in range(12) for c in scene.poll())
+    alerts = {change.alert.kind for change in scene.changes}
+    assert alerts == ({AlertKind.BLOCKED} if waits else {AlertKind.SLOW}), found
+
+
+def test_what_is_slow_besides_is_told_while_others_wait_for_a_lock() -> None:
+    scene = Scene()
+    scene.poll()
+    scene.polls(20, calls=10, ms=2)
+    for seconds in (15, 30):
+        running(scene, 41, seconds, wait_type="Lock", blocked_by=(99,))
+        scene.poll()
+    scene.backends = ()
+    scene.call(1, 1, 33_000)
+    found = scene.polls(12, calls=10, ms=400)
+    (slow,) = [c for c in found if c.turn is Turn.OPENED]
+    assert slow.alert.kind is AlertKind.SLOW
+    assert slow.alert.value < 400
+    assert "calls beside those that waited for a lock" in slow.alert.says
+
+
 def test_a_query_that_a_timeout_always_ends_is_slow_though_nothing_counts_it() -> None:
     scene = Scene(settings=limits(running_seconds=60))
     scene.polls(21, calls=0)

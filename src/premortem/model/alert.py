@@ -63,7 +63,8 @@ class Window:
     `provisional_ms` brings `total_ms` to the time that passed inside the window: plus the time of executions that still
     run or were cancelled, which the counters do not hold, minus what a long execution took before the window began.
     `running` execute at its end, the oldest for `longest_running_ms`.  `uncounted` executions ended in it without
-    being counted (cancelled, failed), after `uncounted_ms` together.
+    being counted (cancelled, failed), after `uncounted_ms` together.  `waited` of the calls did little but wait for a
+    lock that has an alert of its own, for `waited_ms` together at most.
     """
 
     ends_at: datetime
@@ -80,6 +81,8 @@ class Window:
     longest_running_ms: float = 0.0
     uncounted: int = 0
     uncounted_ms: float = 0.0
+    waited: int = 0
+    waited_ms: float = 0.0
     toplevel: bool = True
     confidence: Confidence = Confidence.HIGH
     doubts: tuple[str, ...] = ()

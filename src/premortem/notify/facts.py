@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from premortem import words
-from premortem.model import Alert, Confidence, Diagnosis, Evidence, Suspect, Window
+from premortem.model import Alert, AlertKind, Confidence, Diagnosis, Evidence, Suspect, Window
 from premortem.notify import naming, steps
 
 _MOST_VALUE = 300
@@ -106,8 +106,9 @@ _OF_WINDOW = frozenset(
 def _window(alert: Alert, window: Window) -> Iterator[tuple[str, str]]:
     length = words.duration(window.length)
     limit = f", limit {naming.amount(alert.limit, alert.unit)}" if alert.limit and alert.unit == "ms" else ""
-    if window.mean_ms is not None:
-        yield "Mean", f"{words.duration(window.mean_ms / 1000)} over {length}{limit}"
+    mean = alert.value if alert.kind is AlertKind.SLOW else window.mean_ms
+    if mean is not None:
+        yield "Mean", f"{words.duration(mean / 1000)} over {length}{limit}"
     yield "Calls", f"{words.number(window.calls)} in {length}"
     if window.share is not None:
         yield "Share of the database's time", words.percent(round(window.share, 3))

@@ -18,6 +18,8 @@ from premortem.model import Backend, Cancelled, Sample, Subject
 LONG_MS = 1_000.0
 #: An execution's time as a session shows it has its planning in it; the counters' has not.
 _SEEN_SHARE = 0.5
+#: An execution that waited for a lock for such a part of its time says nothing of how fast the statement is.
+_WAITED_SHARE = 0.5
 #: How far a log and the sessions may lie apart in telling of the same end.
 _HEARD = timedelta(minutes=2)
 _KINDS = ("client backend", "background worker")
@@ -27,7 +29,8 @@ _KINDS = ("client backend", "background worker")
 class Flight:
     """An execution: `seen_ms` is how long it had run when it was last seen, at `until`.
 
-    `booked_ms` is what it has in the slots so far, of the time that was watched.
+    `booked_ms` is what it has in the slots so far, of the time that was watched, `waited_ms` what it was seen to wait
+    for locks.
     """
 
     pid: int
@@ -36,7 +39,13 @@ class Flight:
     until: datetime
     seen_ms: float
     booked_ms: float = 0.0
+    waited_ms: float = 0.0
     live: bool = True
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether it did little but wait for a lock."""
+        return self.waited_ms >= _WAITED_SHARE * self.seen_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +66,14 @@ class Ending:
     provisional_ms: float = 0.0
     uncounted: int = 0
     uncounted_ms: float = 0.0
+    waited: int = 0
+    waited_ms: float = 0.0
 
     def __add__(self, other: Ending) -> Ending:
         return Ending(
             provisional_ms=self.provisional_ms + other.provisional_ms, uncounted=self.uncounted + other.uncounted,
-            uncounted_ms=self.uncounted_ms + other.uncounted_ms,
+            uncounted_ms=self.uncounted_ms + other.uncounted_ms, waited=self.waited + other.waited,
+            waited_ms=self.waited_ms + other.waited_ms,
         )  # fmt: skip
 
 
@@ -102,10 +114,18 @@ def _looked(
         if subject is not None:
             booked = flight.booked_ms if flight else 0.0
             seen[backend.pid, began] = Flight(
-                pid=backend.pid, began=began, subject=subject, until=at, seen_ms=elapsed, booked_ms=booked
+                pid=backend.pid, began=began, subject=subject, until=at, seen_ms=elapsed, booked_ms=booked,
+                waited_ms=_waited(backend, flight, elapsed),
             )  # fmt: skip
     ended = {key: replace(flight, live=False) for key, flight in known.items() if key not in seen}
     return ended | seen
+
+
+def _waited(backend: Backend, before: Flight | None, elapsed: float) -> float:
+    """Return how long an execution has waited for locks, as far as looks tell: between two, as in the later one."""
+    so_far, known = (before.waited_ms, before.seen_ms) if before else (0.0, 0.0)
+    waits = bool(backend.blocked_by) or backend.wait_type == "Lock"
+    return so_far + max(0.0, elapsed - known) if waits else so_far
 
 
 def _runs(backend: Backend) -> bool:
@@ -114,9 +134,12 @@ def _runs(backend: Backend) -> bool:
 
 def landed(
     flights: Iterable[Flight], heard: Iterable[Heard], sample: Sample, counted: Mapping[Subject, tuple[int, float]],
-    start: datetime,
+    start: datetime, *, locked: bool = False,
 ) -> Landing:  # fmt: skip
-    """Return what became of executions in the slot from `start` to the sample; `counted` are calls and time in it."""
+    """Return what became of executions in the slot from `start` to the sample; `counted` are calls and time in it.
+
+    `locked` says that a lock has an alert of its own, so that those who waited for it are told already.
+    """
     watched = sample.since is not None
     endings: dict[Subject, Ending] = defaultdict(Ending)
     memory = [one for one in heard if sample.at - _HEARD < one.at]
@@ -129,8 +152,12 @@ def landed(
     for flight, was_counted in _judged((f for f in flights if not f.live), counted):
         if was_counted:
             endings[flight.subject] += Ending(provisional_ms=-flight.booked_ms)
+            if locked and flight.has_waited:
+                endings[flight.subject] += Ending(waited=1, waited_ms=_at_most(flight, sample.at))
         elif watched:
-            endings[flight.subject] += _uncounted(flight, start, memory)
+            ended = _uncounted(flight, start, memory)
+            told = locked and flight.has_waited
+            endings[flight.subject] += replace(ended, uncounted=0, uncounted_ms=0.0) if told else ended
     for cancelled in sample.cancelled:
         subject = Subject(database=cancelled.statement.database, fingerprint=cancelled.statement.fingerprint)
         endings[subject] += _logged(cancelled, subject, sample.at - start, memory)
@@ -153,6 +180,11 @@ def _judged(
 def _in_slot(flight: Flight, start: datetime) -> float:
     """Return what an execution took of the slot, as far as it was seen, in ms."""
     return max(0.0, (flight.until - max(start, flight.began)) / timedelta(milliseconds=1))
+
+
+def _at_most(flight: Flight, at: datetime) -> float:
+    """Return how long an execution can have run that ended after it was last seen."""
+    return flight.seen_ms + max(0.0, (at - flight.until) / timedelta(milliseconds=1))
 
 
 def _uncounted(flight: Flight, start: datetime, memory: list[Heard]) -> Ending:

@@ -34,6 +34,8 @@ class Move(NamedTuple):
     toplevel: bool = True
     low: bool = False
     doubts: tuple[str, ...] = ()
+    waited: int = 0
+    waited_ms: float = 0.0
 
 
 _USUAL = Move()[5:]
@@ -114,5 +116,5 @@ def _slot(item: Any) -> Slot:
 
 
 def _move(database: str, fingerprint: str, *figures: Any) -> tuple[Subject, Move]:
-    every = [*figures, *_USUAL[len(figures) - 5 :]]
-    return Subject(database=database, fingerprint=fingerprint), Move._make([*every[:-1], tuple(every[-1])])
+    move = Move._make([*figures, *_USUAL[len(figures) - 5 :]])
+    return Subject(database=database, fingerprint=fingerprint), move._replace(doubts=tuple(move.doubts))

@@ -107,15 +107,21 @@ def _reading(view: View, found: Candidate) -> Reading:
 def mean_of(window: Window) -> float | None:
     """Return how long executions took on average, those that were cancelled and are in no counter among them.
 
-    A statement that a timeout always ends is the slowest there is, and its counted mean is nothing at all.
+    A statement that a timeout always ends is the slowest there is, and its counted mean is nothing at all.  One that
+    waited for a lock is as fast as ever: whoever holds that lock is told.
     """
-    executions = window.calls + window.uncounted
-    return (window.total_ms + window.uncounted_ms) / executions if executions else None
+    count = executions(window)
+    return max(0.0, window.total_ms + window.uncounted_ms - window.waited_ms) / count if count else None
+
+
+def executions(window: Window) -> int:
+    """Return how many executions say something of how long the statement takes."""
+    return max(0, window.calls - window.waited) + window.uncounted
 
 
 def is_counted(window: Window | None, limits: WatchLimits) -> bool:
     """Whether a window holds enough to say what a statement's mean is."""
-    if window is None or window.calls + window.uncounted < limits.min_calls:
+    if window is None or executions(window) < limits.min_calls:
         return False
     return window.covered.total_seconds() >= limits.min_coverage * window.length.total_seconds()
 
@@ -150,7 +156,7 @@ def _is_under(view: View, found: Candidate, mean: float) -> bool:
     """Whether it surely does not hurt: fast enough, or hardly called, in a window that is covered."""
     if found.running or not view.is_covered(found.limits):
         return False
-    few = found.window is None or found.window.calls + found.window.uncounted < found.limits.min_calls
+    few = found.window is None or executions(found.window) < found.limits.min_calls
     return few or mean < found.limits.close_below * found.limits.mean_ms
 
 
@@ -195,6 +201,8 @@ def mean_says(window: Window) -> str:
 
 def calls_say(window: Window) -> str:
     """Return how many calls there were, and how many of them were cancelled."""
+    if window.waited:
+        return f"{words.plural(executions(window), 'call')} beside those that waited for a lock"
     if not window.uncounted:
         return words.plural(window.calls, "call")
     return (

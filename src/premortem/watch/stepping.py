@@ -134,7 +134,8 @@ def _stepped(before: State, sample: Sample, told: Told, settings: Watching, now:
     moved = deltas(sample, before.rings.last, poll=timedelta(seconds=poll))
     lengths = choosing.lengths(settings, sample.instance)
     keep = timedelta(seconds=2 * max(lengths))
-    rings = advance(before.rings, sample, moved, told.statements, keep=keep)
+    locked = any(alert.kind is AlertKind.BLOCKED for alert in before.alerts)
+    rings = advance(before.rings, sample, moved, told.statements, keep=keep, locked=locked)
     view = View(
         sample=sample,
         before=before,

@@ -53,12 +53,14 @@ def _window(
     common: tuple[datetime, timedelta, timedelta, float], moves: Sequence[Move], flights: Sequence[Flight]
 ) -> Window:
     at, length, span, instance_ms = common
-    calls, total_ms, squares, rows, shared_read, provisional_ms, uncounted, uncounted_ms = _added_up(moves)
+    figures, (waited, waited_ms) = _added_up(moves), _waits(moves)
+    calls, total_ms, squares, rows, shared_read, provisional_ms, uncounted, uncounted_ms = figures
     longest = max(((at - flight.began) / timedelta(milliseconds=1) for flight in flights), default=0.0)
     return Window(
         ends_at=at, length=length, covered=span, calls=calls, total_ms=total_ms, squares=squares, rows=rows,
         shared_read=shared_read, instance_ms=instance_ms, provisional_ms=provisional_ms, running=len(flights),
         longest_running_ms=max(0.0, longest), uncounted=uncounted, uncounted_ms=uncounted_ms,
+        waited=waited, waited_ms=waited_ms,
         toplevel=any(move.toplevel for move in moves) or bool(flights),
         confidence=Confidence.LOW if any(move.low for move in moves) else Confidence.HIGH,
         doubts=_doubts(moves, uncounted, span > length * 1.5),
@@ -74,6 +76,12 @@ def _added_up(moves: Sequence[Move]) -> tuple[int, float, float, int, int, float
         sum(calls), sum(total), sum(squares), sum(rows), sum(read), sum(provisional), sum(uncounted),
         sum(uncounted_ms),
     )  # fmt: skip
+
+
+def _waits(moves: Sequence[Move]) -> tuple[int, float]:
+    """Return how many calls waited for a lock, and for how long; that is rare, and asked of many."""
+    those = [move for move in moves if move.waited]
+    return sum(move.waited for move in those), sum(move.waited_ms for move in those)
 
 
 def _doubts(moves: Sequence[Move], uncounted: int, is_longer: bool) -> tuple[str, ...]:
