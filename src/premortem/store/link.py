@@ -25,7 +25,7 @@ from premortem.store.turns import Turns
 OLDEST = 140_000  # date_bin, and lz4 is not asked for
 _PURPOSE = "store"
 #: How long one may have the session before those who wait do without it, and how long they wait at all.
-_TURN_SECONDS, _WAIT_SECONDS = 5.0, 30.0
+_TURN_SECONDS, _WAIT_SECONDS = 10.0, 30.0
 #: Above statement_timeout: until then the server itself ends what takes long.
 _SILENT_SECONDS = 75.0
 #: After an attempt to connect failed, the next is made after so many times the time that it took, within bounds.

@@ -11,6 +11,9 @@ import threading
 import time
 from collections import deque
 
+#: Who comes when somebody has had it for long waits for this part of what a turn may take.
+_LITTLE = 5
+
 
 class Turns:
     """One thread's at a time, in the order in which they asked."""
@@ -59,9 +62,10 @@ class Turns:
             return called
 
     def _left(self, began: float, turn_seconds: float, wait_seconds: float) -> float:
-        """Return for how long to wait yet, where nothing happens meanwhile."""
+        """Return for how long to wait yet, where nothing happens meanwhile; a little in any case."""
         since, now = self._since, time.monotonic()
-        return min(max(began, began if since is None else since) + turn_seconds, began + wait_seconds) - now
+        hangs = max((began if since is None else since) + turn_seconds, began + turn_seconds / _LITTLE)
+        return min(hangs, began + wait_seconds) - now
 
     def _left_out(self, called: threading.Lock) -> bool:
         """Give up waiting; return whether that was in time: a turn that came meanwhile is ours."""
