@@ -1,9 +1,10 @@
-"""What watching a fleet costs: one `premortem watch` over many instances, its CPU and memory, and its store's CPU.
+"""What watching a fleet costs: one `premortem watch` over many instances, its CPU, memory and lag, and its store's CPU.
 
     python -m bench.watch.fleet [--instances 200] [--entries 5000] [--moved 100] [--poll 15] [--seconds 120]
 
 The instances are databases of two real servers, each read as an instance of its own: the same counters, so the same
 lines, sets, deltas and windows as from as many servers.  A client makes `moved` statements move between two polls.
+The lag is how old an instance's newest reading is, asked every five seconds: at best anything up to one interval.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
+from statistics import median, quantiles
 
 from bench.watch.poll import SETTINGS, backend_ms, fill, move
 from premortem import pg
@@ -66,7 +69,7 @@ def run(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> None
         time.sleep(2 * given.poll + 10)  # texts are fetched once, indexes are read
         before, began = backend_ms(process.pid), time.monotonic()
         children = spent_by(children_of(process.pid))
-        time.sleep(given.seconds)
+        lags = lags_for(given.seconds, port_of(home / "log"))
         passed = time.monotonic() - began
         ours, theirs = backend_ms(process.pid) - before, spent_by(children_of(process.pid)) - children
         polls = given.instances * passed / given.poll
@@ -74,6 +77,9 @@ def run(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> None
         each, memory = ours / polls, memory_mb(process.pid)
         print(f"  premortem: {ours / 10 / passed:.0f} % of a core, {each:.1f} ms a poll, {memory} MB")
         print(f"  its store: {theirs / 10 / passed:.0f} % of a core (what still runs)")
+        worst = f"{quantiles(lags, n=100)[98]:.1f} s in 99 of 100, at most {max(lags):.1f} s"
+        print(f"  lag: {median(lags):.1f} s at the median, {worst}")
+        print(f"  {failures(port_of(home / 'log')):.0f} attempts to write the state failed since the start")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
@@ -81,6 +87,29 @@ def run(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> None
         events = re.findall(r"event=(\S+)(?:.*?says=(\"[^\"]*\"))?", (home / "log").read_text())
         for (event, says), count in Counter(events).most_common(12):
             print(f"  log: {count} x {event} {says}")
+
+
+def port_of(log: Path) -> int:
+    return int(re.findall(r"event=http.listens at=127.0.0.1:(\d+)", log.read_text())[-1])
+
+
+def lags_for(seconds: float, port: int) -> list[float]:
+    """How old every instance's newest reading is, every five seconds."""
+    found: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(min(5.0, max(0.0, end - time.monotonic())))
+        found += [float(value) for value in figures(port, r"premortem_poll_lag_seconds\{.*?\} (\S+)")]
+    return found
+
+
+def failures(port: int) -> float:
+    return sum(map(float, figures(port, r"premortem_store_failures_total (\S+)")))
+
+
+def figures(port: int, pattern: str) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        return re.findall(pattern, answer.read().decode())
 
 
 def toml(servers: list[pg.Server], home: Path, given: argparse.Namespace) -> str:

@@ -2,18 +2,19 @@
 
     python -m bench.watch.poll [--entries 10000] [--text 4000] [--moved 300] [--polls 40]
 
-`reader` is what premortem does: one text value, two sets of lines, and only the lines that differ are parsed.  `decide`
-is what follows: deltas, rings and windows of what moved.
+`reader` is what premortem does: one text value, whose lines are compared with those of before, and only the lines that
+differ are parsed.  `decide` is what follows: deltas, rings and windows of what moved.  Our CPU is that of the asking
+thread, the best poll and the median one: on a machine with other work, caches and a core's clock are not ours alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 import psycopg
 
@@ -39,7 +40,8 @@ def main() -> None:
     parser.add_argument("--polls", type=int, default=40)
     given = parser.parse_args()
     print(f"{given.entries:,} entries of {given.text:,} characters, {given.moved} move between polls; per poll:")
-    print("| PostgreSQL | way | our CPU, ms | the server's CPU, ms | kB | temporary files |\n|---|---|--:|--:|--:|--:|")
+    print("| PostgreSQL | way | our CPU, ms: best | median | the server's CPU, ms | kB | temporary files |")
+    print("|---|---|--:|--:|--:|--:|--:|")
     for major in (15, 18):
         installation = pg.exact_installation(major)
         if installation is None:
@@ -100,20 +102,20 @@ def measure(server: pg.Server, name: str, way: Callable[[psycopg.Connection], in
         if "texts" not in name:
             connection.execute("SET work_mem = '16MB'")
         way(connection)
-        pid, spent, theirs = connection.info.backend_pid, 0.0, backend_ms(connection.info.backend_pid)
+        pid, spent, theirs = connection.info.backend_pid, list[float](), backend_ms(connection.info.backend_pid)
         files = temp_files(server)
         for _ in range(polls):
             move(server, range(moved))
             began = ours_ms()
             way(connection)
-            spent += ours_ms() - began
+            spent.append(ours_ms() - began)
         theirs = backend_ms(pid) - theirs
     time.sleep(0.2)  # what a backend did reaches the statistics when it ends
-    show(server, name, spent / polls, theirs / polls, 0, (temp_files(server) - files) / polls)
+    show(server, name, spent, theirs / polls, 0, (temp_files(server) - files) / polls)
 
 
 def measure_reader(server: pg.Server, moved: int, polls: int) -> None:
-    spent = decided = 0.0
+    spent, decided = list[float](), list[float]()
     files, size = temp_files(server), 0
     with sampling.open(server.dsn(), "bench") as reader:
         rings, last, statements = Rings(), None, {}
@@ -124,7 +126,7 @@ def measure_reader(server: pg.Server, moved: int, polls: int) -> None:
             move(server, range(moved))
             began = ours_ms()
             sample = reader.sample()
-            spent += ours_ms() - began
+            spent.append(ours_ms() - began)
             unseen = [one.key for one in sample.moved if one.key not in statements]
             for key, text in reader.texts(unseen, most=1_000).items():
                 statements[key] = watch.identify(text, "postgres")
@@ -132,23 +134,23 @@ def measure_reader(server: pg.Server, moved: int, polls: int) -> None:
             found = watch.deltas(sample, last)
             rings, last = watch.advance(rings, sample, found, statements), watch.LastFacts.of(sample)
             watch.windows(rings, sample.at, timedelta(seconds=300))
-            decided += ours_ms() - began
+            decided.append(ours_ms() - began)
         assert len(sample.moved) >= moved
         size = sum(map(len, reader._before.lines)) // 1000
         theirs = backend_ms(int(pid)) - theirs
     time.sleep(0.2)
-    show(server, "**reader**", spent / polls, theirs / polls, size, (temp_files(server) - files) / polls)
-    show(server, "decide", decided / polls, 0, 0, 0)
+    show(server, "**reader**", spent, theirs / polls, size, (temp_files(server) - files) / polls)
+    show(server, "decide", decided, 0, 0, 0)
 
 
-def show(server: pg.Server, name: str, ours: float, theirs: float, kilobytes: int, files: float) -> None:
+def show(server: pg.Server, name: str, ours: list[float], theirs: float, kilobytes: int, files: float) -> None:
     major = server.version_num // 10_000
-    print(f"| {major} | {name} | {ours:.1f} | {theirs:.1f} | {kilobytes or ''} | {files:g} |", flush=True)
+    cpu = f"{min(ours):.1f} | {median(ours):.1f} | {theirs:.1f}"
+    print(f"| {major} | {name} | {cpu} | {kilobytes or ''} | {files:g} |", flush=True)
 
 
 def ours_ms() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return (used.ru_utime + used.ru_stime) * 1000
+    return time.thread_time() * 1000
 
 
 def backend_ms(pid: int) -> float:
