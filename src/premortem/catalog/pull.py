@@ -69,7 +69,8 @@ def _pulled(session: pg.Session, values: Values, tell: Progress) -> Profile:
     tell("workload")
     seen, workload_gaps = workload.read(session, facts.taken_at, values)
     return Profile(
-        taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
+        taken_at=facts.taken_at, server=server.facts(facts, server.system_identifier(session)), values=values,
+        extensions=server.extensions(session),
         objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,
         tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,
         connections=server.connections(session),

@@ -15,6 +15,7 @@ repeat a password.
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from premortem.pg.border import context
 from premortem.pg.capabilities import Can
 from premortem.pg.clusters import Locale
 from premortem.pg.dsn import describe
@@ -40,6 +41,7 @@ __all__ = [
     "Session",
     "Sql",
     "cache_directory",
+    "context",
     "describe",
     "exact_installation",
     "facts",

@@ -22,7 +22,7 @@ from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
 from premortem.twin.differing import differences
 from premortem.twin.newcomers import Assumption
-from premortem.twin.opening import open
+from premortem.twin.opening import locale_of, open
 from premortem.twin.twin import Twin
 
-__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "differences", "open", "read_migrations"]
+__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "differences", "locale_of", "open", "read_migrations"]

@@ -45,7 +45,7 @@ def open(
     Raises TwinError where the twin would not give production's numbers, InstallationError where no server is found.
     """
     chosen = installation or pg.installation(profile.server.major)
-    place, locale_gaps = _locale(profile, chosen)
+    place, locale_gaps = locale_of(profile, chosen)
     name = cache.key(identity or cache.digest(profile), branch, migrations, assumptions or {}, chosen, place)
     entry = _built(name, profile, branch, migrations, assumptions or {}, chosen, place, progress)
     progress("starting the twin")
@@ -110,8 +110,8 @@ def _build(
         )
 
 
-def _locale(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:
-    """Production's locale, or the nearest one that this machine has.
+def locale_of(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:
+    """Return production's locale, or the nearest one that this machine has, with a gap.
 
     C.UTF-8 keeps what matters most: that the collation is not C, so that LIKE 'x%' needs a pattern operator class.
     """
