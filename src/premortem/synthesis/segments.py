@@ -1,0 +1,226 @@
+"""How rows are spread over a column's values: segments of an ordered line, each with its rows and distinct values.
+
+A most common value is a segment of one value; between two bounds of the histogram lies one of many.  Everything is a
+whole number, so that what stands in which row, and how often, follows by arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from premortem.synthesis.streams import Floats, Ints
+
+_GUIDES = 4096
+#: How far a value may stand from where an even spread would put it: enough for fan-outs to vary as Poisson's do.
+_SPREAD = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """Segment s has `rows[s]` rows over `distinct[s]` values, spread evenly over `width[s]` places from `place[s]`."""
+
+    place: Ints
+    width: Ints
+    rows: Ints
+    distinct: Ints
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return int(self.rows.sum())
+
+    @property
+    def values(self) -> int:
+        """All distinct values."""
+        return int(self.distinct.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """Finds the step of a staircase that numbers stand on, with a table of guesses."""
+
+    starts: Ints
+    guesses: Ints
+    shift: float
+
+    @classmethod
+    def of(cls, sizes: Ints) -> Steps:
+        """Return the staircase of steps of these sizes."""
+        starts = np.concatenate(([0], np.cumsum(sizes)))
+        total = max(int(starts[-1]), 1)
+        at = np.arange(_GUIDES, dtype=np.float64) * (total / _GUIDES)
+        guesses = np.searchsorted(starts, np.floor(at).astype(np.int64), side="right") - 1
+        return cls(starts=starts, guesses=np.minimum(guesses, len(sizes) - 1), shift=_GUIDES / total)
+
+    def find(self, numbers: Ints) -> Ints:
+        """Return the step of each number."""
+        if len(self.starts) == 2:
+            return np.zeros(numbers.size, np.int64)
+        found = self.guesses[np.minimum((numbers * self.shift).astype(np.int64), _GUIDES - 1)]
+        last = len(self.starts) - 2
+        ahead = np.flatnonzero((numbers >= self.starts[found + 1]) & (found < last))
+        while ahead.size:
+            found[ahead] += 1
+            ahead = ahead[(numbers[ahead] >= self.starts[found[ahead] + 1]) & (found[ahead] < last)]
+        behind = np.flatnonzero(numbers < self.starts[found])
+        while behind.size:
+            found[behind] -= 1
+            behind = behind[numbers[behind] < self.starts[found[behind]]]
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marginal:
+    """Turns a row's rank among the rows of a column into its value's number.
+
+    `even` spreads rows evenly over a segment's values, so that every value stands there; otherwise they vary.
+    """
+
+    rows: Steps
+    numbers: Ints
+    width: Ints
+    distinct: Ints
+    even: bool = False
+
+    @classmethod
+    def of(cls, segments: Segments, *, numbered: bool = True, even: bool = False) -> Marginal:
+        """Return the marginal; values are numbered from 0, or by their places where `numbered` is false."""
+        numbers = np.cumsum(segments.distinct) - segments.distinct if numbered else segments.place
+        width = segments.distinct if numbered else segments.width
+        return cls(rows=Steps.of(segments.rows), numbers=numbers, width=width, distinct=segments.distinct, even=even)
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return int(self.rows.starts[-1])
+
+    def values(self, ranks: Ints, random: np.random.Generator | None) -> Ints:
+        """Return the number of the value at each rank."""
+        step = self.rows.find(ranks)
+        distinct = self.distinct[step]
+        start = self.rows.starts[step]
+        if random is None or self.even:
+            rows = self.rows.starts[step + 1] - start
+            found = _scaled(ranks - start, distinct, rows)
+        else:
+            rows = self.rows.starts[step + 1] - start
+            at = (ranks - start) * (distinct / np.maximum(rows, 1))
+            room = np.minimum(_SPREAD, distinct)
+            at += (random.random(ranks.size) - 0.5) * room
+            found = _reflected(at, distinct)
+        return self.numbers[step] + _scaled(found, self.width[step], distinct)
+
+    def share(self, ranks: Ints) -> Floats:
+        """Return where each rank stands among all, from 0 to 1."""
+        return (ranks + 0.5) / max(self.total, 1)
+
+    @property
+    def heaviest(self) -> float:
+        """The largest share of the rows that one value has."""
+        rows = np.diff(self.rows.starts)
+        return float((rows / np.maximum(self.distinct, 1)).max(initial=1.0) / max(self.total, 1))
+
+
+def _reflected(at: Floats, limit: Ints) -> Ints:
+    found = np.abs(at)
+    over = found >= limit
+    found = np.where(over, 2 * limit - found, found).astype(np.int64)
+    return np.clip(found, 0, limit - 1)
+
+
+def _scaled(number: Ints, over: Ints, of: Ints) -> Ints:
+    """Return floor(number * over / of) without overflow."""
+    whole, rest = np.divmod(over, np.maximum(of, 1))
+    if not rest.any():
+        return number * whole
+    return number * whole + number * rest // np.maximum(of, 1)
+
+
+def apportioned(shares: Floats, total: int) -> Ints:
+    """Return whole numbers that sum to the total, each within one of its share (largest remainders first)."""
+    if not len(shares):
+        return np.zeros(0, np.int64)
+    weight = float(shares.sum())
+    exact = shares * (total / weight) if weight > 0 else np.full(len(shares), total / len(shares))
+    found = np.floor(exact).astype(np.int64)
+    left = total - int(found.sum())
+    if left > 0:
+        found[np.argsort(found - exact, kind="stable")[:left]] += 1
+    return found
+
+
+def segments(
+    points: Sequence[tuple[int, float]], bounds: Sequence[int], rows: int, distinct: float, *, unique: bool = False
+) -> Segments:
+    """Return the segments of a column of so many non-null rows.
+
+    `points` are the most common values' places with their rows, `bounds` the histogram's places in order, `distinct`
+    the number of values altogether.
+    """
+    heavy = dict(points)
+    place, width, share = _between(sorted(heavy), bounds)
+    rest = max(0.0, rows - sum(heavy.values())) if len(place) else 0.0
+    shares = np.array(share) * rest
+    limits = np.minimum(np.array(width, np.float64), np.maximum(shares, 1.0))
+    values = _spread(np.array(width, np.float64), limits, max(distinct - len(heavy), 1.0))
+    places = np.array([*sorted(heavy), *place], np.int64)
+    order = np.argsort(places, kind="stable")
+    weights = np.array([*(heavy[p] for p in sorted(heavy)), *shares], np.float64)[order]
+    counted = apportioned(weights, rows)
+    numbers = np.array([*(1 for _ in heavy), *values], np.int64)[order]
+    widths = np.array([*(1 for _ in heavy), *width], np.int64)[order]
+    if unique:
+        numbers, widths = counted, np.maximum(widths, counted)
+    kept = counted > 0
+    places, widths, counted, numbers = places[order][kept], widths[kept], counted[kept], numbers[kept]
+    numbers = np.clip(numbers, 1, np.maximum(counted, 1))
+    return Segments(place=places, width=widths, rows=counted, distinct=np.minimum(numbers, widths))
+
+
+def _between(heavy: Sequence[int], bounds: Sequence[int]) -> tuple[list[int], list[int], list[float]]:
+    """Return starts, widths and shares of what lies in each bucket between its bounds and the common values in it."""
+    starts: list[int] = []
+    widths: list[int] = []
+    shares: list[float] = []
+    known = np.array(heavy, np.int64)
+    for at in range(len(bounds) - 1):
+        low, high = bounds[at], bounds[at + 1] + (1 if at == len(bounds) - 2 else 0)
+        inside = known[np.searchsorted(known, low) : np.searchsorted(known, high)] if len(known) else known
+        pieces = _pieces(low, max(high, low + 1), [int(p) for p in inside])
+        whole = sum(w for _, w in pieces)
+        for start, size in pieces:
+            starts.append(start)
+            widths.append(size)
+            shares.append(size / whole / (len(bounds) - 1))
+    return starts, widths, shares
+
+
+def _pieces(low: int, high: int, inside: Sequence[int]) -> list[tuple[int, int]]:
+    found, at = [], low
+    for point in inside:
+        if point > at:
+            found.append((at, point - at))
+        at = point + 1
+    if high > at:
+        found.append((at, high - at))
+    return found or [(low, 1)]
+
+
+def _spread(width: Floats, limits: Floats, wanted: float) -> Ints:
+    """Return how many distinct values each piece gets: by its width, up to its limit, altogether as wanted."""
+    if not len(width):
+        return np.zeros(0, np.int64)
+    low, high = 0.0, float((limits / np.maximum(width, 1)).max())
+    if limits.sum() <= wanted:
+        return np.maximum(1, np.floor(limits)).astype(np.int64)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.minimum(width * middle, limits).sum() < wanted else (low, middle)
+    found = apportioned(np.minimum(width * high, limits), round(wanted))
+    return np.maximum(1, np.minimum(found, np.maximum(1, np.floor(limits)).astype(np.int64)))
