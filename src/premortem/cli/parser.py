@@ -47,6 +47,7 @@ def build() -> argparse.ArgumentParser:
     _check(commands)
     _adopt(commands)
     _capture(commands)
+    _mirror(commands)
     _comment(commands)
     _init(commands)
     _rules(commands)
@@ -326,6 +327,52 @@ def _reports(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_BUILD = """\
+Makes a database with production's schema, row counts and distributions, from the profile alone: no row leaves
+production, and production is not asked. Without --to, on a server of its own that is kept for the next run.
+A target must be empty, or a mirror that premortem began there; production and its replicas are refused.
+"""
+
+
+def _mirror(commands: _Commands) -> None:
+    about = "build and verify a database with production's size and distribution, for measuring"
+    parser = commands.add_parser("mirror", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
+    build = _command(verbs, "build", "mirror_build", "make the mirror of a profile", _BUILD)
+    _mirrored(build)
+    build.add_argument(
+        "--workers", type=_count, metavar="N", help="load with so many processes (default: as many as there are cores)"
+    )
+    build.add_argument("--dask", metavar="ADDRESS", help="load with the workers of this Dask scheduler instead")
+    build.add_argument("--resume", action="store_true", help="go on with a mirror that was not finished")
+    _command(verbs, "list", "mirror_list", "list the mirrors that are kept on servers of their own")
+    remove = _command(verbs, "remove", "mirror_remove", "remove kept mirrors, with their rows")
+    remove.add_argument("names", nargs="*", metavar="NAME", help="as mirror list shows it")
+    remove.add_argument("--all", action="store_true", help="remove all of them")
+
+
+def _mirrored(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument("--to", metavar="DSN", help="the database (default: one on a kept server of its own)")
+    parser.add_argument(
+        "--for",
+        action="append",
+        default=[],
+        dest="wanted_by",
+        metavar="PATH",
+        help="give rows only to the tables that these queries touch; may be repeated",
+    )
+    parser.add_argument("--rows", type=_amount, metavar="N", help="at most so many rows in all, such as 5e6")
+    parser.add_argument(
+        "--scale", type=_amount, default=1.0, metavar="X", help="multiply every table's rows (default: 1)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="other rows alike (default: 0)")
+    parser.add_argument(
+        "--shift-to", metavar="MOMENT", help="move timestamps so that the profile's moment becomes now, or this one"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
 _INIT_ABOUT = """\
 Reads what a repository says of its queries, migrations, tests and CI, says what it found and what it assumed, and
 writes premortem.toml, a CI job and a pre-commit hook. What is there already is kept, and what to add to it is printed.
@@ -381,6 +428,22 @@ def _doctor(commands: _Commands) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e15:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
     return int(text)
 
 

@@ -28,6 +28,7 @@ from premortem.mirror.finishing import queries as finishing_queries
 from premortem.mirror.loading import Loaded, Unloadable
 from premortem.mirror.manifest import Manifest, Stage
 from premortem.mirror.options import Options
+from premortem.mirror.place import Place
 from premortem.mirror.schedule import Schedule, remaining
 from premortem.mirror.target import Wanted
 from premortem.model import Gap, Profile, RelationName
@@ -42,14 +43,6 @@ _MOST_LOST = 3
 #: Progress is told this often, in seconds.
 _EVERY = 0.5
 _HINT = "what is in stays in: go on with --resume once that is mended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a mirror is: how to connect, and the server where it is our own."""
-
-    dsn: str
-    server: pg.Server | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +174,7 @@ def _finishing(
     return Finishing(
         place=place.dsn, database=str(db.value("SELECT pg_catalog.current_database()")), profile=profile,
         loaded=frozenset(with_rows | children), count=crewing.workers, told=told,
+        memory=place.sorting_memory(crewing.workers),
     )  # fmt: skip
 
 

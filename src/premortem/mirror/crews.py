@@ -6,6 +6,7 @@ whose worker died comes back as `Lost`.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -16,16 +17,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from premortem.errors import MirrorError, UsageError
 from premortem.mirror import loading
 from premortem.mirror.loading import Loaded, Unloadable
 from premortem.mirror.manifest import ChunkName
-
-if TYPE_CHECKING:
-    from distributed import Client
-
 
 #: How many seconds a cluster may be without any worker.
 _WORKERS_BACK = 60
@@ -143,22 +140,31 @@ def dask(place: str, address: str) -> Iterator[Crew]:
 
     Raises UsageError where Dask is not installed here, MirrorError where the cluster is not there or has no workers.
     """
+    distributed = _distributed()
     try:
-        from distributed import Client
-    except ImportError as error:
-        raise UsageError("Dask is not installed", hint="pip install 'premortem[dask]'") from error
-    try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise MirrorError(f"the Dask scheduler {address} cannot be reached: {error}", hint="check --dask") from error
     with client:
-        yield _Dask(client, place, address)
+        yield _Dask(distributed, client, place, address)
+
+
+def _distributed() -> Any:
+    """Return Dask's package, which has no types.
+
+    Raises UsageError where it is not installed.
+    """
+    try:
+        return importlib.import_module("distributed")
+    except ImportError as error:
+        raise UsageError("Dask is not installed", hint="pip install 'premortem[dask]'") from error
 
 
 class _Dask:
     """The workers of a Dask cluster; it hands a lost worker's chunks to others by itself, and gives up after some."""
 
-    def __init__(self, client: Client, place: str, address: str) -> None:
+    def __init__(self, distributed: Any, client: Any, place: str, address: str) -> None:
+        self._distributed = distributed
         self._client = client
         self._place = place
         self._running: dict[object, ChunkName] = {}
@@ -181,18 +187,18 @@ class _Dask:
 
     @property
     def seats(self) -> int:
-        return 2 * max(1, sum(self._client.nthreads().values()))
+        return 2 * max(1, int(sum(self._client.nthreads().values())))
 
     def give(self, chunk: ChunkName) -> None:
         future = self._client.submit(loading.load, self._place, chunk, pure=False, retries=2)
         self._running[future] = chunk
 
     def finished(self) -> list[Outcome]:
-        from distributed import wait as wait_for
-
         while True:
             try:
-                done = wait_for(list(self._running), timeout=_WORKERS_BACK, return_when="FIRST_COMPLETED").done
+                done = self._distributed.wait(
+                    list(self._running), timeout=_WORKERS_BACK, return_when="FIRST_COMPLETED"
+                ).done
             except TimeoutError:
                 self._insist_on_workers()
                 continue
@@ -202,15 +208,11 @@ class _Dask:
         if not self._client.nthreads():
             raise MirrorError("all of the Dask workers are gone", hint="start some, and go on with --resume")
 
-    def _outcome(self, future: object) -> Outcome:
-        from distributed import Future as Promise
-        from distributed import KilledWorker
-
-        assert isinstance(future, Promise)
+    def _outcome(self, future: Any) -> Outcome:
         chunk = self._running.pop(future)
         try:
             found: Outcome = future.result()
-        except KilledWorker:
+        except self._distributed.KilledWorker:
             return Lost(chunk=chunk)
         return found
 

@@ -168,7 +168,7 @@ def _load(db: pg.Session, place: str, chunk: ChunkName) -> Loaded | Unloadable:
     source = _source(db, place)
     plan = source.plans[chunk.relation]
     made = synthesis.chunk(source.synthesis, chunk.relation, chunk.number)
-    rows = synthesis.encode(made, source.oids)
+    rows = synthesis.encode(made)
     count = made.rows
     copy = _copy_sql(chunk.relation, plan.columns)
     try:
