@@ -34,7 +34,9 @@ class Asked:
     """What is known and wanted of a column.
 
     `rows` are those that are not NULL, of `total`.  `pins` are values that must be there because other tables refer to
-    them.  `shift` moves moments, in microseconds.
+    them.  `shift` moves moments, in microseconds.  `distinct` is the number of values where it is known better than from
+    the statistics, `reach` the share of the table's blocks that a sample of ANALYZE is from where equal values lie side
+    by side.
     """
 
     kind: Kind
@@ -47,7 +49,8 @@ class Asked:
     shift: int = 0
     oids: Mapping[str, int] = field(default_factory=dict)
     salt: int = 0
-    ceiling: float = math.inf
+    distinct: float | None = None
+    reach: float = 1.0
 
     @property
     def _most_common(self) -> list[tuple[str, float]]:
@@ -85,6 +88,8 @@ class Asked:
         """The number of distinct values that the statistics name."""
         if self.unique:
             return float(self.rows)
+        if self.distinct is not None:
+            return min(self.distinct, float(self.rows))
         stated = self.statistics.n_distinct if self.statistics else 0.0
         if stated == 0:
             return float(min(self.rows, 200))  # what the planner assumes (DEFAULT_NUM_DISTINCT)
@@ -119,8 +124,11 @@ def of(asked: Asked) -> Basis | None:
 def _believed(asked: Asked, make: Callable[[float], Segments], most: float) -> Segments:
     if asked.unique:
         return make(float(asked.rows))
-    ceiling = min(most, asked.ceiling, asked.rows)
-    return make(distincts.believed(make, min(asked.said, ceiling), ceiling, asked.sample))
+    ceiling = min(most, asked.rows)
+    said = min(asked.said, ceiling)
+    if asked.distinct is not None:
+        return make(said)
+    return make(distincts.believed(make, said, ceiling, asked.sample, asked.reach))
 
 
 # --- lines ---

@@ -98,6 +98,19 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Emptied:
+    """Makes some of a slot's rows NULL."""
+
+    slot: str
+    null_fraction: float
+
+    def draw(self, rows: Ints, slots: dict[str, Drawn], random: Random) -> None:
+        """Change the slot."""
+        nulls = random("nulls " + self.slot).random(rows.size) < self.null_fraction
+        slots[self.slot] = Drawn(numbers=slots[self.slot].numbers, nulls=nulls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upwards:
     """Makes a reference to the table's own key point to an earlier key, so that no row is its own ancestor."""
 

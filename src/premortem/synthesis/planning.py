@@ -16,15 +16,17 @@ order of loading comes out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from premortem.model import Column, ColumnStatistics, Gap, Profile, RelationName, Table
+from premortem.model import Column, ColumnStatistics, Constraint, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import kinds, sizes
+from premortem.synthesis import combining, kinds, sizes
 from premortem.synthesis.basis import Asked, Basis
 from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
-from premortem.synthesis.drawing import Draw, Free, Spot, Upwards
+from premortem.synthesis.combining import Combination, Member
+from premortem.synthesis.drawing import Draw, Emptied, Free, Spot, Upwards
+from premortem.synthesis.keys import Combined, Referring, Sharing, placed
 from premortem.synthesis.segments import Marginal, Segments
 from premortem.synthesis.streams import Placement
 
@@ -73,6 +75,7 @@ class _Planner:
     gaps: list[Gap] = field(default_factory=list)
     _bases: dict[tuple[RelationName, str], Basis | None] = field(default_factory=dict)
     _open: set[tuple[RelationName, str]] = field(default_factory=set)
+    _keys: dict[tuple[RelationName, frozenset[str]], Combination | None] = field(default_factory=dict)
 
     def table(self, relation: RelationName) -> TablePlan:
         """Return the plan of a table."""
@@ -85,24 +88,28 @@ class _Planner:
             self.done[relation] = self._planned(table, self.sizes[relation])
         return self.done[relation]
 
-    def basis(self, table: Table, name: str) -> Basis | None:
-        """Return what a column is made from, None where nothing is known to make it from."""
+    def basis(self, table: Table, name: str, *, whole: bool = False) -> Basis | None:
+        """Return what a column is made from, None where nothing is known to make it from.
+
+        `whole` asks for it as if no row were NULL, as keys need it.
+        """
+        column = table.column(name)
+        if column is None:
+            return None
+        if whole and self.asked(table, column).rows < self.sizes.get(table.relation, 0):
+            return self._made(table, column, self._asked(table, column, whole=True))
         key = (table.relation, name)
         if key in self._bases:
             return self._bases[key]
         if key in self._open:
             return None  # a circle of keys that are references: the first one asked stands on its own
         self._open.add(key)
-        self._bases[key] = self._made(table, name)
+        self._bases[key] = self._made(table, column, self.asked(table, column))
         self._open.discard(key)
         return self._bases[key]
 
-    def _made(self, table: Table, name: str) -> Basis | None:
-        column = table.column(name)
-        if column is None:
-            return None
-        asked = self._asked(table, column)
-        parent = self._parent(table, name)
+    def _made(self, table: Table, column: Column, asked: Asked) -> Basis | None:
+        parent = self._parent(table, column.name)
         if parent is not None:
             found = self.basis(*parent)
             if found is not None and found.domain.size:
@@ -111,24 +118,29 @@ class _Planner:
 
     def _parent(self, table: Table, name: str) -> tuple[Table, str] | None:
         for key in table.foreign_keys:
-            if key.columns == (name,) and key.references is not None and key.referenced_columns:
+            if name in key.columns and key.references is not None and key.referenced_columns:
                 parent = self.profile.table(key.references)
+                theirs = key.referenced_columns[key.columns.index(name)]
                 if parent is not None and parent.relation in self.sizes:
-                    if (parent.relation, key.referenced_columns[0]) == (table.relation, name):
-                        continue
-                    return parent, key.referenced_columns[0]
+                    if (parent.relation, theirs) != (table.relation, name):
+                        return parent, theirs
         return None
 
-    def _asked(self, table: Table, column: Column) -> Asked:
+    def asked(self, table: Table, column: Column) -> Asked:
+        """Return what is known and wanted of a column."""
+        return self._asked(table, column, whole=False)
+
+    def _asked(self, table: Table, column: Column, *, whole: bool) -> Asked:
         total = self.sizes.get(table.relation, 0)
         statistics = _statistics(table, column)
-        nulls = statistics.null_fraction if statistics and not column.not_null else 0.0
+        nulls = statistics.null_fraction if statistics and not column.not_null and not whole else 0.0
         kind = kinds.kind(column.type, self.profile)
         return Asked(
             kind=kind, statistics=statistics, rows=total - round(total * nulls), total=total,
             unique=_is_unique(table, column, statistics), target=self._target(column),
             pins=self._pins(table, column), shift=round(self.shift.total_seconds() * 1_000_000),
             salt=bases.salt(self.seed, table.relation.sql, column.name), oids=kinds.element_oids(),
+            reach=_reach(table, statistics, self._target(column)),
         )  # fmt: skip
 
     def _target(self, column: Column) -> int:
@@ -147,52 +159,202 @@ class _Planner:
                     found |= dict.fromkeys((statistics.most_common_values or ()) if statistics else ())
         return tuple(found)
 
+    def key(self, table: Table, columns: frozenset[str]) -> Combination | None:
+        """Return the key of a unique set of several columns, None where it cannot be had."""
+        place = (table.relation, columns)
+        if place not in self._keys:
+            self._keys[place] = None
+            names = [c.name for c in table.columns if c.name in columns]
+            members = [m for name in names if (m := self._member(table, name)) is not None]
+            total = self.sizes.get(table.relation, 0)
+            if len(members) == len(names):
+                salt = bases.salt(self.seed, table.relation.sql, *names)
+                self._keys[place] = combining.combined(members, total, salt)
+        return self._keys[place]
+
+    def _member(self, table: Table, name: str) -> Member | None:
+        column = table.column(name)
+        if column is None:
+            return None
+        asked = self._asked(table, column, whole=True)
+        found = self.basis(table, name, whole=True)
+        if found is None or not found.domain.size:
+            return None
+
+        def widened(values: float) -> Basis:
+            return self._made(table, column, replace(asked, distinct=float(values))) or found
+
+        return Member(
+            slot=name, basis=found, correlation=_correlation(asked, found), unique=asked.unique,
+            family=asked.kind.family, widened=widened,
+        )  # fmt: skip
+
     def _planned(self, table: Table, total: int) -> TablePlan:
-        draws: list[Draw] = []
-        fills: list[ColumnPlan] = []
-        width = 24.0
-        for column in table.columns:
+        made = _Columns(planner=self, table=table, total=total)
+        if total:
+            made.keys()
+            made.references()
+            made.others()
+        width = 24.0 + made.width
+        rows = max(256, min(_MOST_ROWS, int(_CHUNK_BYTES / width)))
+        order = {c.name: at for at, c in enumerate(table.columns)}
+        fills = tuple(sorted(made.fills, key=lambda f: order[f.name]))
+        return TablePlan(
+            relation=table.relation, rows=total, chunk_rows=rows, draws=tuple(made.draws), fills=fills, row_bytes=width,
+        )  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class _Columns:
+    """The draws and fills of one table: unique sets first, then references of several columns, then each column."""
+
+    planner: _Planner
+    table: Table
+    total: int
+    draws: list[Draw] = field(default_factory=list)
+    fills: list[ColumnPlan] = field(default_factory=list)
+    decided: dict[str, Basis] = field(default_factory=dict)
+    width: float = 0.0
+
+    def keys(self) -> None:
+        """Add the unique sets of several columns."""
+        for columns in _combined_sets(self.table, self.planner):
+            if any(name in self.decided for name in columns):
+                self._gap(columns, "shares columns with another key")
+                continue
+            found = self.planner.key(self.table, frozenset(columns))
+            if found is None:
+                self._gap(columns, "has fewer combinations than the table has rows, as far as the statistics tell")
+                continue
+            salt = bases.salt(self.planner.seed, self.table.relation.sql, "rows", *columns)
+            spot = placed(self.total, found.correlation, salt)
+            self.draws.append(Combined(key=found.key, spot=spot))
+            self.decided |= found.bases
+            self._holes(columns)
+
+    def _holes(self, columns: tuple[str, ...]) -> None:
+        """Make NULL what is NULL in production: such a row may be any other's double."""
+        for name in columns:
+            column = self.table.column(name)
+            statistics = column.own_statistics if column else None
+            if column and not column.not_null and statistics and statistics.null_fraction > 0:
+                self.draws.append(Emptied(slot=name, null_fraction=statistics.null_fraction))
+
+    def references(self) -> None:
+        """Add the foreign keys of several columns."""
+        for key in self.table.foreign_keys:
+            if len(key.columns) > 1 and key.references is not None:
+                self._reference(key)
+
+    def _reference(self, reference: Constraint) -> None:
+        parent = self.planner.profile.table(reference.references) if reference.references else None
+        if parent is None or not self.planner.sizes.get(parent.relation):
+            return
+        found = self.planner.key(parent, frozenset(reference.referenced_columns))
+        own = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        if found is None or set(found.key.names) != set(own):
+            return
+        names = tuple(own[name] for name in found.key.names)
+        known = [name for name in names if name in self.decided]
+        if not known:
+            self._refer(reference, found, names)
+        elif known == [names[0]] and self.decided[names[0]].domain is found.bases[found.key.names[0]].domain:
+            self._share(reference, found, names)
+        else:
+            self._gap(names, f"shares columns with another key, so that {reference.name} cannot be kept")
+
+    def _refer(self, reference: Constraint, found: Combination, names: tuple[str, ...]) -> None:
+        column = self.table.column(names[0])
+        basis = self.planner.basis(self.table, names[0])
+        if column is None or basis is None:
+            return
+        asked = self.planner.asked(self.table, column)
+        spread = combining.spread_over(found.key, basis.found)
+        marginal = Marginal.of(spread, numbered=False)
+        spot = self._spot(asked, _correlation(asked, basis), exact=self.total <= _SMALL)
+        self.draws.append(Referring(key=found.key, names=names, slot=reference.name, marginal=marginal, spot=spot))
+        self._decide(found, names)
+
+    def _share(self, reference: Constraint, found: Combination, names: tuple[str, ...]) -> None:
+        column = self.table.column(names[1])
+        statistics = column.own_statistics if column and not column.not_null else None
+        nulls = statistics.null_fraction if statistics else 0.0
+        self.draws.append(Sharing(key=found.key, names=names, slot=reference.name, null_fraction=nulls))
+        self._decide(found, names)
+
+    def _decide(self, found: Combination, names: tuple[str, ...]) -> None:
+        for theirs, own in zip(found.key.names, names, strict=True):
+            self.decided[own] = found.bases[theirs]
+
+    def others(self) -> None:
+        """Add every column that no key has decided, and fill all."""
+        for column in self.table.columns:
             if column.generated:
                 continue
-            draw, fill, size = self._column(table, column, total)
-            draws += draw
-            if fill is not None:
-                fills.append(fill)
-                width += size
-        rows = max(256, min(_MOST_ROWS, int(_CHUNK_BYTES / width)))
-        return TablePlan(
-            relation=table.relation, rows=total, chunk_rows=rows, draws=tuple(draws), fills=tuple(fills),
-            row_bytes=width,
-        )  # fmt: skip
+            if column.name not in self.decided:
+                self._alone(column)
+            self.draws += self._upwards(column)
+            if column.name in self.decided:
+                statistics = column.own_statistics
+                self.width += statistics.average_width if statistics else 8
+                self.fills.append(
+                    ColumnPlan(name=column.name, slot=column.name, domain=self.decided[column.name].domain)
+                )
 
-    def _column(self, table: Table, column: Column, total: int) -> tuple[list[Draw], ColumnPlan | None, float]:
-        found = self.basis(table, column.name)
-        statistics = _statistics(table, column)
-        if found is None or (total and not found.domain.size):
-            if not total:
-                return [], None, 0.0
-            return self._missing(table, column)
-        asked = self._asked(table, column)
+    def _alone(self, column: Column) -> None:
+        found = self.planner.basis(self.table, column.name)
+        if found is None or not found.domain.size:
+            self.planner.gaps.append(_no_values(self.table, column))
+            return
+        asked = self.planner.asked(self.table, column)
         even = asked.unique or _is_thin(found.found)
         marginal = Marginal.of(found.found, numbered=found.numbered, even=even)
-        correlation = statistics.correlation if statistics and statistics.correlation is not None else 0.0
-        spot = Spot(
-            placement=Placement.of(asked.rows, _untied(correlation, found.found, asked.unique), asked.salt),
-            rows=total, filled=asked.rows, exact=even or total <= _SMALL, salt=asked.salt ^ 1,
-        )  # fmt: skip
-        draws: list[Draw] = [Free(slot=column.name, marginal=marginal, spot=spot)]
-        draws += self._upwards(table, column)
-        size = float(statistics.average_width if statistics else 8)
-        return draws, ColumnPlan(name=column.name, slot=column.name, domain=found.domain), size
+        spot = self._spot(asked, _correlation(asked, found), exact=even or self.total <= _SMALL)
+        self.draws.append(Free(slot=column.name, marginal=marginal, spot=spot))
+        self.decided[column.name] = found
 
-    def _upwards(self, table: Table, column: Column) -> Iterator[Draw]:
-        for key in table.foreign_keys:
-            if key.columns == (column.name,) and key.references == table.relation and key.referenced_columns:
+    def _spot(self, asked: Asked, correlation: float, *, exact: bool) -> Spot:
+        placement = Placement.of(asked.rows, correlation, asked.salt)
+        return Spot(placement=placement, rows=self.total, filled=asked.rows, exact=exact, salt=asked.salt ^ 1)
+
+    def _upwards(self, column: Column) -> Iterator[Draw]:
+        for key in self.table.foreign_keys:
+            if key.columns == (column.name,) and key.references == self.table.relation and key.referenced_columns:
                 yield Upwards(slot=column.name, key=key.referenced_columns[0], nullable=not column.not_null)
 
-    def _missing(self, table: Table, column: Column) -> tuple[list[Draw], ColumnPlan | None, float]:
-        self.gaps.append(_no_values(table, column))
-        return [], None, 0.0
+    def _gap(self, columns: tuple[str, ...], why: str) -> None:
+        self.planner.gaps.append(
+            Gap(
+                subject=f"key ({', '.join(columns)}) of {self.table.full_name}",
+                says=f"It {why}; some of the mirror's rows may not keep it.",
+                effect="The constraint may be missing in the mirror, or some rows.",
+            )
+        )
+
+
+def _combined_sets(table: Table, planner: _Planner) -> tuple[tuple[str, ...], ...]:
+    """Return the unique sets that need care: those that are not unique by a column or a smaller set anyway.
+
+    A set that foreign keys of several columns refer to always does: its combinations are asked for by number.
+    """
+    every = unique_sets(table)
+    asked_for = {
+        frozenset(key.referenced_columns)
+        for _, key in planner.profile.referencing(table.relation)
+        if len(key.referenced_columns) > 1
+    }
+    alone = {c.name for c in table.columns if _is_unique(table, c, c.own_statistics)}
+    primary = next((tuple(str(c) for c in i.columns) for i in table.indexes if i.primary), ())
+    needed = [
+        one
+        for one in every
+        if len(one) > 1
+        and (
+            frozenset(one) in asked_for or (not alone & set(one) and not any(set(other) < set(one) for other in every))
+        )
+    ]
+    distinct = {frozenset(one): one for one in needed}
+    return tuple(sorted(distinct.values(), key=lambda o: (frozenset(o) not in asked_for, o != primary, len(o))))
 
 
 def _no_values(table: Table, column: Column) -> Gap:
@@ -231,6 +393,19 @@ def _is_thin(found: Segments) -> bool:
     tail = found.distinct > 1
     values = int(found.distinct[tail].sum())
     return bool(values) and int(found.rows[tail].sum()) < 3 * values
+
+
+def _reach(table: Table, statistics: ColumnStatistics | None, target: int) -> float:
+    """Return the share of the blocks that ANALYZE looks into, 1 where equal values do not lie side by side."""
+    correlation = statistics.correlation if statistics else None
+    if correlation is None or abs(correlation) < 0.99 or not table.pages:
+        return 1.0
+    return min(1.0, 300 * target / table.pages)
+
+
+def _correlation(asked: Asked, found: Basis) -> float:
+    stated = asked.statistics.correlation if asked.statistics else None
+    return _untied(stated or 0.0, found.found, asked.unique)
 
 
 def _untied(correlation: float, found: Segments, unique: bool) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from premortem.synthesis import streams
 from premortem.synthesis.streams import Floats, Ints
 
 _GUIDES = 4096
@@ -76,6 +77,15 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Values by their numbers, each with the first of the ranks that hold it and how many do."""
+
+    numbers: Ints
+    first: Ints
+    count: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marginal:
     """Turns a row's rank among the rows of a column into its value's number.
 
@@ -116,9 +126,46 @@ class Marginal:
             found = _reflected(at, distinct)
         return self.numbers[step] + _scaled(found, self.width[step], distinct)
 
-    def share(self, ranks: Ints) -> Floats:
-        """Return where each rank stands among all, from 0 to 1."""
-        return (ranks + 0.5) / max(self.total, 1)
+    def groups(self, ranks: Ints, salt: int | None) -> Groups:
+        """Return for each rank its value's number, and the first and the number of the ranks that share it.
+
+        With a salt, values have more or fewer ranks than an even spread gives them, by chance that the salt picks.
+        """
+        step = self.rows.find(ranks)
+        start, distinct = self.rows.starts[step], self.distinct[step]
+        rows = self.rows.starts[step + 1] - start
+        inside = ranks - start
+        at = np.minimum((inside * (distinct / np.maximum(rows, 1))).astype(np.int64), distinct - 1)
+        at += self._border(step, at + 1, rows, distinct, salt) <= inside
+        at -= self._border(step, at, rows, distinct, salt) > inside
+        first = self._border(step, at, rows, distinct, salt)
+        count = self._border(step, at + 1, rows, distinct, salt) - first
+        return Groups(
+            numbers=self.numbers[step] + _scaled(at, self.width[step], distinct), first=start + first, count=count
+        )
+
+    def group_of(self, numbers: Ints, salt: int | None) -> Groups:
+        """Return the ranks that share each number, or the number next to it that some share."""
+        step = np.clip(np.searchsorted(self.numbers, numbers, side="right") - 1, 0, len(self.numbers) - 1)
+        distinct, width = self.distinct[step], np.maximum(self.width[step], 1)
+        start = self.rows.starts[step]
+        rows = self.rows.starts[step + 1] - start
+        inside = np.clip(numbers - self.numbers[step], 0, width - 1)
+        at = np.minimum(-(-inside * distinct // width), distinct - 1)
+        first = self._border(step, at, rows, distinct, salt)
+        count = self._border(step, at + 1, rows, distinct, salt) - first
+        return Groups(
+            numbers=self.numbers[step] + _scaled(at, self.width[step], distinct), first=start + first, count=count
+        )
+
+    def _border(self, step: Ints, at: Ints, rows: Ints, distinct: Ints, salt: int | None) -> Ints:
+        """Return the first rank, within its segment, of a segment's value."""
+        moved = at.astype(np.float64)
+        if salt is not None:
+            inner = (at > 0) & (at < distinct)
+            moved += np.where(inner, streams.uniform(self.numbers[step] + at, salt) * 0.999, 0.0)
+        found = np.ceil(moved * (rows / np.maximum(distinct, 1)) - 1e-9).astype(np.int64)
+        return np.where(at >= distinct, rows, np.minimum(found, rows))
 
     @property
     def heaviest(self) -> float:
@@ -224,3 +271,18 @@ def _spread(width: Floats, limits: Floats, wanted: float) -> Ints:
         low, high = (middle, high) if np.minimum(width * middle, limits).sum() < wanted else (low, middle)
     found = apportioned(np.minimum(width * high, limits), round(wanted))
     return np.maximum(1, np.minimum(found, np.maximum(1, np.floor(limits)).astype(np.int64)))
+
+
+def limited(found: Segments, most: int) -> Segments:
+    """Return segments in which no value has more than so many rows; what is over goes to the others."""
+    room = found.distinct * most
+    if (found.rows <= room).all():
+        return found
+    rows = np.minimum(found.rows, room)
+    for _ in range(20):
+        left = found.total - int(rows.sum())
+        free = room - rows
+        if left <= 0 or not free.any():
+            break
+        rows = np.minimum(rows + apportioned(np.minimum(free, left).astype(np.float64), left), room)
+    return Segments(place=found.place, width=found.width, rows=rows, distinct=found.distinct)

@@ -64,15 +64,39 @@ def shuffled(numbers: Ints, sizes: Ints | int, salt: int | Bits) -> Ints:
     return found.astype(np.int64)
 
 
+def unshuffled(numbers: Ints, size: int, salt: int) -> Ints:
+    """Return the numbers that `shuffled` sends to these."""
+    half = max(1, (size - 1).bit_length() + 1 >> 1)
+    salts = np.broadcast_to(np.asarray(salt, dtype=np.uint64), numbers.shape)
+    found = _backwards(numbers.astype(np.uint64), half, salts)
+    outside = np.flatnonzero(found >= np.uint64(size))
+    while outside.size:
+        found[outside] = _backwards(found[outside], half, salts[outside])
+        outside = outside[found[outside] >= np.uint64(size)]
+    return found.astype(np.int64)
+
+
 def _network(numbers: Bits, half: int, salts: Bits) -> Bits:
     mask, shift = np.uint64((1 << half) - 1), np.uint64(half)
     left, right = numbers >> shift, numbers & mask
+    for turn in range(_ROUNDS):
+        left, right = right, left ^ _round(right, salts, turn, mask)
+    return np.asarray((left << shift) | right, np.uint64)
+
+
+def _backwards(numbers: Bits, half: int, salts: Bits) -> Bits:
+    mask, shift = np.uint64((1 << half) - 1), np.uint64(half)
+    left, right = numbers >> shift, numbers & mask
+    for turn in range(_ROUNDS - 1, -1, -1):
+        left, right = right ^ _round(left, salts, turn, mask), left
+    return np.asarray((left << shift) | right, np.uint64)
+
+
+def _round(half: Bits, salts: Bits, turn: int, mask: np.uint64) -> Bits:
     with np.errstate(over="ignore"):
-        for turn in range(_ROUNDS):
-            bits = (right + salts + np.uint64(turn + 1) * _GOLDEN) * _MIX_1
-            bits = (bits ^ (bits >> np.uint64(29))) * _MIX_2
-            left, right = right, left ^ (bits >> np.uint64(33) & mask)
-    return (left << shift) | right
+        bits = (half + salts + np.uint64((turn + 1) * int(_GOLDEN) % 2**64)) * _MIX_1
+        bits = (bits ^ (bits >> np.uint64(29))) * _MIX_2
+    return np.asarray(bits >> np.uint64(33) & mask, np.uint64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
