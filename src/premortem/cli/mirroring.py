@@ -75,3 +75,15 @@ def place_of(
         return Place(dsn=arguments.to), ()
     told("starting the mirror's server")
     return stack.enter_context(mirror.kept.opened(profile, options, digest=digest))
+
+
+def finished_place(arguments: argparse.Namespace, profile: Profile, digest: str, stack: ExitStack, told: Told) -> Place:
+    """Return where a mirror is that was built before: the target, else the newest that is kept of the profile.
+
+    Raises InputError where none is kept.
+    """
+    if arguments.to:
+        return Place(dsn=arguments.to)
+    told("starting the mirror's server")
+    options = mirror.kept.options_of_newest(digest)
+    return stack.enter_context(mirror.kept.opened(profile, options, digest=digest))[0]

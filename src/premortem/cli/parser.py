@@ -289,6 +289,7 @@ def _server_for_suite(parser: argparse._ActionsContainer) -> None:
 
 def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
     _twin(parser, profile_required=profile_required)
+    _on_mirror(parser)
     _reports(parser)
 
 
@@ -313,6 +314,22 @@ def _twin(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> 
         help="the settings (default: premortem.toml here, where there is one)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def _on_mirror(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mirror",
+        metavar="DSN",
+        help="execute the queries there as well, with EXPLAIN (ANALYZE, BUFFERS), and build the proposed indexes to "
+        "prove them: a mirror, or a staging copy; nothing that is done there stays",
+    )
+    parser.add_argument(
+        "--mirror-timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="a query that takes longer on the mirror fails (default: 30)",
+    )
 
 
 def _reports(parser: argparse.ArgumentParser) -> None:
@@ -345,10 +362,34 @@ def _mirror(commands: _Commands) -> None:
     )
     build.add_argument("--dask", metavar="ADDRESS", help="load with the workers of this Dask scheduler instead")
     build.add_argument("--resume", action="store_true", help="go on with a mirror that was not finished")
+    _mirror_verify(verbs)
     _command(verbs, "list", "mirror_list", "list the mirrors that are kept on servers of their own")
     remove = _command(verbs, "remove", "mirror_remove", "remove kept mirrors, with their rows")
     remove.add_argument("names", nargs="*", metavar="NAME", help="as mirror list shows it")
     remove.add_argument("--all", action="store_true", help="remove all of them")
+
+
+_VERIFY = """\
+Runs ANALYZE in a mirror and compares its statistics with production's, column by column, and the plans of
+production's workload, or of the queries of the paths, with those that production would make. Exit code 1: they are
+further apart than they may be.
+"""
+
+
+def _mirror_verify(verbs: _Commands) -> None:
+    parser = _command(verbs, "verify", "mirror_verify", "say how near a mirror is to production", _VERIFY)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="queries to plan (default: production's workload)")
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument("--to", metavar="DSN", help="where the mirror is (default: the newest that is kept)")
+    parser.add_argument("--no-analyze", action="store_true", help="compare the statistics that are there")
+    parser.add_argument("--all", action="store_true", help="show every column, and not just those that are off")
+    parser.add_argument("--min-columns", type=_share, metavar="X", help="share of columns within limits (default: 0.9)")
+    parser.add_argument("--min-shapes", type=_share, metavar="X", help="share of plans alike in shape (default: 0.95)")
+    parser.add_argument("--max-median", type=_amount, metavar="Q", help="median q-error of node rows (default: 1.3)")
+    parser.add_argument("--max-p95", type=_amount, metavar="Q", help="its 95th percentile (default: 4)")
+    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there (default: -)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
 def _mirrored(parser: argparse.ArgumentParser) -> None:
@@ -438,6 +479,16 @@ def _amount(text: str) -> float:
         value = -1.0
     if not 0 < value < 1e15:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
     return value
 
 

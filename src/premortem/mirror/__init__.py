@@ -20,8 +20,22 @@ never asks production for anything.
 
 from premortem.mirror import kept, wanted
 from premortem.mirror.building import Built, Crewing, build
+from premortem.mirror.comparing import Limits
 from premortem.mirror.crews import cores
 from premortem.mirror.options import Options
 from premortem.mirror.place import Place
+from premortem.mirror.verifying import Verified, verify
 
-__all__ = ["Built", "Crewing", "Options", "Place", "build", "cores", "kept", "wanted"]
+__all__ = [
+    "Built",
+    "Crewing",
+    "Limits",
+    "Options",
+    "Place",
+    "Verified",
+    "build",
+    "cores",
+    "kept",
+    "verify",
+    "wanted",
+]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from premortem import pg, words
 from premortem.errors import ConnectionRefused, MirrorError, ServerError, ServerTimeout
-from premortem.mirror import crews, loading, manifest, schema, space, target
+from premortem.mirror import crews, loading, manifest, schema, space, statements, target
 from premortem.mirror.crews import Crew, Lost, Outcome
 from premortem.mirror.finishing import Finishing
 from premortem.mirror.finishing import queries as finishing_queries
@@ -110,9 +110,13 @@ def build(
         kept = found.options if found else options
         planned = loading.planned_rows(mine, kept)
         manifest.note_gaps(db, planned.gaps)
+        filled = statements.filled(((plan.relation, plan.fillfactor) for plan in planned.tables), mine)
+        manifest.note_gaps(db, schema.run(db, (before for before, _ in filled), set(manifest.steps(db))))
         loaded, load_seconds = _load(db, place, planned, crewing or Crewing(), told)
         manifest.enter(db, Stage.FINISHING)
-        _finishing(db, place, mine, planned, crewing or Crewing(), told).run(db)
+        finishing = _finishing(db, place, mine, planned, crewing or Crewing(), told)
+        finishing.undo = tuple(after for _, after in filled)
+        finishing.run(db)
         manifest.enter(db, Stage.COMPLETE)
         return _built(db, loaded=loaded, seconds=time.monotonic() - began, load_seconds=load_seconds)
 

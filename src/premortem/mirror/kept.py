@@ -92,6 +92,17 @@ def completed(place: Place) -> None:
             _write(folder, replace(about, complete=True))
 
 
+def options_of_newest(digest: str) -> Options:
+    """Return the options of the newest whole mirror that is kept of a profile.
+
+    Raises InputError where there is none.
+    """
+    for kept in every():
+        if kept.about.digest == digest and kept.about.complete:
+            return Options.load(kept.about.options)
+    raise InputError("no mirror of this profile is kept", hint="build one: premortem mirror build -p FILE")
+
+
 def every() -> tuple[Kept, ...]:
     """Return the kept mirrors, the newest first."""
     found = []

@@ -28,6 +28,7 @@ from premortem.model import (
     Index,
     Profile,
     RelationKind,
+    RelationName,
     Table,
     qualified,
     quoted,
@@ -181,9 +182,45 @@ def gathering(profile: Profile) -> tuple[tuple[Statement, ...], ...]:
     The empty tables too: one that was never analyzed is taken to have rows.
     """
     ordered = sorted(profile.tables, key=lambda t: -t.pages)
-    tables = tuple(_gathered("VACUUM (ANALYZE)", t) for t in ordered if t.kind is RelationKind.TABLE)
+    tables = tuple(_gathered("VACUUM", t) for t in ordered if t.kind is RelationKind.TABLE)
     roots = (t for t in ordered if t.kind is RelationKind.PARTITIONED_TABLE and not t.parents)
     return tables, tuple(_gathered("ANALYZE", t) for t in roots)
+
+
+def all_visible(profile: Profile) -> dict[str, float]:
+    """Return the share of all-visible pages of production's tables, by the statement that gathers each.
+
+    Index-only scans go to the heap for the rest, so queries of a mirror that was just vacuumed would read too little.
+    """
+    return {
+        _gathered("VACUUM", t).sql: min(t.all_visible / t.relation_pages, 1.0)
+        for t in profile.tables
+        if t.kind is RelationKind.TABLE and t.relation_pages
+    }
+
+
+def analyzing(vacuum: str) -> str:
+    """Return the statement that counts the rows of the table that was vacuumed."""
+    return vacuum.replace("VACUUM ", "ANALYZE ", 1)
+
+
+def filled(
+    plans: Iterable[tuple[RelationName, int | None]], profile: Profile
+) -> tuple[tuple[Statement, Statement], ...]:
+    """Return what makes rows take as many pages as in production while they are loaded, and what undoes it.
+
+    A table that production updated and deleted from has room in its pages, and is as much slower to read.
+    """
+    found = []
+    for relation, factor in plans:
+        table = profile.table(relation)
+        if factor is not None and table is not None and table.kind is RelationKind.TABLE:
+            own = next((o.partition("=")[2] for o in table.options if o.startswith("fillfactor=")), None)
+            place, subject = f"ALTER TABLE {relation.sql}", f"fill factor of {table.full_name}"
+            after = f"{place} SET (fillfactor = {own})" if own else f"{place} RESET (fillfactor)"
+            before = Statement(subject=subject, sql=f"{place} SET (fillfactor = {factor}) /* while it is loaded */")
+            found.append((before, Statement(subject=subject, sql=after)))
+    return tuple(found)
 
 
 def _gathered(verb: str, table: Table) -> Statement:

@@ -21,8 +21,19 @@ from premortem.migrations import Migration
 from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
 from premortem.twin.differing import differences
+from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
 from premortem.twin.opening import locale_of, open
 from premortem.twin.twin import Twin
 
-__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "differences", "locale_of", "open", "read_migrations"]
+__all__ = [
+    "GENERIC",
+    "Assumption",
+    "Explainer",
+    "Migration",
+    "Twin",
+    "differences",
+    "locale_of",
+    "open",
+    "read_migrations",
+]

@@ -303,7 +303,7 @@ def apply_settings(db: pg.Session, database: str, profile: Profile, whose: str =
     rows = db.tuples("SELECT name, context FROM pg_catalog.pg_settings")
     contexts = {str(name): str(context) for name, context in rows}
     refused = []
-    for name, value in _effective_settings(profile):
+    for name, value in effective_settings(profile):
         if name in _NOT_COPIED or contexts.get(name, "user") not in ("user", "superuser"):
             continue
         statement = f"ALTER DATABASE {quoted(database)} SET {quoted(name)} = {literal(value)}"
@@ -320,8 +320,11 @@ def apply_settings(db: pg.Session, database: str, profile: Profile, whose: str =
     ]
 
 
-def _effective_settings(profile: Profile) -> Iterator[tuple[str, str]]:
-    """pg_settings gives numbers in the setting's base unit, which is how SET reads a bare number."""
+def effective_settings(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield the settings that production plans with, and their values.
+
+    pg_settings gives numbers in the setting's base unit, which is how SET reads a bare number.
+    """
     for setting in profile.settings:
         yield setting.name, setting.value
     for override in profile.role_settings:

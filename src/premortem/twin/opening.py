@@ -15,6 +15,7 @@ from premortem.migrations import Migration
 from premortem.model import Gap, Profile, RelationKind
 from premortem.twin import build, cache
 from premortem.twin.build import Progress
+from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
 from premortem.twin.twin import Twin
 from premortem.twin.whatif import WhatIf, queries
@@ -59,7 +60,11 @@ def open(
         _check_planner(db, standing)
         db.execute(queries["scratch"])
         what_if = WhatIf(db=db, server=server, profile=standing)
-        yield Twin(server=server, profile=standing, is_exact=exact, observed=entry.observed, _db=db, _what_if=what_if)
+        explainer = Explainer(db=db, profile=standing)
+        yield Twin(
+            server=server, profile=standing, is_exact=exact, observed=entry.observed, _explainer=explainer,
+            _what_if=what_if,
+        )  # fmt: skip
 
 
 def _built(

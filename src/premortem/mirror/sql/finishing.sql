@@ -23,25 +23,22 @@ FROM pg_catalog.pg_class s
 WHERE s.relkind = 'S'
 ORDER BY 1, 2, 3, 4, 5
 
--- name: indexes
--- purpose: the indexes that are here, in order of creation
--- needs: nothing
-SELECT n.nspname::text, t.relname::text, c.relname::text, i.indisvalid
-FROM pg_catalog.pg_index i
-     JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-     JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-ORDER BY c.oid
-
 -- name: sizes
 -- purpose: how large the database became
 -- needs: nothing
 SELECT pg_catalog.pg_database_size(pg_catalog.current_database())
 
--- name: relation facts
--- purpose: the size of a relation as the planner sees it
+-- name: pages
+-- purpose: how many pages a table has
 -- needs: nothing
-SELECT c.oid::bigint AS oid, pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int AS pages,
-       c.reltuples::float8 AS tuples, c.relpages AS relation_pages, c.relallvisible AS all_visible
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+SELECT pg_catalog.pg_relation_size(%(relation)s::pg_catalog.regclass)
+       / pg_catalog.current_setting('block_size')::bigint
+
+-- name: unsee
+-- purpose: makes pages not all-visible, as production's are that were written since the last VACUUM
+-- needs: to own the table; to be rolled back: a deletion that never was leaves the rows and clears the page's bit
+DELETE FROM ONLY {relation}
+WHERE ctid = ANY (ARRAY(
+    SELECT pg_catalog.format('(%%s,1)', p.page)::tid
+    FROM pg_catalog.generate_series(%(first)s::int, %(last)s::int) AS p (page)
+    WHERE (pg_catalog.hashint4(p.page) & 1023) >= %(seen)s))
