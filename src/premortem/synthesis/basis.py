@@ -81,7 +81,9 @@ class Asked:
     @property
     def _told_wholly(self) -> bool:
         values = len(set(self._histogram))
-        return not self.unique and 0 < len(self._histogram) == values and self.said <= len(self._most_common) + values
+        return (
+            not self.unique and 0 < len(self._histogram) == values and self.said < len(self._most_common) + values + 0.5
+        )
 
     @property
     def said(self) -> float:

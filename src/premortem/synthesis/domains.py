@@ -85,7 +85,7 @@ class Line:
         inside = numbers - self._steps.starts[step]
         distinct = self.distinct[step]
         whole, rest = np.divmod(self.width[step], distinct)
-        return self.place[step] + inside * whole + inside * rest // distinct
+        return np.asarray(self.place[step] + inside * whole + inside * rest // distinct, np.int64)
 
     def number(self, place: int) -> int:
         """Return the number of the value at a place (in units), or of the nearest one."""

@@ -19,15 +19,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from premortem.model import Column, ColumnStatistics, Constraint, Gap, Profile, RelationName, Table
+from premortem.model import Column, ColumnStatistics, Constraint, ExtendedStatistics, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import combining, kinds, sizes
+from premortem.synthesis import combining, joint, kinds, sizes
 from premortem.synthesis.basis import Asked, Basis
-from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
 from premortem.synthesis.combining import Combination, Member
+from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
 from premortem.synthesis.drawing import Draw, Emptied, Free, Spot, Upwards
+from premortem.synthesis.joint import Source, Together
 from premortem.synthesis.keys import Combined, Referring, Sharing, placed
-from premortem.synthesis.segments import Marginal, Segments
+from premortem.synthesis.segments import THIN, Marginal, Segments
 from premortem.synthesis.streams import Placement
 
 #: Tables up to this many rows are drawn exactly: every rank once.
@@ -132,12 +133,12 @@ class _Planner:
 
     def _asked(self, table: Table, column: Column, *, whole: bool) -> Asked:
         total = self.sizes.get(table.relation, 0)
-        statistics = _statistics(table, column)
+        statistics = column.own_statistics
         nulls = statistics.null_fraction if statistics and not column.not_null and not whole else 0.0
         kind = kinds.kind(column.type, self.profile)
         return Asked(
             kind=kind, statistics=statistics, rows=total - round(total * nulls), total=total,
-            unique=_is_unique(table, column, statistics), target=self._target(column),
+            unique=_is_unique(table, column), target=self._target(column),
             pins=self._pins(table, column), shift=round(self.shift.total_seconds() * 1_000_000),
             salt=bases.salt(self.seed, table.relation.sql, column.name), oids=kinds.element_oids(),
             reach=_reach(table, statistics, self._target(column)),
@@ -155,7 +156,7 @@ class _Planner:
             for own, theirs in zip(key.columns, key.referenced_columns, strict=False):
                 referring = child.column(own)
                 if theirs == column.name and referring is not None:
-                    statistics = _statistics(child, referring)
+                    statistics = referring.own_statistics
                     found |= dict.fromkeys((statistics.most_common_values or ()) if statistics else ())
         return tuple(found)
 
@@ -194,6 +195,7 @@ class _Planner:
         if total:
             made.keys()
             made.references()
+            made.together()
             made.others()
         width = 24.0 + made.width
         rows = max(256, min(_MOST_ROWS, int(_CHUNK_BYTES / width)))
@@ -286,6 +288,58 @@ class _Columns:
         for theirs, own in zip(found.key.names, names, strict=True):
             self.decided[own] = found.bases[theirs]
 
+    def together(self) -> None:
+        """Add the columns of extended statistics, and those that a CHECK compares."""
+        for found in self.table.statistics:
+            if not found.inherited:
+                self._joined(found)
+        for low, high in joint.compared(self.table.constraints):
+            self._compared(low, high)
+
+    def _joined(self, found: ExtendedStatistics) -> None:
+        plain = found.keys[: len(found.keys) - found.expression_count]
+        names = [name for name in plain if name not in self.decided and not self._own_reference(name)]
+        sources = {name: source for name in names if (source := self._source(name)) is not None}
+        salt = bases.salt(self.planner.seed, self.table.relation.sql, found.schema, found.name)
+        draw = joint.joined(found, sources, self.total, exact=self.total <= _SMALL, salt=salt)
+        if draw is not None:
+            self.draws.append(draw)
+            self.decided |= {name: source.basis for name, source in sources.items()}
+
+    def _source(self, name: str) -> Source | None:
+        column = self.table.column(name)
+        basis = self.planner.basis(self.table, name)
+        if column is None or basis is None or not basis.domain.size or _is_unique(self.table, column):
+            return None
+        asked = self.planner.asked(self.table, column)
+        share = 1 - asked.rows / max(self.total, 1)
+        return Source(slot=name, basis=basis, null_fraction=share, correlation=_correlation(asked, basis))
+
+    def _own_reference(self, name: str) -> bool:
+        return any(key.columns == (name,) and key.references == self.table.relation for key in self.table.foreign_keys)
+
+    def _compared(self, low: str, high: str) -> None:
+        """Add the second column as one that goes with the first."""
+        one, other = self._source(low), self._source(high)
+        if high in self.decided or one is None or other is None or not self._same_type(low, high):
+            return
+        if low not in self.decided:
+            column = self.table.column(low)
+            assert column is not None
+            self._alone(column)
+        self.draws.append(
+            Together(
+                slot=high, marginal=Marginal.of(other.basis.found, numbered=other.basis.numbered, even=True),
+                leader=low, of_leader=Marginal.of(one.basis.found, numbered=one.basis.numbered),
+                nulls=other.null_fraction,
+            )
+        )  # fmt: skip
+        self.decided[high] = other.basis
+
+    def _same_type(self, low: str, high: str) -> bool:
+        one, other = self.table.column(low), self.table.column(high)
+        return one is not None and other is not None and one.type == other.type
+
     def others(self) -> None:
         """Add every column that no key has decided, and fill all."""
         for column in self.table.columns:
@@ -307,9 +361,9 @@ class _Columns:
             self.planner.gaps.append(_no_values(self.table, column))
             return
         asked = self.planner.asked(self.table, column)
-        even = asked.unique or _is_thin(found.found)
-        marginal = Marginal.of(found.found, numbered=found.numbered, even=even)
-        spot = self._spot(asked, _correlation(asked, found), exact=even or self.total <= _SMALL)
+        exact = asked.unique or self.total <= _SMALL or _is_thin(found.found)
+        marginal = Marginal.of(found.found, numbered=found.numbered, even=asked.unique)
+        spot = self._spot(asked, _correlation(asked, found), exact=exact)
         self.draws.append(Free(slot=column.name, marginal=marginal, spot=spot))
         self.decided[column.name] = found
 
@@ -343,7 +397,7 @@ def _combined_sets(table: Table, planner: _Planner) -> tuple[tuple[str, ...], ..
         for _, key in planner.profile.referencing(table.relation)
         if len(key.referenced_columns) > 1
     }
-    alone = {c.name for c in table.columns if _is_unique(table, c, c.own_statistics)}
+    alone = {c.name for c in table.columns if _is_unique(table, c)}
     primary = next((tuple(str(c) for c in i.columns) for i in table.indexes if i.primary), ())
     needed = [
         one
@@ -366,13 +420,10 @@ def _no_values(table: Table, column: Column) -> Gap:
     )
 
 
-def _statistics(table: Table, column: Column) -> ColumnStatistics | None:
-    return column.own_statistics
-
-
-def _is_unique(table: Table, column: Column, statistics: ColumnStatistics | None) -> bool:
+def _is_unique(table: Table, column: Column) -> bool:
     """Whether every value stands in one row: by an index, or by the statistics of a column in a unique set."""
     sets = unique_sets(table)
+    statistics = column.own_statistics
     if (column.name,) in sets:
         return True
     stated = statistics.n_distinct if statistics else 0.0
@@ -390,9 +441,9 @@ def unique_sets(table: Table) -> tuple[tuple[str, ...], ...]:
 
 
 def _is_thin(found: Segments) -> bool:
-    tail = found.distinct > 1
-    values = int(found.distinct[tail].sum())
-    return bool(values) and int(found.rows[tail].sum()) < 3 * values
+    """Whether many values have so few rows that chance would leave some without any."""
+    thin = found.rows < THIN * found.distinct
+    return int(found.distinct[thin].sum()) > 0.05 * found.values
 
 
 def _reach(table: Table, statistics: ColumnStatistics | None, target: int) -> float:

@@ -18,6 +18,9 @@ _GUIDES = 4096
 #: How far a value may stand from where an even spread would put it: enough for fan-outs to vary as Poisson's do.
 _SPREAD = 4.0
 
+#: With fewer rows than this for each value, values are spread evenly: by chance too many would get no row.
+THIN = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
@@ -121,7 +124,7 @@ class Marginal:
         else:
             rows = self.rows.starts[step + 1] - start
             at = (ranks - start) * (distinct / np.maximum(rows, 1))
-            room = np.minimum(_SPREAD, distinct)
+            room = np.where(rows < THIN * distinct, 0.0, np.minimum(_SPREAD, distinct))
             at += (random.random(ranks.size) - 0.5) * room
             found = _reflected(at, distinct)
         return self.numbers[step] + _scaled(found, self.width[step], distinct)
@@ -163,7 +166,8 @@ class Marginal:
         moved = at.astype(np.float64)
         if salt is not None:
             inner = (at > 0) & (at < distinct)
-            moved += np.where(inner, streams.uniform(self.numbers[step] + at, salt) * 0.999, 0.0)
+            room = np.maximum(0.999 - distinct / np.maximum(rows, 1), 0.0)  # so that every value keeps a row
+            moved += np.where(inner, streams.uniform(self.numbers[step] + at, salt) * room, 0.0)
         found = np.ceil(moved * (rows / np.maximum(distinct, 1)) - 1e-9).astype(np.int64)
         return np.where(at >= distinct, rows, np.minimum(found, rows))
 
@@ -265,12 +269,12 @@ def _spread(width: Floats, limits: Floats, wanted: float) -> Ints:
         return np.zeros(0, np.int64)
     low, high = 0.0, float((limits / np.maximum(width, 1)).max())
     if limits.sum() <= wanted:
-        return np.maximum(1, np.floor(limits)).astype(np.int64)
+        return np.maximum(1, np.ceil(limits)).astype(np.int64)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if np.minimum(width * middle, limits).sum() < wanted else (low, middle)
     found = apportioned(np.minimum(width * high, limits), round(wanted))
-    return np.maximum(1, np.minimum(found, np.maximum(1, np.floor(limits)).astype(np.int64)))
+    return np.maximum(1, np.minimum(found, np.maximum(1, np.ceil(limits)).astype(np.int64)))
 
 
 def limited(found: Segments, most: int) -> Segments:

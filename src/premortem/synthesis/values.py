@@ -134,7 +134,7 @@ def binary(kind: Kind, text: str, oids: Mapping[str, int]) -> bytes | None:
 
 
 def _of_integer(kind: Kind, text: str, oids: Mapping[str, int]) -> bytes:
-    return (_money(text, 0) % 2 ** (8 * kind.octets)).to_bytes(kind.octets, "big")
+    return _money(text, 0).to_bytes(kind.octets, "big", signed=kind.name != "oid")
 
 
 def numeric(number: Decimal, scale: int | None = None) -> bytes:

@@ -47,9 +47,8 @@ class Cells:
 
     def value(self, row: int) -> bytes | None:
         """Return one value, None for NULL."""
-        if self.lengths is None:
-            return self.octets[row].tobytes()
-        return None if self.lengths[row] < 0 else self.octets[row, : self.lengths[row]].tobytes()
+        length = self.octets.shape[1] if self.lengths is None else int(self.lengths[row])
+        return None if length < 0 else bytes(self.octets[row, :length].tobytes())
 
 
 def listed(values: Sequence[bytes | None]) -> Cells:
