@@ -21,7 +21,6 @@ never asks production for anything.
 from premortem.mirror import kept, wanted
 from premortem.mirror.building import Built, Crewing, build
 from premortem.mirror.comparing import Limits
-from premortem.mirror.crews import cores
 from premortem.mirror.options import Options
 from premortem.mirror.place import Place
 from premortem.mirror.verifying import Verified, verify
@@ -34,7 +33,6 @@ __all__ = [
     "Place",
     "Verified",
     "build",
-    "cores",
     "kept",
     "verify",
     "wanted",

@@ -40,6 +40,8 @@ Told = Callable[[str], None]
 
 #: A chunk that is lost this often takes its workers with it, perhaps for want of memory.
 _MOST_LOST = 3
+#: Below so many rows, starting another process takes longer than it saves.
+_FEW_ROWS = 300_000
 #: Progress is told this often, in seconds.
 _EVERY = 0.5
 _HINT = "what is in stays in: go on with --resume once that is mended"
@@ -66,16 +68,23 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crewing:
-    """Who loads: so many processes here, or the workers of the Dask cluster at that address."""
+    """Who loads: so many processes here (None: as many as are worth it), or the workers of a Dask cluster."""
 
-    workers: int = field(default_factory=crews.cores)
+    workers: int | None = None
     dask: str | None = None
 
-    @contextlib.contextmanager
-    def crew(self, place: str) -> Iterator[Crew]:
-        """Yield the crew for the target at that place."""
-        with crews.dask(place, self.dask) if self.dask else crews.processes(place, self.workers) as crew:
-            yield crew
+    @property
+    def sessions(self) -> int:
+        """How many sessions do the work that is the server's alone."""
+        return self.workers or crews.cores()
+
+    def crew(self, place: str, rows: int) -> contextlib.AbstractContextManager[Crew]:
+        """Return the crew that loads so many rows into the target at that place."""
+        if self.dask is not None:
+            return crews.dask(place, self.dask)
+        if self.workers is None and rows < _FEW_ROWS:
+            return crews.here(place)
+        return crews.processes(place, self.sessions)
 
 
 def build(
@@ -127,7 +136,7 @@ def _hinted() -> Iterator[None]:
     try:
         yield
     except (ConnectionRefused, ServerTimeout, ServerError) as error:
-        hint = f"{error.hint}; {_HINT}" if error.hint else _HINT
+        hint = f"{error.hint.rstrip('.')}; {_HINT}" if error.hint else _HINT
         raise MirrorError(f"the mirror is not finished: {error.message}", hint=hint) from error
 
 
@@ -177,8 +186,8 @@ def _finishing(
     children = {t.relation for t in profile.tables if any(_root(p, profile) in with_rows for p in t.parents)}
     return Finishing(
         place=place.dsn, database=str(db.value("SELECT pg_catalog.current_database()")), profile=profile,
-        loaded=frozenset(with_rows | children), count=crewing.workers, told=told,
-        memory=place.sorting_memory(crewing.workers),
+        loaded=frozenset(with_rows | children), count=crewing.sessions, told=told,
+        memory=place.sorting_memory(crewing.sessions),
     )  # fmt: skip
 
 
@@ -203,7 +212,7 @@ def _load(db: pg.Session, place: Place, planned: Synthesis, crewing: Crewing, to
         db=db, schedule=Schedule(work), every=every, told=told, total=sum(rows for rows, _ in every.values()),
         before=sum(d.rows + d.refused for d in done), began=began,
     )  # fmt: skip
-    with crewing.crew(place.dsn) as crew:
+    with crewing.crew(place.dsn, load.total - load.before) as crew:
         load.run(crew)
     return load.rows, time.monotonic() - began
 

@@ -59,6 +59,7 @@ class Finishing:
         self._one_by_one(db, "setting fill factors back", self.undo)
         self._at_once("building indexes", statements.indexes(self.profile), self._index)
         self._one_by_one(db, "turning indexes into keys", statements.keys(self.profile))
+        _flush(db)
         for phase in statements.gathering(self.profile):
             self._at_once("gathering statistics", [phase], self._gather)
         self._constrain(db)
@@ -176,12 +177,19 @@ class Finishing:
                 _advance(db, columns)
 
 
+def _flush(db: pg.Session) -> None:
+    """Have every commit so far written out: VACUUM takes no row for visible whose commit is still on its way."""
+    db.execute("SET synchronous_commit = on")
+    manifest.enter(db, manifest.Stage.FINISHING)
+    db.execute("SET synchronous_commit = off")
+
+
 def _unsee(db: pg.Session, relation: str, share: float) -> None:
     """Leave only that share of a table's pages all-visible."""
     if share > _AS_GOOD_AS_ALL:
         return
     pages = int(db.value(queries["pages"], relation=relation))
-    text = queries["unsee"].pick(db.server_version).replace("{relation}", relation)
+    text = queries["unsee"].pick(db.server_version).replace("{relation}", relation.replace("%", "%%"))
     for first in range(0, pages, _PAGES_AT_ONCE):
         with db.rolled_back():
             last = min(first + _PAGES_AT_ONCE, pages) - 1

@@ -27,7 +27,8 @@ class Facts:
     """What decides whether a database may become a mirror.
 
     `role` is the setting `premortem.role`, by which whoever owns a database says what it is.  `free` is the room on
-    the disk, None where it cannot be known from here.
+    the disk, None where it cannot be known from here.  A server that is ours is never production, though it has the
+    system identifier of every other that was copied from one template.
     """
 
     database: str
@@ -41,6 +42,7 @@ class Facts:
     relations: int
     first_relations: str | None
     is_local: bool
+    is_ours: bool = False
     system_identifier: str = ""
     is_superuser: bool = False
     free: int | None = None
@@ -69,7 +71,7 @@ def look(db: pg.Session, *, ours: Path | None = None) -> Facts:
         database=row.database, in_recovery=row.in_recovery, read_only=row.read_only, role=row.role.strip().lower(),
         encoding=row.encoding, collate=row.collate, may_create=row.may_create, is_mirror=row.is_mirror,
         relations=row.relations, first_relations=row.first_relations, is_local=row.is_local,
-        system_identifier=str(identifier or ""), is_superuser=bool(db.can("be superuser")),
+        is_ours=ours is not None, system_identifier=str(identifier or ""), is_superuser=bool(db.can("be superuser")),
         free=space.free(ours) if ours is not None else _free(db, is_local=row.is_local),
     )  # fmt: skip
 
@@ -110,7 +112,7 @@ def _never(facts: Facts, profile: Profile) -> TargetRefused | None:
         what = "is a replica in recovery" if facts.in_recovery else "is read-only"
         return TargetRefused(f"the server {what}, so nothing can be built there", hint="name a primary of its own")
     same = facts.system_identifier and facts.system_identifier == profile.server.system_identifier
-    if same and facts.role != STAGING:
+    if same and facts.role != STAGING and not facts.is_ours:
         return TargetRefused(
             "that server is the one that the profile was taken from, or a physical copy of it",
             hint=f"build the mirror on another server; where this is a copy made for staging, say so: {_MARK}",

@@ -193,7 +193,7 @@ def _positions(db: pg.Session, table: Table, column: Column) -> tuple[Position, 
     if statistics is None or column.type.endswith("[]"):
         return None
     kind = db.value(queries["type"], relation=table.relation.sql, column=column.name)
-    text = queries["positions"].pick(db.server_version).replace("{type}", str(kind))
+    text = queries["positions"].pick(db.server_version).replace("{type}", str(kind).replace("%", "%%"))
     try:
         with db.rolled_back():
             return db.rows(text, Position, **_named(table, column, statistics))

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     mirroring.check_target(arguments)
     profile, digest = mirroring.profile_of(arguments)
     options = mirroring.options_of(arguments, profile)
-    crewing = Crewing(workers=arguments.workers or mirror.cores(), dask=arguments.dask)
+    crewing = Crewing(workers=arguments.workers, dask=arguments.dask)
     with shown("reading the profile", quiet=arguments.quiet) as told, ExitStack() as stack:
         place, gaps = mirroring.place_of(arguments, profile, options, digest, stack, told)
         built = _built(arguments, place, profile, options, digest, crewing, told)
