@@ -324,6 +324,12 @@ def _on_mirror(parser: argparse.ArgumentParser) -> None:
         "prove them: a mirror, or a staging copy; nothing that is done there stays",
     )
     parser.add_argument(
+        "--mirror-values",
+        action="store_true",
+        help="execute with values of a staging copy's own rows, too; they then stand in the report (those of a mirror"
+        " that premortem made are nobody's, and always taken)",
+    )
+    parser.add_argument(
         "--mirror-timeout",
         type=_seconds,
         default=30.0,

@@ -20,6 +20,7 @@ from premortem.model.alert import (
     alert_key,
 )
 from premortem.model.difference import Accepted, AcceptedFinding, Change, Difference
+from premortem.model.execution import Built, Executed, Execution
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined, Effect, IndexCandidate, IndexKey
@@ -90,6 +91,7 @@ __all__ = [
     "AlertKind",
     "Allow",
     "Backend",
+    "Built",
     "Cause",
     "Change",
     "Column",
@@ -107,6 +109,8 @@ __all__ = [
     "Event",
     "Evidence",
     "ExtendedStatistics",
+    "Executed",
+    "Execution",
     "Extension",
     "Facts",
     "Finding",
