@@ -166,3 +166,27 @@ def test_a_query_that_the_mirror_refuses_is_judged_by_its_plans(staging: Staging
     assert told["verdict"] == "fail"
     assert told["executed"]["before"] == []
     assert any("note" in gap["says"] for gap in told["gaps"])
+
+
+def test_the_changes_migrations_hold_on_the_mirror_and_are_undone(staging: Staging, tmp_path: Path) -> None:
+    before = staging.contents()
+    migration = tmp_path / "0001_orders.sql"
+    migration.write_text(
+        "CREATE INDEX CONCURRENTLY items_sku_status ON items (sku, status);\n"
+        "ALTER TABLE items ADD COLUMN colour text NOT NULL DEFAULT 'red';\n"
+    )
+    query = "SELECT colour FROM items WHERE sku = $1 AND status = $2"
+    _, report = judged(staging, tmp_path, query, options=("--migrations", str(migration), "--mirror-values"))
+    (told,) = report["queries"]
+    plans = json.dumps([e["plan"] for e in told["executed"]["before"]])
+    assert "items_sku_status" in plans
+    assert told["verdict"] == "pass"
+    assert staging.contents() == before
+
+
+def test_migrations_that_the_mirror_refuses_are_a_gap(staging: Staging, tmp_path: Path) -> None:
+    migration = tmp_path / "0001_orders.sql"
+    migration.write_text("ALTER TABLE items ADD CONSTRAINT few CHECK (pieces < 3);")
+    _, report = judged(staging, tmp_path, MISSING, options=("--migrations", str(migration)))
+    assert any("migrations on the mirror" in g["subject"] and "few" in g["says"] for g in report["gaps"])
+    assert report["queries"][0]["executed"]["before"]

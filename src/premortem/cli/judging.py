@@ -90,7 +90,7 @@ def run(
         assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
     )
     with shown("starting", quiet=arguments.quiet) as told, contextlib.ExitStack() as stack:
-        mirror = _mirror(arguments, profile, stack)
+        mirror = _mirror(arguments, world, stack)
         staged = migrating.stage(world, stack, told)
         opened = staged.opened
         judging = _Judging(
@@ -131,13 +131,20 @@ def run(
         return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock, is_whole=inputs.is_whole)
 
 
-def _mirror(arguments: argparse.Namespace, profile: Profile, stack: contextlib.ExitStack) -> execution.Opened | None:
+def _mirror(
+    arguments: argparse.Namespace, world: parallel.World, stack: contextlib.ExitStack
+) -> execution.Opened | None:
     """Open the mirror where one is named; not every command has one."""
     if getattr(arguments, "mirror", None) is None:
         return None
-    limit = timedelta(seconds=arguments.mirror_timeout)
     return stack.enter_context(
-        execution.open(arguments.mirror, profile, limit=limit, shows_values=arguments.mirror_values)
+        execution.open(
+            arguments.mirror,
+            world.profile,
+            limit=timedelta(seconds=arguments.mirror_timeout),
+            shows_values=arguments.mirror_values,
+            migrations=world.migrations,
+        )
     )
 
 

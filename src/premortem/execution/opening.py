@@ -9,10 +9,11 @@ from datetime import timedelta
 
 from premortem import pg, words
 from premortem.check import Executor
-from premortem.errors import ServerError, StatementError
+from premortem.errors import ServerError, ServerTimeout, StatementError
 from premortem.execution import admission
 from premortem.execution.running import Runner, queries
 from premortem.execution.values import Rows
+from premortem.migrations import Migration, apply
 from premortem.mirror import manifest, target
 from premortem.model import Gap, ParameterSet, Planned, Profile, Query, RelationName
 from premortem.twin.build import effective_settings
@@ -34,33 +35,73 @@ class Opened:
 
 
 @contextlib.contextmanager
-def open(dsn: str, profile: Profile, *, limit: timedelta = LIMIT, shows_values: bool = False) -> Iterator[Opened]:
+def open(
+    dsn: str,
+    profile: Profile,
+    *,
+    limit: timedelta = LIMIT,
+    shows_values: bool = False,
+    migrations: Sequence[Migration] = (),
+) -> Iterator[Opened]:
     """Yield what executes queries on the database of a connection string.
 
-    A mirror's rows are nobody's; those of somebody's staging copy give values only where they may be shown.
+    A mirror's rows are nobody's; those of somebody's staging copy give values only where they may be shown.  The
+    change's migrations run there first, in a transaction that everything else is a part of, and that is rolled back.
 
     Raises TargetRefused where nothing may be executed there: production, a replica, somebody's own database.
     """
-    with pg.writer(dsn, purpose="execution") as db:
+    with pg.writer(dsn, purpose="execution") as db, contextlib.ExitStack() as stack:
         facts, made = target.look(db), manifest.read(db)
         refused = admission.refusal(facts, profile, made)
         if refused is not None:
             raise refused
-        untaken = _take_settings(db, profile)
-        explainer = Explainer(db=db, profile=profile, role=None)
-        runner = Runner(db=db, explainer=explainer, limit=limit, build_limit=_BUILD_LIMIT, evicts=_evicts(db))
+        runner = Runner(
+            db=db,
+            explainer=Explainer(db=db, profile=profile, role=None),
+            limit=limit,
+            build_limit=_BUILD_LIMIT,
+            evicts=_evicts(db),
+            in_transaction=bool(migrations),
+        )
         runner.sweep()
         present = _present(db)
+        may_show = made is not None or shows_values
+        gaps = (
+            *(() if may_show else (_UNASKED,)),
+            *admission.gaps(profile, made, db.server_version, present),
+            *_take_settings(db, profile),
+            *_migrated(db, migrations, profile, stack),
+            *_first_runs(runner),
+        )
         executor = Executor(
             place=db.place,
             execute=runner.execute,
-            sampled=Rows(db=db, present=present).sampled if made or shows_values else _no_values,
+            sampled=Rows(db=db, present=present).sampled if may_show else _no_values,
             building=runner.building,
             is_whole=lambda relation: admission.is_whole(relation, profile, present),
         )
-        unasked = () if made or shows_values else (_UNASKED,)
-        gaps = (*unasked, *admission.gaps(profile, made, db.server_version, present), *untaken, *_first_runs(runner))
         yield Opened(executor=executor, gaps=gaps)
+
+
+def _migrated(
+    db: pg.Session, migrations: Sequence[Migration], profile: Profile, stack: contextlib.ExitStack
+) -> tuple[Gap, ...]:
+    """Run the change's migrations in a transaction that ends, and is undone, with the stack."""
+    if not migrations:
+        return ()
+    stack.enter_context(db.rolled_back())
+    try:
+        with db.transaction():
+            db.execute(f"SET LOCAL statement_timeout = {int(_BUILD_LIMIT.total_seconds() * 1000)}")
+            db.execute("SET LOCAL lock_timeout = '10s'")
+            applied = apply(db, migrations, profile.search_path)
+    except (StatementError, ServerTimeout) as error:
+        says = f"They could not be run there: {error.message}"
+        return (Gap(subject="the change's migrations on the mirror", says=says, effect=_WITHOUT),)
+    return applied.gaps
+
+
+_WITHOUT = "queries are executed on the schema that the mirror has, and those on new tables and columns are refused"
 
 
 _UNASKED = Gap(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from premortem import pg
-from premortem.errors import ServerTimeout
+from premortem.errors import ServerTimeout, StatementError
 from premortem.model import Advice, Built, Execution, ParameterSet, Plan, Planned, Query, RelationName, literal, quoted
 from premortem.plans import total_ms
 from premortem.twin.explaining import Explainer
@@ -34,6 +34,7 @@ class Runner:
     limit: timedelta
     build_limit: timedelta
     evicts: str | None = None
+    in_transaction: bool = False
     options: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,11 @@ class Runner:
             if not self._must_wait(advice):
                 yield built
                 return
+        if self.in_transaction:
+            raise StatementError(
+                "PostgreSQL keeps it from the transaction that built it, and that of the migrations is still open",
+                hint="run the migrations on the mirror, then check without --migrations",
+            )
         with self._committed(advice) as built:
             yield built
 
