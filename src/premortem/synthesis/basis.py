@@ -19,9 +19,10 @@ import numpy as np
 from premortem.model import ColumnStatistics
 from premortem.synthesis import distinct as distincts
 from premortem.synthesis import pools, streams, texts, values, wire
-from premortem.synthesis.domains import Domain, Line, Listed, line_of
+from premortem.synthesis.domains import Domain, Line, Listed, Union, line_of
 from premortem.synthesis.kinds import Family, Kind
-from premortem.synthesis.segments import Segments, segments
+from premortem.synthesis.limits import Limits
+from premortem.synthesis.segments import Segments, apportioned, segments
 
 _TARGET = 100
 #: Families whose places do not tell a value wholly.
@@ -34,9 +35,10 @@ class Asked:
     """What is known and wanted of a column.
 
     `rows` are those that are not NULL, of `total`.  `pins` are values that must be there because other tables refer to
-    them.  `shift` moves moments, in microseconds.  `distinct` is the number of values where it is known better than from
-    the statistics, `reach` the share of the table's blocks that a sample of ANALYZE is from where equal values lie side
-    by side.
+    them.  `shift` moves moments, in microseconds.  `distinct` is the number of values where it is known better than
+    from the statistics, `reach` the share of the table's blocks that a sample of ANALYZE is from where equal values lie
+    side by side, `at_least` how many values there are at least.  `limits` are what the schema says of the values,
+    `paths` the keys of documents that indexes and statements name.
     """
 
     kind: Kind
@@ -51,6 +53,9 @@ class Asked:
     salt: int = 0
     distinct: float | None = None
     reach: float = 1.0
+    at_least: float = 1.0
+    limits: Limits = field(default_factory=Limits)
+    paths: Mapping[tuple[str, ...], ColumnStatistics | None] = field(default_factory=dict)
 
     @property
     def _most_common(self) -> list[tuple[str, float]]:
@@ -95,7 +100,7 @@ class Asked:
         stated = self.statistics.n_distinct if self.statistics else 0.0
         if stated == 0:
             return float(min(self.rows, 200))  # what the planner assumes (DEFAULT_NUM_DISTINCT)
-        return max(1.0, min(stated if stated > 0 else -stated * self.total, self.rows))
+        return max(1.0, min(max(stated if stated > 0 else -stated * self.total, self.at_least), self.rows))
 
     @property
     def sample(self) -> int:
@@ -111,11 +116,14 @@ class Basis:
     found: Segments
     number: Callable[[str], int | None] = lambda text: None
     numbered: bool = True
+    holds: Callable[[str], bool] = lambda text: True
 
 
 def of(asked: Asked) -> Basis | None:
     """Return the basis of a column that refers to nothing, None for a type that has no values here."""
     kind = asked.kind
+    if asked.limits.listed and not asked.unique and not asked.common and not asked.bounds:
+        return of_few(asked)
     if kind.is_line:
         return of_line(asked)
     if kind.family is Family.TEXT:
@@ -145,6 +153,8 @@ def of_line(asked: Asked) -> Basis:
     places = {text: p + shift for text, p in places.items()}
     bounds = sorted(places[text] for text in asked.bounds if text in places)
     heavy = {places[text]: rows for text, rows in asked.common if text in places}
+    least, most = _ends(asked, scale, shift)
+    asked = replace(asked, kind=replace(asked.kind, least=least, most=most))
     if not bounds and not heavy:
         bounds = _made_up(asked, scale)
     pins = {places[text] for text in asked.pins if text in places} if asked.unique else set()
@@ -155,7 +165,10 @@ def of_line(asked: Asked) -> Basis:
     found = _line_segments(asked, in_units, points, fixed, unit, offset)
     line = line_of(asked.kind, found, scale=scale, unit=unit, offset=offset, salt=asked.salt)
     line = _with_exact(line, asked, {t: (p - offset) // unit for t, p in places.items()})
-    return Basis(domain=line, found=found, number=_finder(asked.kind, scale, line, shift))
+    return Basis(
+        domain=line, found=found, number=_finder(asked.kind, scale, line, shift),
+        holds=_holder(asked.kind, scale, line, shift),
+    )  # fmt: skip
 
 
 def _scale(kind: Kind, told: Sequence[str]) -> int:
@@ -175,8 +188,30 @@ def _shift(asked: Asked) -> int:
     return asked.shift if asked.kind.family is Family.TIMESTAMP else 0
 
 
+def _ends(asked: Asked, scale: int, shift: int) -> tuple[int, int]:
+    """Return the least and the largest place that type and schema allow."""
+    kind, limits = asked.kind, asked.limits
+    low = None if limits.least is None else values.place(kind, limits.least, scale)
+    high = None if limits.most is None else values.place(kind, limits.most, scale)
+    least = kind.least if low is None else max(kind.least, low + shift + limits.above)
+    most = kind.most if high is None else min(kind.most, high + shift - limits.below)
+    return (least, most) if least <= most else (kind.least, kind.most)
+
+
 def _made_up(asked: Asked, scale: int) -> list[int]:
-    """Return the ends of a line of which nothing is known."""
+    """Return the ends of a line of which nothing is known but what the schema says."""
+    low, high = _guessed(asked, scale)
+    span = high - low
+    low = min(max(low, asked.kind.least), asked.kind.most)
+    if asked.kind.least > -(2**61) and asked.limits.least is not None:
+        low = asked.kind.least
+    high = min(max(low + span, low), asked.kind.most)
+    if high - low < span:
+        low = max(asked.kind.least, high - span)
+    return [low, high]
+
+
+def _guessed(asked: Asked, scale: int) -> list[int]:
     count = max(int(asked.said), 1)
     if asked.kind.family is Family.UUID:
         return [0, asked.kind.most]
@@ -217,7 +252,8 @@ def _dense(asked: Asked, low: int, high: int, unit: int, offset: int) -> Segment
     missing = max(0, asked.rows - (high - low + 1))
     anchor = 1 if low >= 1 else 0 if low == 0 else low - missing
     start = max(anchor, low - -(-missing // 2))
-    start = min(start, max(low, (asked.kind.most - offset) // unit - asked.rows + 1))
+    start = min(start, (asked.kind.most - offset) // unit - asked.rows + 1)
+    start = max(start, -((offset - asked.kind.least) // unit))
     one = np.array([asked.rows], np.int64)
     return Segments(place=np.array([start], np.int64), width=one, rows=one, distinct=one)
 
@@ -255,6 +291,17 @@ def _finder(kind: Kind, scale: int, line: Line, shift: int) -> Callable[[str], i
         return None if place is None else line.number((place + shift - line.offset) // line.unit)
 
     return find
+
+
+def _holder(kind: Kind, scale: int, line: Line, shift: int) -> Callable[[str], bool]:
+    def holds(text: str) -> bool:
+        place = values.place(kind, text, scale)
+        if place is None or not len(line.place):
+            return False
+        own = (place + shift - line.offset) // line.unit
+        return int(line.place[0]) <= own < int(line.place[-1] + line.width[-1])
+
+    return holds
 
 
 # --- texts ---
@@ -310,7 +357,7 @@ def _width(asked: Asked, found: Segments) -> float:
         return 12.0
     header = 1 if statistics.average_width <= 127 else 4
     wanted = max(statistics.average_width - header, 1)
-    common = {text: rows for text, rows in asked.common}
+    common = dict(asked.common)
     told = sum(rows for rows in common.values())
     spent = sum(len(text.encode()) * rows for text, rows in common.items())
     left = max(asked.rows - told, 1.0)
@@ -346,15 +393,17 @@ def of_few(asked: Asked) -> Basis | None:
     """Return the basis of a column whose values are taken as they are: told by statistics or type, or a pool."""
     told = _told(asked)
     if not told:
-        pool = pools.made(asked.kind, asked.statistics, asked.oids, asked.salt, min(asked.rows, pools.MOST))
+        wanted = pools.Wanted(
+            kind=asked.kind, statistics=asked.statistics, oids=asked.oids, paths=asked.paths, salt=asked.salt,
+            count=min(asked.rows, pools.MOST),
+        )  # fmt: skip
+        pool = pools.made(wanted)
         told = [(value, 1.0) for value in pool]
     if not told:
         return None
     domain = Listed(values=wire.listed([value for value, _ in told]))
     ones = np.ones(len(told), np.int64)
     weights = np.array([weight for _, weight in told])
-    from premortem.synthesis.segments import apportioned
-
     rows = apportioned(weights, asked.rows)
     found = Segments(place=np.arange(len(told), dtype=np.int64), width=ones, rows=rows, distinct=ones)
     return Basis(domain=domain, found=found)
@@ -365,6 +414,8 @@ def _told(asked: Asked) -> list[tuple[bytes, float]]:
     if kind.family in (Family.ARRAY, Family.LEXEMES, Family.RANGE, Family.MULTIRANGE) and pools.knows(statistics):
         return []
     weights: dict[str, float] = dict(asked.common)
+    if not weights and not asked.bounds:
+        weights = dict.fromkeys(asked.limits.listed, 1.0)
     rest = max(asked.rows - sum(weights.values()), 0.0)
     if asked.bounds:
         for text in asked.bounds:
@@ -401,6 +452,23 @@ def of_parent(asked: Asked, parent: Basis) -> Basis:
         points = list(heavy.items())
         found = _believed(asked, lambda d: segments(points, bounds, asked.rows, d), size)
     return Basis(domain=parent.domain, found=found, number=parent.number, numbered=False)
+
+
+def united(parts: Sequence[Basis]) -> Basis | None:
+    """Return the basis of a partitioned table's key: the values of one partition after those of the other."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    domain = Union(parts=tuple(part.domain for part in parts))
+    starts = np.cumsum([0, *(part.domain.size for part in parts)]).tolist()
+
+    def find(text: str) -> int | None:
+        for part, start in zip(parts, starts, strict=False):
+            number = part.number(text)
+            if number is not None and part.holds(text):
+                return int(start) + number
+        return None
+
+    return Basis(domain=domain, found=parts[0].found, number=find)
 
 
 def _widened(bounds: list[int], size: int, asked: Asked) -> list[int]:

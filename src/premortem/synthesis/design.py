@@ -15,11 +15,15 @@ from premortem.synthesis.wire import Cells
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnPlan:
-    """A column that is filled: the draw whose numbers are its values', and the values."""
+    """A column that is filled: the draw whose numbers are its values', and the values.
+
+    `element` names the type of an array's elements where its number differs from database to database.
+    """
 
     name: str
     slot: str
     domain: Domain
+    element: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,6 @@ class Synthesis:
     scale: float
     tables: tuple[TablePlan, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _by_name(self) -> dict[RelationName, TablePlan]:
@@ -85,10 +88,14 @@ class Synthesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Some rows of a table as columns of binary values, in the order of `columns`."""
+    """Some rows of a table as columns of binary values, in the order of `columns`.
+
+    `elements` are the types of arrays' elements whose numbers only the target knows, by the column's place.
+    """
 
     relation: RelationName
     number: int
     rows: int
     columns: tuple[str, ...]
     cells: tuple[Cells, ...]
+    elements: Mapping[int, str] = field(default_factory=dict)

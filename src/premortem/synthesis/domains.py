@@ -52,6 +52,36 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Union:
+    """The values of several domains, one after the other: the keys of a table's partitions."""
+
+    parts: tuple[Domain, ...]
+
+    @cached_property
+    def _steps(self) -> Steps:
+        return Steps.of(np.array([part.size for part in self.parts], np.int64))
+
+    @property
+    def size(self) -> int:
+        """How many values there are."""
+        return sum(part.size for part in self.parts)
+
+    def cells(self, numbers: Ints) -> Cells:
+        """Return the values of these numbers."""
+        step = self._steps.find(numbers)
+        inside = numbers - self._steps.starts[step]
+        found = {int(at): self.parts[int(at)].cells(inside[step == at]) for at in np.unique(step)}
+        width = max((cells.octets.shape[1] for cells in found.values()), default=0)
+        octets = np.zeros((len(numbers), width), np.uint8)
+        lengths = np.zeros(len(numbers), np.int32)
+        for at, cells in found.items():
+            rows = np.flatnonzero(step == at)
+            octets[rows, : cells.octets.shape[1]] = cells.octets
+            lengths[rows] = _lengths(cells)
+        return Cells(octets=octets, lengths=lengths)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """Whole numbers in order: segment s holds `distinct[s]` of them, spread evenly over `width[s]` places.
 

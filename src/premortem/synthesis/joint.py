@@ -120,7 +120,7 @@ def joined(
     counts = _counted(shares, total)
     order = sorted(range(len(names)), key=lambda k: -sources[names[k]].basis.found.values)
     rest = total - int(counts.sum())
-    parts = []
+    parts: list[Part] = []
     for place, k in enumerate(order):
         source = sources[names[k]]
         left, nulls = _left(source, items[:, k], counts, total, rest)
@@ -235,3 +235,44 @@ def compared(constraints: Sequence[Constraint]) -> tuple[tuple[str, str], ...]:
             pair = (match["left"], match["right"])
             found.append(pair if match["sign"].startswith("<") else pair[::-1])
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depending:
+    """A column that follows from a key's column, as extended statistics say: the customer of all lines of an order.
+
+    `degree` is the share of rows that follow.  `ordered` says that the column grows with the key's numbers, of which
+    there are `size`; else which value a number meets is chance, but always the same.
+    """
+
+    slot: str
+    marginal: Marginal
+    leader: str
+    size: int
+    degree: float
+    ordered: bool
+    nulls: float
+    salt: int
+
+    def draw(self, rows: Ints, slots: dict[str, Drawn], random: Random) -> None:
+        """Fill the slot."""
+        chance = random(self.slot)
+        numbers = slots[self.leader].numbers
+        own = streams.uniform(numbers, self.salt)
+        share = (numbers + own) / max(self.size, 1) if self.ordered else own
+        follows = chance.random(rows.size) < self.degree
+        share = np.where(follows, share, chance.random(rows.size))
+        ranks = np.clip((share * self.marginal.total).astype(np.int64), 0, max(self.marginal.total - 1, 0))
+        missing = np.where(follows, streams.uniform(numbers, self.salt + 1), chance.random(rows.size)) < self.nulls
+        nulls = missing if self.nulls > 0 else None
+        slots[self.slot] = Drawn(numbers=self.marginal.values(ranks, None), nulls=nulls)
+
+
+def degree_of(found: ExtendedStatistics, one: str, other: str, values: int) -> float:
+    """Return the share of rows in which a column follows from another, by dependencies or by counted combinations."""
+    pair = (found.keys.index(one), found.keys.index(other))
+    stated = dict(found.dependencies or ()).get(pair)
+    if stated is not None:
+        return stated
+    combinations = next((n for keys, n in found.ndistinct or () if set(keys) == set(pair)), None)
+    return 1.0 if combinations is not None and combinations < 1.2 * values else 0.0

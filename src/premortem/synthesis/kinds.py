@@ -96,7 +96,8 @@ _OF = {
     kind.name: kind
     for kind in (
         _integer("smallint", 2, 21), _integer("integer", 4, 23), _integer("bigint", 8, 20),
-        _integer("oid", 4, 26, least=0, most=2**31 - 1), _integer("money", 8, 790), _integer("pg_lsn", 8, 3220, least=0),
+        _integer("oid", 4, 26, least=0, most=2**31 - 1), _integer("money", 8, 790),
+        _integer("pg_lsn", 8, 3220, least=0),
         Kind(family=Family.NUMERIC, name="numeric", oid=1700),
         Kind(family=Family.FLOAT, name="real", octets=4, oid=700),
         Kind(family=Family.FLOAT, name="double precision", octets=8, oid=701),
@@ -117,7 +118,8 @@ _OF = {
         Kind(family=Family.MAC, name="macaddr", octets=6, oid=829, least=0, most=2**48 - 1),
         Kind(family=Family.MAC, name="macaddr8", octets=8, oid=774, least=0),
         _text("text", 25), _text("character varying", 1043), _text("character", 1042, padded=True, limit=1),
-        _text("bpchar", 1042, padded=True), _text("name", 19, limit=63), _text('"char"', 18, limit=1), _text("xml", 142),
+        _text("bpchar", 1042, padded=True), _text("name", 19, limit=63),
+        _text('"char"', 18, limit=1), _text("xml", 142),
         _text("citext", None), _text("ltree", None), _text("jsonpath", 4072),
         Kind(family=Family.BYTES, name="bytea", oid=17),
         Kind(family=Family.JSON, name="json", oid=114), Kind(family=Family.JSON, name="jsonb", oid=3802),
@@ -205,6 +207,12 @@ def _defined(name: str, profile: Profile) -> Kind:
 def _labels(definition: str) -> tuple[str, ...]:
     match = _LABELS.search(definition)
     return tuple(label.replace("''", "'") for label in _LABEL.findall(match["labels"])) if match else ()
+
+
+def oid(type_name: str) -> int | None:
+    """Return a type's number where it is the same in every database."""
+    found = _OF.get(_MODIFIER.sub("", type_name, count=1).strip())
+    return None if found is None else found.oid
 
 
 def element_oids() -> Mapping[str, int]:

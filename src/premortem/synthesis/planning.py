@@ -15,18 +15,18 @@ order of loading comes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from premortem.model import Column, ColumnStatistics, Constraint, ExtendedStatistics, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import combining, joint, kinds, sizes
+from premortem.synthesis import combining, joint, kinds, limits, sizes, workload
 from premortem.synthesis.basis import Asked, Basis
 from premortem.synthesis.combining import Combination, Member
 from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
 from premortem.synthesis.drawing import Draw, Emptied, Free, Spot, Upwards
-from premortem.synthesis.joint import Source, Together
+from premortem.synthesis.joint import Depending, Source, Together
 from premortem.synthesis.keys import Combined, Referring, Sharing, placed
 from premortem.synthesis.segments import THIN, Marginal, Segments
 from premortem.synthesis.streams import Placement
@@ -57,7 +57,9 @@ def plan(
     wanted = None if tables is None else frozenset(tables)
     found = sizes.sizes(profile, scale=scale, wanted=wanted, most=rows)
     shift = timedelta() if shift_to is None else timedelta(days=(shift_to - profile.taken_at).days)
-    planner = _Planner(profile=profile, sizes=found.rows, seed=seed, shift=shift)
+    planner = _Planner(
+        profile=profile, sizes=found.rows, seed=seed, shift=shift, per_key=workload.rows_per_key(profile)
+    )
     for relation in found.rows:
         planner.table(relation)
     chosen = tuple(t for t in planner.done.values() if wanted is None or found.is_wanted(t.relation))
@@ -72,6 +74,7 @@ class _Planner:
     sizes: dict[RelationName, int]
     seed: int
     shift: timedelta
+    per_key: Mapping[tuple[str, str], float] = field(default_factory=dict)
     done: dict[RelationName, TablePlan] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     _bases: dict[tuple[RelationName, str], Basis | None] = field(default_factory=dict)
@@ -112,19 +115,25 @@ class _Planner:
     def _made(self, table: Table, column: Column, asked: Asked) -> Basis | None:
         parent = self._parent(table, column.name)
         if parent is not None:
-            found = self.basis(*parent)
+            found = self._key_basis(*parent)
             if found is not None and found.domain.size:
                 return bases.of_parent(asked, found)
         return bases.of(asked)
+
+    def _key_basis(self, table: Table, name: str) -> Basis | None:
+        """Return a parent's basis; that of a partitioned parent is its partitions' bases together."""
+        if table.relation in self.sizes:
+            return self.basis(table, name)
+        parts = [self.basis(leaf, name) for leaf in sizes.leaves(table, self.profile)]
+        return bases.united([part for part in parts if part is not None and part.domain.size])
 
     def _parent(self, table: Table, name: str) -> tuple[Table, str] | None:
         for key in table.foreign_keys:
             if name in key.columns and key.references is not None and key.referenced_columns:
                 parent = self.profile.table(key.references)
                 theirs = key.referenced_columns[key.columns.index(name)]
-                if parent is not None and parent.relation in self.sizes:
-                    if (parent.relation, theirs) != (table.relation, name):
-                        return parent, theirs
+                if parent is not None and (parent.relation, theirs) != (table.relation, name):
+                    return parent, theirs
         return None
 
     def asked(self, table: Table, column: Column) -> Asked:
@@ -139,10 +148,24 @@ class _Planner:
         return Asked(
             kind=kind, statistics=statistics, rows=total - round(total * nulls), total=total,
             unique=_is_unique(table, column), target=self._target(column),
-            pins=self._pins(table, column), shift=round(self.shift.total_seconds() * 1_000_000),
+            pins=self._pins(table, column), shift=self._shift(table, column),
             salt=bases.salt(self.seed, table.relation.sql, column.name), oids=kinds.element_oids(),
             reach=_reach(table, statistics, self._target(column)),
         )  # fmt: skip
+
+    def _shift(self, table: Table, column: Column) -> int:
+        """Return by how many microseconds a column's moments move: none where partitions are by them."""
+        tree: Table | None = table
+        while tree is not None:
+            if column.name in limits.partition_columns(tree):
+                return 0
+            tree = self.profile.table(tree.parents[0]) if tree.parents else None
+        return round(self.shift.total_seconds() * 1_000_000)
+
+    def _at_least(self, table: Table, column: Column, total: int) -> float:
+        """The number of values that makes as few rows for each as the workload finds."""
+        each = self.per_key.get((table.name, column.name))
+        return total / each if each else 1.0
 
     def _target(self, column: Column) -> int:
         if column.statistics_target is not None and column.statistics_target > 0:
@@ -298,6 +321,9 @@ class _Columns:
 
     def _joined(self, found: ExtendedStatistics) -> None:
         plain = found.keys[: len(found.keys) - found.expression_count]
+        for leader in plain:
+            if leader in self.decided:
+                self._depending(found, leader, plain)
         names = [name for name in plain if name not in self.decided and not self._own_reference(name)]
         sources = {name: source for name in names if (source := self._source(name)) is not None}
         salt = bases.salt(self.planner.seed, self.table.relation.sql, found.schema, found.name)
@@ -305,6 +331,24 @@ class _Columns:
         if draw is not None:
             self.draws.append(draw)
             self.decided |= {name: source.basis for name, source in sources.items()}
+
+    def _depending(self, found: ExtendedStatistics, leader: str, names: tuple[str, ...]) -> None:
+        """Add the columns that follow from one of a key."""
+        basis = self.decided[leader]
+        for name in names:
+            source = self._source(name) if name not in self.decided and not self._own_reference(name) else None
+            degree = joint.degree_of(found, leader, name, basis.found.values) if source else 0.0
+            if source is None or degree < 0.5:
+                continue
+            size = basis.found.values if basis.numbered else basis.domain.size
+            self.draws.append(
+                Depending(
+                    slot=name, marginal=Marginal.of(source.basis.found, numbered=source.basis.numbered, even=True),
+                    leader=leader, size=size, degree=degree, ordered=abs(source.correlation) > 0.5,
+                    nulls=source.null_fraction, salt=bases.salt(self.planner.seed, self.table.relation.sql, name),
+                )
+            )  # fmt: skip
+            self.decided[name] = source.basis
 
     def _source(self, name: str) -> Source | None:
         column = self.table.column(name)
@@ -351,9 +395,14 @@ class _Columns:
             if column.name in self.decided:
                 statistics = column.own_statistics
                 self.width += statistics.average_width if statistics else 8
-                self.fills.append(
-                    ColumnPlan(name=column.name, slot=column.name, domain=self.decided[column.name].domain)
-                )
+                self._fill(column)
+
+    def _fill(self, column: Column) -> None:
+        element = column.type.removesuffix("[]") if column.type.endswith("[]") else None
+        if element is not None and kinds.oid(element) is not None:
+            element = None
+        domain = self.decided[column.name].domain
+        self.fills.append(ColumnPlan(name=column.name, slot=column.name, domain=domain, element=element))
 
     def _alone(self, column: Column) -> None:
         found = self.planner.basis(self.table, column.name)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from premortem.model import ColumnStatistics
-from premortem.synthesis import streams, values
+from premortem.synthesis import values
+from premortem.synthesis.domains import Line
 from premortem.synthesis.kinds import Family, Kind
+from premortem.synthesis.streams import Ints
 
 #: How many values a pool has at most.
 MOST = 4096
+_FEW = 1024
+_LONGEST = 4_000
 
 
 def knows(found: ColumnStatistics | None) -> bool:
@@ -24,23 +29,38 @@ def knows(found: ColumnStatistics | None) -> bool:
     return found is not None and bool(found.most_common_elements or found.range_bounds_histogram)
 
 
-def made(kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], salt: int, count: int) -> list[bytes]:
-    """Return so many values of a type, none for a type that no value is known of."""
-    make = _MAKERS.get(kind.family)
-    if make is None or count <= 0:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A pool that is asked for: so many values of a type, with what statistics and schema say of their parts."""
+
+    kind: Kind
+    statistics: ColumnStatistics | None
+    oids: Mapping[str, int]
+    paths: Mapping[tuple[str, ...], ColumnStatistics | None]
+    salt: int
+    count: int
+
+    @property
+    def width(self) -> int:
+        """The average width of a value, a small one where that is not known."""
+        return self.statistics.average_width if self.statistics else 32
+
+
+Maker = Callable[[Wanted, np.random.Generator], list[bytes]]
+
+
+def made(wanted: Wanted) -> list[bytes]:
+    """Return the values of a pool, none for a type that no value is known of."""
+    make = _MAKERS.get(wanted.kind.family)
+    if make is None or wanted.count <= 0:
         return []
     try:
-        return make(kind, found, oids, np.random.Generator(np.random.PCG64(salt)), count)
+        return make(wanted, np.random.Generator(np.random.PCG64(wanted.salt)))
     except (KeyError, ValueError):
         return []
 
 
-Maker = Callable[[Kind, ColumnStatistics | None, Mapping[str, int], np.random.Generator, int], list[bytes]]
-
-
-def _boolean(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
+def _boolean(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
     return [b"\x00", b"\x01"]
 
 
@@ -51,7 +71,8 @@ def _sets(found: ColumnStatistics | None, chance: np.random.Generator, count: in
     if not len(known) or len(shares) < len(known):
         return [[] for _ in range(count)]
     lengths = _lengths(found, chance, count)
-    drawn = chance.random((count, len(known))) < shares
+    order = chance.random((count, len(known))).argsort(axis=0)  # of each column a permutation, so that shares are exact
+    drawn = order < np.rint(shares * count)
     sets = [[known[at] for at in np.flatnonzero(row)] for row in drawn]
     wanted = np.sort(lengths)
     for rank, at in enumerate(np.argsort([len(one) for one in sets], kind="stable")):
@@ -61,9 +82,7 @@ def _sets(found: ColumnStatistics | None, chance: np.random.Generator, count: in
     return sets
 
 
-def _lengths(
-    found: ColumnStatistics | None, chance: np.random.Generator, count: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _lengths(found: ColumnStatistics | None, chance: np.random.Generator, count: int) -> Ints:
     counts = (found.element_count_histogram or ()) if found else ()
     bounds = counts[:-1]  # the last item is the average
     if len(bounds) < 2:
@@ -80,51 +99,42 @@ def _rare(like: str, number: int) -> str:
     return f"z{number:x}"
 
 
-def _arrays(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    element = kind.element
+def _arrays(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    element = wanted.kind.element
     if element is None:
         return []
-    forms: dict[str, bytes | None] = {}
-
-    def form(text: str) -> bytes | None:
-        if text not in forms:
-            forms[text] = values.binary(element, text, oids)
-        return forms[text]
-
-    sets = _sets(found, chance, count)
-    return [values.array(element, [f for t in one if (f := form(t)) is not None], oids) for one in sets]
+    sets = _sets(wanted.statistics, chance, wanted.count)
+    told = {text for one in sets for text in one}
+    forms = {text: form for text in told if (form := values.binary(element, text, wanted.oids)) is not None}
+    return [values.array(element, [forms[t] for t in one if t in forms], wanted.oids) for one in sets]
 
 
-def _documents_of_words(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    sets = _sets(found, chance, count)
-    return [values.lexemes(one) for one in sets]
+def _words(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    return [values.lexemes(one) for one in _sets(wanted.statistics, chance, wanted.count)]
 
 
-def _ranges(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    element = kind.element
+def _ranges(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    element, found = wanted.kind.element, wanted.statistics
     if element is None:
         return []
     bounds = [b for text in ((found.range_bounds_histogram or ()) if found else ()) if (b := values.bounds(text))]
-    texts = [end for _, low, high, _ in bounds for end in (low, high) if end]
-    scale = values.decimals(texts)
+    scale = values.decimals([end for _, low, high, _ in bounds for end in (low, high) if end])
     lows = [p for _, low, _, _ in bounds if low and (p := values.place(element, low, scale)) is not None]
     highs = [p for _, _, high, _ in bounds if high and (p := values.place(element, high, scale)) is not None]
     if not lows or not highs:
-        return [b"\x01"]
-    spans = [low_high for low_high in _spans(lows, highs, chance, count)]
-    empty = (found.range_empty_fraction or 0.0) if found else 0.0
-    forms = [_span(element, low, high, scale, oids) for low, high in spans]
-    none = chance.random(count) < empty
-    made = [b"\x01" if none[at] else form for at, form in enumerate(forms)]
-    if kind.family is Family.MULTIRANGE:
-        return [(1).to_bytes(4, "big") + len(one).to_bytes(4, "big") + one for one in made]
-    return made
+        return [_of_ranges(wanted.kind, b"\x01")]
+    empty = chance.random(wanted.count) < ((found.range_empty_fraction or 0.0) if found else 0.0)
+    spans = _spans(lows, highs, chance, wanted.count)
+    forms = (_span(element, low, high, scale) for low, high in spans)
+    return [_of_ranges(wanted.kind, b"\x01" if none else form) for none, form in zip(empty, forms, strict=True)]
+
+
+def _of_ranges(kind: Kind, one: bytes) -> bytes:
+    if kind.family is not Family.MULTIRANGE:
+        return one
+    if one == b"\x01":
+        return bytes(4)
+    return (1).to_bytes(4, "big") + len(one).to_bytes(4, "big") + one
 
 
 def _spans(lows: Sequence[int], highs: Sequence[int], chance: np.random.Generator, count: int) -> list[tuple[int, int]]:
@@ -137,29 +147,26 @@ def _spans(lows: Sequence[int], highs: Sequence[int], chance: np.random.Generato
     return [(int(a), max(int(b), int(a) + 1)) for a, b in zip(low, high, strict=True)]
 
 
-def _span(element: Kind, low: int, high: int, scale: int, oids: Mapping[str, int]) -> bytes:
-    from premortem.synthesis.domains import Line
-
+def _span(element: Kind, low: int, high: int, scale: int) -> bytes:
     one = np.ones(1, np.int64)
     line = Line(kind=element, scale=scale, unit=1, place=one, width=one, distinct=one)
     ends = [line.encoded(np.array([place], np.int64), one).value(0) or b"" for place in (low, high)]
     return b"\x02" + b"".join(len(end).to_bytes(4, "big") + end for end in ends)
 
 
-def _shapes(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    x, y = chance.random(count) * 100, chance.random(count) * 100
-    size = chance.random(count) + 0.1
-    made = (_shape(kind.name, a, b, s) for a, b, s in zip(x.tolist(), y.tolist(), size.tolist(), strict=True))
-    return (
-        [values.binary(kind, text, oids) or b"" for text in made]
-        if kind.name not in _WELL_KNOWN
-        else [
-            b"\x01" + np.array([0x20000001, 4326], "<u4").tobytes() + np.array([a, b], "<f8").tobytes()
-            for a, b in zip(x.tolist(), y.tolist(), strict=True)
-        ]
-    )
+def _shapes(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    kind, count = wanted.kind, wanted.count
+    x, y = (chance.random(count) * 100).tolist(), (chance.random(count) * 90).tolist()
+    if kind.name in _WELL_KNOWN:
+        return [_point(a, b) for a, b in zip(x, y, strict=True)]
+    size = (chance.random(count) + 0.1).tolist()
+    texts = (_shape(kind.name, a, b, s) for a, b, s in zip(x, y, size, strict=True))
+    return [form for text in texts if (form := values.binary(kind, text, wanted.oids)) is not None]
+
+
+def _point(x: float, y: float) -> bytes:
+    """Return a point of PostGIS as extended well-known binary, in WGS 84."""
+    return b"\x01" + np.array([0x20000001, 4326], "<u4").tobytes() + np.array([x, y], "<f8").tobytes()
 
 
 _WELL_KNOWN = frozenset({"geometry", "geography"})
@@ -177,50 +184,75 @@ def _shape(name: str, x: float, y: float, size: float) -> str:
     return f"({x + size},{y + size}),({x},{y})"
 
 
-def _bits(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    length = kind.limit or 8
-    rows = chance.integers(0, 2, (count, length))
-    return [values.binary(kind, "".join(map(str, row)), oids) or b"" for row in rows.tolist()]
+def _bits(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    rows = chance.integers(0, 2, (wanted.count, wanted.kind.limit or 8))
+    texts = ("".join(map(str, row)) for row in rows.tolist())
+    return [form for text in texts if (form := values.binary(wanted.kind, text, wanted.oids)) is not None]
 
 
-def _vectors(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    length = kind.limit or max(((found.average_width - 8) // 4) if found else 3, 1)
-    return [values.vector(row) for row in chance.standard_normal((min(count, 1024), length)).tolist()]
+def _vectors(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    length = wanted.kind.limit or max((wanted.width - 8) // 4, 1)
+    return [values.vector(row) for row in chance.standard_normal((min(wanted.count, _FEW), length)).tolist()]
 
 
-def _octets(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    length = min(max((found.average_width - 1) if found else 8, 1), 4_000)
-    return [chance.bytes(length) for _ in range(count)]
+def _octets(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    return [chance.bytes(min(max(wanted.width - 1, 1), _LONGEST)) for _ in range(min(wanted.count, _FEW))]
 
 
-def _documents(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    width = found.average_width if found else 32
-    pad = max(width - 40, 0)
-    texts = (json.dumps({"id": at, "note": chance.bytes(pad // 2).hex()}) for at in range(min(count, 1024)))
-    return [values.binary(kind, text, oids) or b"" for text in texts]
+def _documents(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    """Return documents that have the keys that indexes and statements name, and what it takes to be as wide."""
+    count = min(wanted.count, 2 * _FEW)
+    drawn = {path: _drawn(found, chance, count) for path, found in wanted.paths.items() if path}
+    made = []
+    for at in range(count):
+        document: dict[str, object] = {}
+        for path, told in drawn.items():
+            _set(document, path, told[at])
+        missing = wanted.width - len(json.dumps(document)) - 14
+        if missing > 0 or not document:
+            document["filler"] = chance.bytes(min(max(missing, 2), _LONGEST) // 2).hex()
+        made.append(values.binary(wanted.kind, json.dumps(document), wanted.oids) or b"")
+    return made
 
 
-def _pairs(
-    kind: Kind, found: ColumnStatistics | None, oids: Mapping[str, int], chance: np.random.Generator, count: int
-) -> list[bytes]:
-    return [values.hstore([("key", str(at))]) for at in range(min(count, 1024))]
+def _drawn(found: ColumnStatistics | None, chance: np.random.Generator, count: int) -> list[str | None]:
+    """Return so many values of an expression, as its statistics have them; of a hundred where there are none."""
+    if found is None:
+        return [f"v{n:02d}" for n in chance.integers(0, 100, count).tolist()]
+    common = found.most_common_values or ()
+    shares = [*(found.most_common_frequencies or ())[: len(common)]]
+    bounds = found.histogram_bounds or ()
+    rest = max(1.0 - sum(shares) - found.null_fraction, 0.0)
+    told: list[str | None] = [*common, *bounds, None]
+    weights = np.array([*shares, *(rest / len(bounds) for _ in bounds), max(found.null_fraction, 1e-12)])
+    return [told[n] for n in chance.choice(len(told), count, p=weights / weights.sum()).tolist()]
+
+
+def _set(document: dict[str, object], path: tuple[str, ...], text: str | None) -> None:
+    for key in path[:-1]:
+        inner = document.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        document = inner
+    if text is not None and not isinstance(document.get(path[-1]), dict):
+        document[path[-1]] = _typed(text)
+
+
+def _typed(text: str) -> object:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, bool | int | float) else text
+
+
+def _pairs(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
+    keys = [path[0] for path in wanted.paths] or ["key"]
+    return [values.hstore([(key, str(at)) for key in keys]) for at in range(min(wanted.count, _FEW))]
 
 
 _MAKERS: Mapping[Family, Maker] = {
-    Family.BOOLEAN: _boolean, Family.ARRAY: _arrays, Family.LEXEMES: _documents_of_words, Family.RANGE: _ranges,
+    Family.BOOLEAN: _boolean, Family.ARRAY: _arrays, Family.LEXEMES: _words, Family.RANGE: _ranges,
     Family.MULTIRANGE: _ranges, Family.GEOMETRIC: _shapes, Family.BITS: _bits, Family.VECTOR: _vectors,
     Family.BYTES: _octets, Family.JSON: _documents, Family.HSTORE: _pairs,
 }  # fmt: skip
-
-
-def salt(*what: object) -> int:
-    """Return the salt of a pool."""
-    return streams.key("pool", *what)

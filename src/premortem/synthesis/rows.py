@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from premortem.model import RelationName
@@ -24,7 +26,10 @@ def chunk(synthesis: Synthesis, relation: RelationName, number: int) -> Chunk:
     for draw in table.draws:
         draw.draw(rows, slots, random)
     cells = tuple(_filled(fill, slots[fill.slot]) for fill in table.fills)
-    return Chunk(relation=relation, number=number, rows=len(rows), columns=table.columns, cells=cells)
+    elements = {at: fill.element for at, fill in enumerate(table.fills) if fill.element is not None}
+    return Chunk(
+        relation=relation, number=number, rows=len(rows), columns=table.columns, cells=cells, elements=elements
+    )
 
 
 def _filled(fill: ColumnPlan, drawn: Drawn) -> Cells:
@@ -32,6 +37,19 @@ def _filled(fill: ColumnPlan, drawn: Drawn) -> Cells:
     return found if drawn.nulls is None else found.nulled(drawn.nulls)
 
 
-def encode(chunk: Chunk) -> bytes:
-    """Return a chunk as rows of binary COPY, without header and trailer."""
-    return wire.rows(chunk.cells, chunk.rows)
+def encode(chunk: Chunk, oids: Mapping[str, int] | None = None) -> bytes:
+    """Return a chunk as rows of binary COPY, without header and trailer.
+
+    `oids` are the numbers of types in the target, by name: arrays of the database's own types name their elements'.
+    """
+    cells = list(chunk.cells)
+    for at, element in chunk.elements.items():
+        if oids and element in oids:
+            cells[at] = _with_oid(cells[at], oids[element])
+    return wire.rows(cells, chunk.rows)
+
+
+def _with_oid(cells: Cells, oid: int) -> Cells:
+    octets = cells.octets.copy()
+    octets[:, 8:12] = np.frombuffer(oid.to_bytes(4, "big"), np.uint8)
+    return Cells(octets=octets, lengths=cells.lengths)

@@ -29,7 +29,7 @@ def sizes(profile: Profile, *, scale: float, wanted: frozenset[RelationName] | N
     exact: dict[RelationName, float] = {}
     for table in profile.tables:
         if _holds_rows(table, profile):
-            exact[table.relation] = _rows(table, gaps)
+            exact[table.relation] = _rows(table, profile, gaps)
     chosen = None if wanted is None else _with_partitions(wanted, profile)
     scaled = {name: _scaled(rows, scale) for name, rows in exact.items()}
     if most is not None:
@@ -38,10 +38,36 @@ def sizes(profile: Profile, *, scale: float, wanted: frozenset[RelationName] | N
 
 
 def _holds_rows(table: Table, profile: Profile) -> bool:
-    return table.kind is RelationKind.TABLE
+    """Whether rows are made for the relation: tables and partitions, but trees of hash partitions as one.
+
+    Only PostgreSQL knows which hash partition a row belongs to, so it routes the rows of these.
+    """
+    if _below_hash(table, profile):
+        return False
+    return table.kind is RelationKind.TABLE or is_hash(table)
 
 
-def _rows(table: Table, gaps: list[Gap]) -> float:
+def is_hash(table: Table) -> bool:
+    """Whether a table is partitioned by hash."""
+    return table.kind is RelationKind.PARTITIONED_TABLE and (table.partition_key or "").upper().startswith("HASH")
+
+
+def _below_hash(table: Table, profile: Profile) -> bool:
+    parent = profile.table(table.parents[0]) if table.partition_bound and table.parents else None
+    return parent is not None and (is_hash(parent) or _below_hash(parent, profile))
+
+
+def leaves(table: Table, profile: Profile) -> list[Table]:
+    """Return the partitions below a table that have no partitions themselves."""
+    found = []
+    for child in profile.children(table.relation):
+        found += leaves(child, profile) if child.kind is RelationKind.PARTITIONED_TABLE else [child]
+    return found
+
+
+def _rows(table: Table, profile: Profile, gaps: list[Gap]) -> float:
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        return sum(_rows(leaf, profile, gaps) for leaf in leaves(table, profile))
     if table.tuples >= 0:
         return table.rows
     if table.pages:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def key(text: str) -> tuple[str, str, str]:
 
 def ordered_by_bytes(bounds: Sequence[str]) -> bool:
     """Whether bounds are sorted as bytes are."""
-    return all(a.encode() <= b.encode() for a, b in zip(bounds, bounds[1:], strict=False))
+    return all(a.encode() <= b.encode() for a, b in pairwise(bounds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def _digits(most: int) -> int:
 
 def _written(own: str, after: str, digits: int, limit: int | None) -> tuple[str, int]:
     """Return the lower bound with room for a counter, and where the counter is."""
-    shared = len(commonprefix((own, after)))
+    shared = next((at for at, (a, b) in enumerate(zip(own, after, strict=False)) if a != b), min(len(own), len(after)))
     least = min(shared + 1, len(own))
     position = max(least, len(own) - digits)
     if limit is not None:

@@ -233,7 +233,7 @@ def _bare(piece: str) -> str:
 
 def array(kind: Kind, members: Sequence[bytes | None], oids: Mapping[str, int]) -> bytes:
     """Return an array's binary form of its members' forms."""
-    oid = oids[kind.name] if kind.oid is None else kind.oid
+    oid = oids.get(kind.name, 0) if kind.oid is None else kind.oid
     if not members:
         return struct.pack(">iii", 0, 0, oid)
     head = struct.pack(">iiiii", 1, int(None in members), oid, len(members), 1)
