@@ -174,7 +174,7 @@ def _built(db: pg.Session, *, loaded: int, seconds: float, load_seconds: float, 
     done = manifest.chunks(db)
     return Built(
         rows=sum(d.rows for d in done), loaded=loaded, refused=sum(d.refused for d in done),
-        tables=len({d.chunk.relation for d in done}), size_bytes=_present(db), seconds=seconds,
+        tables=len({d.chunk.relation for d in done if d.rows}), size_bytes=_present(db), seconds=seconds,
         load_seconds=load_seconds, gaps=manifest.gaps(db), was_there=was_there,
     )  # fmt: skip
 

@@ -223,13 +223,16 @@ class _Dask:
     def finished(self) -> list[Outcome]:
         while True:
             try:
-                done = self._distributed.wait(
-                    list(self._running), timeout=_WORKERS_BACK, return_when="FIRST_COMPLETED"
-                ).done
+                done = self._wait()
             except TimeoutError:
                 self._insist_on_workers()
                 continue
             return [self._outcome(future) for future in done]
+
+    def _wait(self) -> Any:
+        with self._client.as_current():
+            running = list(self._running)
+            return self._distributed.wait(running, timeout=_WORKERS_BACK, return_when="FIRST_COMPLETED").done
 
     def _insist_on_workers(self) -> None:
         if not self._client.nthreads():

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +31,7 @@ from premortem.model import Gap, Profile
 from premortem.twin import locale_of
 
 DATABASE = "mirror"
+_NAME = re.compile(r"[0-9a-f]{12}")
 _ABOUT, _DATA, _LOCK = "about.json", "data", "lock"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -119,7 +121,7 @@ def remove(name: str) -> None:
     Raises InputError where there is none of that name, MirrorError where it is in use.
     """
     folder = _root() / name
-    if not name or folder.parent != _root() or not folder.is_dir():
+    if not _NAME.fullmatch(name) or not folder.is_dir():
         raise InputError(f"there is no kept mirror {name!r}", hint="see: premortem mirror list")
     with _locked(folder):
         shutil.rmtree(folder)

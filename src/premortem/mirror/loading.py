@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: A chunk of which the target refuses more than this share is given up, and its table with it.
 MOST_REFUSED = 0.02
 _FEW = 20
+#: Insufficient resources, operator intervention, system error (PostgreSQL manual, appendix A).
+_NOT_OF_A_ROW = ("53", "57", "58")
 #: How long a server that crashed may take to come back before its chunk is given back.
 _PATIENCE = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
@@ -177,8 +179,16 @@ def _load(db: pg.Session, place: str, chunk: ChunkName) -> Loaded | Unloadable:
                 return Loaded(chunk=chunk, rows=0, was_in=True)
             db.copy_in(copy, wire.stream(rows))
         return Loaded(chunk=chunk, rows=count)
-    except StatementError as error:
+    except (StatementError, ServerError) as error:
+        if not _is_of_a_row(error):
+            raise
         return _piecemeal(db, chunk, copy, plan.columns, rows, error)
+
+
+def _is_of_a_row(error: PremortemError) -> bool:
+    """Whether the server refused a row and could take the next: not for want of memory, disk or a server."""
+    state = error.sqlstate if isinstance(error, (StatementError, ServerError)) else None
+    return wire.refused_line(pg.context(error)) is not None and not (state or "").startswith(_NOT_OF_A_ROW)
 
 
 def _copy_sql(relation: RelationName, columns: tuple[str, ...]) -> str:
@@ -187,7 +197,7 @@ def _copy_sql(relation: RelationName, columns: tuple[str, ...]) -> str:
 
 
 def _piecemeal(
-    db: pg.Session, chunk: ChunkName, copy: str, columns: tuple[str, ...], rows: bytes, first: StatementError
+    db: pg.Session, chunk: ChunkName, copy: str, columns: tuple[str, ...], rows: bytes, first: PremortemError
 ) -> Loaded | Unloadable:
     """Put in what the target takes of a chunk of which it refused a row."""
     attempt = _Piecemeal(db=db, copy=copy, columns=columns, rows=memoryview(rows), edges=wire.boundaries(rows))
@@ -235,7 +245,7 @@ class _Piecemeal:
     def _most(self) -> float:
         return max(_FEW, MOST_REFUSED * self.count)
 
-    def run(self, error: StatementError) -> None:
+    def run(self, error: PremortemError) -> None:
         """Put in the whole chunk, as far as it is taken."""
         start, last = 0, self.count
         while start < last:
@@ -256,7 +266,7 @@ class _Piecemeal:
                 return
             error = problem
 
-    def _refused_row(self, error: StatementError) -> tuple[int, str | None] | None:
+    def _refused_row(self, error: PremortemError) -> tuple[int, str | None] | None:
         self.why = self.why or manifest.words_of(error)
         return wire.refused_line(pg.context(error))
 
@@ -275,13 +285,15 @@ class _Piecemeal:
         self.edges = self.edges[:start] + [shift + edge for edge in wire.boundaries(rest)]
         self.emptied.append(column)
 
-    def _send(self, start: int, end: int) -> StatementError | None:
+    def _send(self, start: int, end: int) -> PremortemError | None:
         if start >= end:
             return None
         try:
             with self.db.transaction():
                 self.db.copy_in(self.copy, wire.stream(self.rows[self.edges[start] : self.edges[end]]))
-        except StatementError as error:
+        except (StatementError, ServerError) as error:
+            if not _is_of_a_row(error):
+                raise
             return error
         return None
 
