@@ -18,7 +18,7 @@ import numpy as np
 
 from premortem.model import ColumnStatistics
 from premortem.synthesis import distinct as distincts
-from premortem.synthesis import pools, streams, texts, values, wire
+from premortem.synthesis import documents, pools, streams, texts, values, wire
 from premortem.synthesis.domains import Domain, Line, Listed, Union, line_of
 from premortem.synthesis.kinds import Family, Kind
 from premortem.synthesis.limits import Limits
@@ -409,6 +409,14 @@ def of_few(asked: Asked) -> Basis | None:
     return Basis(domain=domain, found=found)
 
 
+def _others(asked: Asked, told: Sequence[str]) -> list[str]:
+    """Return documents like those that are told, as many as there are besides them."""
+    missing = min(int(asked.said) - len(told), pools.MOST)
+    if asked.kind.family is not Family.JSON or missing <= 0:
+        return []
+    return documents.mixed(told, missing, np.random.Generator(np.random.PCG64(asked.salt)))
+
+
 def _told(asked: Asked) -> list[tuple[bytes, float]]:
     kind, statistics = asked.kind, asked.statistics
     if kind.family in (Family.ARRAY, Family.LEXEMES, Family.RANGE, Family.MULTIRANGE) and pools.knows(statistics):
@@ -418,8 +426,9 @@ def _told(asked: Asked) -> list[tuple[bytes, float]]:
         weights = dict.fromkeys(asked.limits.listed, 1.0)
     rest = max(asked.rows - sum(weights.values()), 0.0)
     if asked.bounds:
-        for text in asked.bounds:
-            weights[text] = weights.get(text, 0.0) + rest / len(asked.bounds)
+        others = _others(asked, [*weights, *asked.bounds])
+        for text in (*asked.bounds, *others):
+            weights[text] = weights.get(text, 0.0) + rest / (len(asked.bounds) + len(others))
     elif kind.labels and (not weights or rest > 0.01 * asked.rows):
         unseen = [label for label in kind.labels if label not in weights]
         for label in unseen:

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from premortem.model import Column, ColumnStatistics, Constraint, ExtendedStatistics, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import combining, joint, kinds, limits, sizes, workload
+from premortem.synthesis import combining, density, joint, kinds, limits, sizes, workload
 from premortem.synthesis.basis import Asked, Basis
 from premortem.synthesis.combining import Combination, Member
 from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
@@ -225,7 +225,8 @@ class _Planner:
         order = {c.name: at for at, c in enumerate(table.columns)}
         fills = tuple(sorted(made.fills, key=lambda f: order[f.name]))
         return TablePlan(
-            relation=table.relation, rows=total, chunk_rows=rows, draws=tuple(made.draws), fills=fills, row_bytes=width,
+            relation=table.relation, rows=total, chunk_rows=rows, fillfactor=density.fillfactor(table, self.profile),
+            draws=tuple(made.draws), fills=fills, row_bytes=width,
         )  # fmt: skip
 
 
