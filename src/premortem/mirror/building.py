@@ -102,6 +102,7 @@ def build(
     Raises TargetRefused where it must not be built there, MirrorError where it could not be finished.
     """
     began = time.monotonic()
+    loading.rows_from()  # before anything is written
     told("looking at the target")
     with pg.writer(place.dsn, purpose="mirror") as db, _hinted():
         found, other = _admitted(db, place, profile, options, Wanted(digest=digest, options=options, resume=resume))

@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from premortem import pg
-from premortem.errors import ConnectionRefused, PremortemError, ServerError, ServerTimeout, StatementError
+from premortem.errors import ConnectionRefused, PremortemError, ServerError, ServerTimeout, StatementError, UsageError
 from premortem.mirror import manifest, wire
 from premortem.mirror.manifest import ChunkName
 from premortem.mirror.options import Options
@@ -141,11 +142,23 @@ def _source(db: pg.Session, place: str) -> _Source:
         return _kept.sources[name]
 
 
+def rows_from() -> ModuleType:
+    """Return the room that makes rows, which needs NumPy.
+
+    Raises UsageError where that is not installed.
+    """
+    try:
+        from premortem import synthesis
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("numpy"):
+            raise
+        raise UsageError("NumPy is not installed", hint="pip install 'premortem[mirror]'") from error
+    return synthesis
+
+
 def planned_rows(profile: Profile, options: Options) -> Synthesis:
     """Return how the rows of a mirror are made."""
-    from premortem import synthesis
-
-    return synthesis.plan(
+    planned: Synthesis = rows_from().plan(
         profile,
         scale=options.scale,
         seed=options.seed,
@@ -153,6 +166,7 @@ def planned_rows(profile: Profile, options: Options) -> Synthesis:
         rows=options.rows,
         shift_to=options.shift_to,
     )
+    return planned
 
 
 def oids(db: pg.Session, profile: Profile) -> Mapping[str, int]:
@@ -165,12 +179,11 @@ def oids(db: pg.Session, profile: Profile) -> Mapping[str, int]:
 
 
 def _load(db: pg.Session, place: str, chunk: ChunkName) -> Loaded | Unloadable:
-    from premortem import synthesis
-
+    synthesis = rows_from()
     source = _source(db, place)
     plan = source.plans[chunk.relation]
     made = synthesis.chunk(source.synthesis, chunk.relation, chunk.number)
-    rows = synthesis.encode(made)
+    rows = synthesis.encode(made, source.oids)
     count = made.rows
     copy = _copy_sql(chunk.relation, plan.columns)
     try:
