@@ -1,3 +1,4 @@
+SET synchronous_commit = on;
 CREATE SCHEMA sales;
 CREATE TYPE sales.status AS ENUM ('new', 'paid', 'shipped');
 CREATE SEQUENCE sales.numbers START 100;
@@ -43,5 +44,4 @@ CREATE FUNCTION sales.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAIS
 CREATE TRIGGER refuse BEFORE INSERT ON sales.orders FOR EACH ROW EXECUTE FUNCTION sales.refuse();
 CREATE TRIGGER asleep AFTER INSERT ON sales.customers FOR EACH ROW EXECUTE FUNCTION sales.refuse();
 ALTER TABLE sales.customers DISABLE TRIGGER asleep;
-CHECKPOINT;
 VACUUM ANALYZE;

@@ -175,3 +175,29 @@ def test_names_that_need_quotes(server18: pg.Server, empty18: Place) -> None:
     assert found.rows == 500
     assert [g for g in found.gaps if "Odd" in g.subject] == []
     assert value(empty18, 'INSERT INTO "Odd ""one"."a %s b" ("Größe %") VALUES (\'x\') RETURNING "select"') == 501
+
+
+def test_a_domain_that_no_value_fulfils(server18: pg.Server, empty18: Place) -> None:
+    """Values that were made up, or are pseudonyms, seldom fulfil an expression."""
+    production = pulled(
+        server18,
+        "CREATE DOMAIN code AS text NOT NULL CONSTRAINT odd CHECK (VALUE ~ '^[A-Z]+$') CHECK (length(VALUE) < 100);\n"
+        "CREATE UNLOGGED TABLE t (id int PRIMARY KEY, c code, e code[]);\n"
+        "INSERT INTO t SELECT i, 'A', '{B}' FROM generate_series(1, 300) i;\n"
+        "VACUUM ANALYZE;\n",
+    )
+    (t,) = production.tables
+    columns = tuple(
+        replace(c, statistics=tuple(replace(s, most_common_values=("a1", ), most_common_frequencies=(1.0,))
+                                    for s in c.statistics)) if c.name == "c" else c
+        for c in t.columns
+    )  # fmt: skip
+    found = built(empty18, changed(production, t.relation, columns=columns))
+    assert found.rows == 300
+    assert not found.refused
+    said = {g.subject: g.says for g in found.gaps}
+    assert "NOT VALID" in said["check odd of domain public.code"]
+    assert "ordinary table" in said["table t"]
+    with pytest.raises(StatementError, match="odd"):
+        value(empty18, "SELECT 'a1'::code")
+    assert value(empty18, "SELECT convalidated FROM pg_constraint WHERE conname = 'code_check'") is True

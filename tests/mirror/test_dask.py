@@ -22,7 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask's own, while its wo
 ROWS = """
 CREATE TABLE entries (id bigint PRIMARY KEY, ref int NOT NULL, text text);
 INSERT INTO entries SELECT i, i % 1000, 'entry ' || i FROM generate_series(1, 60000) i;
-CHECKPOINT;
 VACUUM ANALYZE;
 """
 OPTIONS = Options(scale=8)

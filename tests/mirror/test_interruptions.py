@@ -25,7 +25,6 @@ FROM generate_series(1, 60000) i;
 CREATE INDEX entries_ref ON entries (ref);
 CREATE TABLE few (id int PRIMARY KEY);
 INSERT INTO few SELECT generate_series(1, 10);
-CHECKPOINT;
 VACUUM ANALYZE;
 """
 #: Twelve times as many, in chunks enough to be interrupted in the middle.

@@ -149,12 +149,13 @@ def _admitted(
     facts = target.look(db, ours=ours)
     found = manifest.read(db)
     problem = target.refusal(facts, profile, found, wanted)
+    share, only = _share(profile, options)
+    room = space.needed(profile, share, only)
     if problem is None and (found is None or found.stage is not Stage.COMPLETE):
-        share, only = _share(profile, options)
-        problem = target.too_small(facts, space.needed(profile, share, only), _present(db) if found else 0)
+        problem = target.too_small(facts, room, _present(db) if found else 0)
     if problem is not None:
         raise problem
-    return found, target.gaps(facts, profile)
+    return found, target.gaps(facts, profile, room)
 
 
 def _share(profile: Profile, options: Options) -> tuple[float, frozenset[RelationName] | None]:

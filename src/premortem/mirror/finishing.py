@@ -59,7 +59,7 @@ class Finishing:
         self._one_by_one(db, "setting fill factors back", self.undo)
         self._at_once("building indexes", statements.indexes(self.profile), self._index)
         self._one_by_one(db, "turning indexes into keys", statements.keys(self.profile))
-        _flush(db)
+        self._flush(db)
         for phase in statements.gathering(self.profile):
             self._at_once("gathering statistics", [phase], self._gather)
         self._constrain(db)
@@ -115,9 +115,16 @@ class Finishing:
             _end_if_hopeless(error)
             manifest.note_gaps(db, [_missing(step, error)])
 
+    def _flush(self, db: pg.Session) -> None:
+        """Have every commit so far written out: VACUUM takes no row for visible whose commit is still on its way."""
+        db.execute("SET synchronous_commit = on")
+        manifest.enter(db, manifest.Stage.FINISHING)
+
     def _gather(self, db: pg.Session, step: Statement) -> None:
         """VACUUM makes the rows visible to index-only scans, of which production has fewer; ANALYZE counts them."""
         try:
+            # A commit on its way makes 32 transactions around it look as if they were (the commit log's LSN groups).
+            db.execute("SET synchronous_commit = on")
             db.execute(step.sql)
             if step.sql in self.all_visible:
                 _unsee(db, step.sql.removeprefix("VACUUM "), self.all_visible[step.sql])
@@ -142,7 +149,7 @@ class Finishing:
 
     def _constrain(self, db: pg.Session) -> None:
         """Add the constraints, which takes no time while they are not valid, then validate them side by side."""
-        pairs = statements.constraints(self.profile)
+        pairs = (*statements.constraints(self.profile), *_put_off(db))
         self._one_by_one(db, "adding constraints", [add for add, _ in pairs])
         validating = [(v,) for add, v in pairs if v is not None and _name(add) in self.done]
         kept = [(v,) for (v,) in validating if not self._is_of_unloaded(v)]
@@ -177,11 +184,12 @@ class Finishing:
                 _advance(db, columns)
 
 
-def _flush(db: pg.Session) -> None:
-    """Have every commit so far written out: VACUUM takes no row for visible whose commit is still on its way."""
-    db.execute("SET synchronous_commit = on")
-    manifest.enter(db, manifest.Stage.FINISHING)
-    db.execute("SET synchronous_commit = off")
+def _put_off(db: pg.Session) -> list[tuple[Statement, Statement | None]]:
+    """The checks of domains, which were taken away so that they refuse no row."""
+    return [
+        (Statement(subject=subject, sql=sql), Statement(subject=subject, sql=validates) if validates else None)
+        for subject, sql, validates in manifest.later(db)
+    ]
 
 
 def _unsee(db: pg.Session, relation: str, share: float) -> None:

@@ -182,6 +182,21 @@ def run_step(db: pg.Session, sql: str) -> None:
     db.execute(f"{sql}\n;{written}")
 
 
+def put_off(db: pg.Session, subject: str, *, takes_away: str, puts_back: str, validates: str) -> None:
+    """Take something away that is put back after the rows, and write down how, both or neither."""
+    with db.transaction():
+        db.execute(takes_away)
+        db.execute(
+            "INSERT INTO premortem.mirror_later (subject, statement, validates) VALUES (%(s)s, %(p)s, %(v)s)",
+            s=subject, p=puts_back, v=validates,
+        )  # fmt: skip
+
+
+def later(db: pg.Session) -> tuple[tuple[str, str, str], ...]:
+    """Return what is put back after the rows: its subject, the statement, and the one that validates it, if any."""
+    return tuple((str(a), str(b), str(c)) for a, b, c in db.tuples(queries["later"]))
+
+
 def note_step(db: pg.Session, sql: str) -> None:
     """Write down that a statement is done, or given up."""
     db.execute(queries["done"], step=step_name(sql))

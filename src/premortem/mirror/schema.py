@@ -37,7 +37,10 @@ def create(db: pg.Session, profile: Profile, *, ours: bool) -> Profile:
     manifest.note_gaps(db, run(db, statements.foundation(profile), done))
     fitted, gaps = _fitted(db, profile)
     manifest.note_gaps(db, gaps)
-    return _phases(db, fitted, done)
+    created = _phases(db, fitted, done)
+    for subject, takes_away, puts_back, validates in db.tuples(queries["domain checks"]):
+        manifest.put_off(db, subject, takes_away=takes_away, puts_back=puts_back, validates=validates)
+    return created
 
 
 def _phases(db: pg.Session, profile: Profile, done: set[str]) -> Profile:
@@ -111,10 +114,21 @@ def _fitted(db: pg.Session, profile: Profile) -> tuple[Profile, tuple[Gap, ...]]
             t,
             columns=tuple(statements.without_type(c) if type_name(c.type) in missing else c for c in t.columns),
             tablespace=t.tablespace if t.tablespace in spaces else None,
+            persistence="permanent",
         )
         for t in profile.tables
     )
-    return replace(profile, tables=tables), tuple(_no_type(name) for name in sorted(missing))
+    gaps = [_no_type(name) for name in sorted(missing)]
+    gaps += [_logged(t) for t in profile.tables if t.persistence == "unlogged"]
+    return replace(profile, tables=tables), tuple(gaps)
+
+
+def _logged(table: Table) -> Gap:
+    return Gap(
+        subject=f"table {table.full_name}",
+        says="It is unlogged in production and an ordinary table in the mirror, which a crash must not empty.",
+        effect="Writing to it costs more than in production.",
+    )
 
 
 def _no_type(name: str) -> Gap:

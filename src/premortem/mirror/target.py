@@ -162,9 +162,17 @@ def too_small(facts: Facts, room: space.Room, present: int = 0) -> TargetRefused
     )
 
 
-def gaps(facts: Facts, profile: Profile) -> tuple[Gap, ...]:
-    """Return what makes that database answer otherwise than production, whatever its rows are."""
+def gaps(facts: Facts, profile: Profile, room: space.Room) -> tuple[Gap, ...]:
+    """Return what makes that database answer otherwise than production, and what cannot be known of it."""
     found = []
+    if facts.free is None:
+        found.append(
+            Gap(
+                subject="room on the disk",
+                says=f"It cannot be asked from here; the mirror needs about {words.size(room.total)}.",
+                effect="Building it may end with a full disk; what is in stays in.",
+            )
+        )
     if facts.encoding != profile.server.encoding:
         found.append(
             Gap(

@@ -26,6 +26,11 @@ CREATE TABLE premortem.mirror_step (
     step text PRIMARY KEY,
     done_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
+CREATE TABLE premortem.mirror_later (
+    statement text PRIMARY KEY,
+    validates text NOT NULL,
+    subject text NOT NULL
+);
 CREATE TABLE premortem.mirror_gap (
     subject text NOT NULL,
     says text NOT NULL,
@@ -105,3 +110,8 @@ VALUES (%(subject)s, %(says)s, %(effect)s, %(cure)s) ON CONFLICT DO NOTHING
 -- purpose: what could not be mirrored
 -- needs: SELECT on it
 SELECT g.subject, g.says, g.effect, g.cure FROM premortem.mirror_gap g ORDER BY g.subject, g.says
+
+-- name: later
+-- purpose: what was taken away before the rows came, and is put back after them
+-- needs: SELECT on it
+SELECT l.subject, l.statement, l.validates FROM premortem.mirror_later l ORDER BY l.statement

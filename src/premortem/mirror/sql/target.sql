@@ -67,3 +67,21 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 -- needs: nothing
 SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname)
 FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+
+-- name: domain checks
+-- purpose: the checks of domains, which would be made of every row while it is loaded
+-- needs: nothing
+SELECT pg_catalog.format('check %s of domain %s', c.conname, t.oid::pg_catalog.regtype) AS subject,
+       pg_catalog.format('ALTER DOMAIN %I.%I DROP CONSTRAINT %I', n.nspname, t.typname, c.conname) AS takes_away,
+       pg_catalog.format('ALTER DOMAIN %I.%I ADD CONSTRAINT %I %s NOT VALID', n.nspname, t.typname, c.conname,
+                         pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(c.oid), ' NOT VALID$', '')) AS puts_back,
+       CASE WHEN c.convalidated
+            THEN pg_catalog.format('ALTER DOMAIN %I.%I VALIDATE CONSTRAINT %I', n.nspname, t.typname, c.conname)
+            ELSE '' END AS validates
+FROM pg_catalog.pg_constraint c
+     JOIN pg_catalog.pg_type t ON t.oid = c.contypid
+     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE c.contype = 'c' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')
+ORDER BY t.oid, c.conname
