@@ -22,7 +22,7 @@ from premortem.synthesis import documents, pools, streams, texts, values, wire
 from premortem.synthesis.domains import Domain, Line, Listed, Union, line_of
 from premortem.synthesis.kinds import Family, Kind
 from premortem.synthesis.limits import Limits
-from premortem.synthesis.segments import Segments, apportioned, segments
+from premortem.synthesis.segments import Segments, apportioned, segments, unique_segments
 
 _TARGET = 100
 #: Families whose places do not tell a value wholly.
@@ -243,7 +243,7 @@ def _line_segments(
     low, high = ends[0], ends[-1]
     if high - low + 1 <= asked.rows * 1.02 + 2:
         return _dense(asked, low, high, unit, offset)
-    found = segments([(p, 1.0) for p in pins], bounds, asked.rows, asked.rows, unique=True)
+    found = unique_segments(pins, bounds, asked.rows)
     return _pushed(found)
 
 
@@ -322,7 +322,7 @@ def of_text(asked: Asked) -> Basis:
     points = [(placed.places[text], rows) for text, rows in asked.common]
     if asked.unique:
         pins = sorted({placed.places[t] for t in asked.pins} - set(placed.bounds))[:_MOST_PINS]
-        found = segments([(p, 1.0) for p in pins], placed.bounds, asked.rows, asked.rows, unique=True)
+        found = unique_segments(pins, placed.bounds, asked.rows)
     else:
         found = _believed(asked, lambda d: segments(points, placed.bounds, asked.rows, d), math.inf)
     pad = hidden or not asked.bounds
@@ -392,13 +392,14 @@ def _of_numbered(asked: Asked, form: texts.Numbered, told: Sequence[str]) -> Bas
 def of_few(asked: Asked) -> Basis | None:
     """Return the basis of a column whose values are taken as they are: told by statistics or type, or a pool."""
     told = _told(asked)
-    if not told:
+    left = asked.rows - sum(weight for _, weight in told)
+    if not told or (_is_made_of_parts(asked) and left > 0.01 * asked.rows):
         wanted = pools.Wanted(
             kind=asked.kind, statistics=asked.statistics, oids=asked.oids, paths=asked.paths, salt=asked.salt,
             count=min(asked.rows, pools.MOST),
         )  # fmt: skip
         pool = pools.made(wanted)
-        told = [(value, 1.0) for value in pool]
+        told += [(value, max(left, 1.0) / len(pool)) for value in pool]
     if not told:
         return None
     domain = Listed(values=wire.listed([value for value, _ in told]))
@@ -417,11 +418,17 @@ def _others(asked: Asked, told: Sequence[str]) -> list[str]:
     return documents.mixed(told, missing, np.random.Generator(np.random.PCG64(asked.salt)))
 
 
+def _is_made_of_parts(asked: Asked) -> bool:
+    """Whether statistics tell of elements or bounds, so that values beside the common ones can be made of these."""
+    parted = asked.kind.family in (Family.ARRAY, Family.LEXEMES, Family.RANGE, Family.MULTIRANGE)
+    return parted and pools.knows(asked.statistics)
+
+
 def _told(asked: Asked) -> list[tuple[bytes, float]]:
-    kind, statistics = asked.kind, asked.statistics
-    if kind.family in (Family.ARRAY, Family.LEXEMES, Family.RANGE, Family.MULTIRANGE) and pools.knows(statistics):
-        return []
+    kind = asked.kind
     weights: dict[str, float] = dict(asked.common)
+    if _is_made_of_parts(asked):
+        return [(form, rows) for text, rows in weights.items() if (form := values.binary(kind, text, asked.oids))]
     if not weights and not asked.bounds:
         weights = dict.fromkeys(asked.limits.listed, 1.0)
     rest = max(asked.rows - sum(weights.values()), 0.0)
@@ -456,7 +463,7 @@ def of_parent(asked: Asked, parent: Basis) -> Basis:
     if bounds:
         bounds = _widened(bounds, size, asked)
     if asked.unique:
-        found = _clipped(_pushed(segments([], bounds, asked.rows, asked.rows, unique=True)), size)
+        found = _clipped(_pushed(unique_segments([], bounds, asked.rows)), size)
     else:
         points = list(heavy.items())
         found = _believed(asked, lambda d: segments(points, bounds, asked.rows, d), size)

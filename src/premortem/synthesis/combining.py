@@ -122,7 +122,8 @@ def _steps(lead: Member, others: Sequence[Member], rows: int, salt: int) -> Comb
         return None
     if (counts[1:] > counts[:-1] * 1.1 + 1).any() or counts[0] < 0.7 * lead.distinct or counts[-1] > 0.9 * counts[0]:
         return None
-    stairs = ladder(np.minimum.accumulate(counts), rows, 1, salt)
+    room = lead.basis.domain.size if not lead.basis.numbered else rows
+    stairs = ladder(np.minimum.accumulate(counts), rows, room, salt)
     groups = stairs.count
     first = lead.widened(groups)
     if first.domain.size < groups:
@@ -140,10 +141,35 @@ def spread_over(key: Key, found: Segments) -> Segments:
     first = key.within(found.place)
     last = key.within(found.place + found.width - 1)
     start = np.maximum.accumulate(first.first)
-    end = np.maximum(last.first + last.count, start + 1)
-    end = np.minimum(end, np.append(start[1:], key.total))
-    width = np.maximum(end - start, 1)
-    width = np.minimum(width, key.total - start)
-    kept = found.rows > 0
-    distinct = np.minimum(width, np.maximum(found.rows, 1))
-    return Segments(place=start[kept], width=width[kept], rows=found.rows[kept], distinct=distinct[kept])
+    end = np.minimum(np.maximum.accumulate(last.first + last.count), np.append(start[1:], key.total))
+    width = np.maximum(end - start, 0)
+    some = np.flatnonzero(width > 0)
+    if not some.size:
+        return everywhere(key, found.total)
+    rows = np.zeros(some.size, np.int64)  # what has no combination goes to the one before
+    np.add.at(rows, np.clip(np.searchsorted(some, np.arange(len(found)), side="right") - 1, 0, None), found.rows)
+    kept = rows > 0
+    start, width, rows = start[some][kept], width[some][kept], rows[kept]
+    return Segments(place=start, width=width, rows=rows, distinct=np.minimum(width, rows))
+
+
+def one_each(found: Segments) -> Segments | None:
+    """Return segments over combinations in which none is met twice, None where there are too few."""
+    capped = limited(replace(found, distinct=found.width), 1)
+    if capped.total < found.total:
+        return None
+    kept = capped.rows > 0
+    return Segments(
+        place=capped.place[kept], width=capped.width[kept], rows=capped.rows[kept], distinct=capped.rows[kept]
+    )
+
+
+def everywhere(key: Key, rows: int) -> Segments:
+    """Return the one segment of all combinations."""
+    total = np.array([key.total], np.int64)
+    return Segments(
+        place=np.zeros(1, np.int64),
+        width=total,
+        rows=np.array([rows], np.int64),
+        distinct=np.minimum(total, max(rows, 1)),
+    )

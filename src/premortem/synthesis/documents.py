@@ -21,7 +21,7 @@ def mixed(known: Sequence[str], count: int, chance: np.random.Generator) -> list
         _collect(document, (), seen)
     told = set(known)
     found: dict[str, None] = {}
-    for _ in range(3 * count):
+    for _ in range(8 * count):
         if len(found) >= count:
             break
         form = parsed[int(chance.integers(len(parsed)))]

@@ -51,6 +51,17 @@ class Listed:
         return self.values.take(numbers)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """Numbers that are no values yet: combinations of another key."""
+
+    size: int
+
+    def cells(self, numbers: Ints) -> Cells:
+        """Return the numbers themselves."""
+        return wire.integers(numbers, 8)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Union:
     """The values of several domains, one after the other: the keys of a table's partitions."""
@@ -124,6 +135,19 @@ class Line:
         distinct, width = int(self.distinct[step]), int(self.width[step])
         return int(self._steps.starts[step]) + min(-(-inside * distinct // width), distinct - 1)
 
+    def absolute(self, numbers: Ints) -> Ints:
+        """Return the places of these numbers in what the type counts in."""
+        return self.places(numbers) * self.unit + self.offset
+
+    def not_below(self, places: Ints) -> Ints:
+        """Return the numbers of the least values that are not below places in what the type counts in."""
+        wanted = -((self.offset - places) // self.unit)
+        step = np.clip(np.searchsorted(self.place, wanted, side="right") - 1, 0, len(self.place) - 1)
+        inside = np.clip(wanted - self.place[step], 0, self.width[step] - 1)
+        distinct = self.distinct[step]
+        found = self._steps.starts[step] + np.minimum(-(-inside * distinct // self.width[step]), distinct - 1)
+        return np.asarray(np.minimum(found + (self.places(found) < wanted), self.size - 1), np.int64)
+
     def cells(self, numbers: Ints) -> Cells:
         """Return the values of these numbers."""
         found = self.encoded(self.places(numbers) * self.unit + self.offset, numbers)
@@ -190,7 +214,8 @@ class Templates:
     """Values made of a few templates: the first of a segment is the template, the others have a counter written in.
 
     `distinct[s]` values have template s; the counter has `digits` digits of base 36 from octet `at[s]`, in templates
-    that are numbered like the segments in `counted` and told whole in `whole`.
+    that are numbered like the segments in `counted` and told whole in `whole`.  `skipped[s]` is the count that would
+    make the template itself.
     """
 
     distinct: Ints
@@ -198,6 +223,7 @@ class Templates:
     counted: Cells
     at: Ints
     digits: int
+    skipped: Ints
     noise: Ints | None = None
     salt: int = 0
 
@@ -224,7 +250,7 @@ class Templates:
 
     def _count(self, octets: Octets, step: Ints, inside: Ints) -> None:
         row = np.arange(len(octets))
-        at, left = self.at[step], inside
+        at, left = self.at[step], inside + (inside >= self.skipped[step])
         for digit in range(self.digits - 1, -1, -1):
             left, rest = np.divmod(left, 36)
             octets[row, at + digit] = _DIGITS[rest]

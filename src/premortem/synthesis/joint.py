@@ -17,6 +17,7 @@ import numpy as np
 from premortem.model import Constraint, ConstraintKind, ExtendedStatistics
 from premortem.synthesis import streams
 from premortem.synthesis.basis import Basis
+from premortem.synthesis.domains import Line
 from premortem.synthesis.drawing import Drawn, Nulls, Random, Spot
 from premortem.synthesis.segments import Marginal, Segments, Steps, apportioned
 from premortem.synthesis.streams import Floats, Ints
@@ -214,6 +215,8 @@ class Together:
     leader: str
     of_leader: Marginal
     nulls: float
+    lines: tuple[Line, Line] | None = None
+    strictly: bool = False
 
     def draw(self, rows: Ints, slots: dict[str, Drawn], random: Random) -> None:
         """Fill the slot."""
@@ -223,17 +226,30 @@ class Together:
         share = (groups.first + inside) / max(self.of_leader.total, 1)
         ranks = np.clip((share * self.marginal.total).astype(np.int64), 0, max(self.marginal.total - 1, 0))
         nulls = chance.random(rows.size) < self.nulls if self.nulls > 0 else None
-        slots[self.slot] = Drawn(numbers=self.marginal.values(ranks, None), nulls=nulls)
+        numbers = self._lifted(self.marginal.values(ranks, None), slots[self.leader].numbers)
+        slots[self.slot] = Drawn(numbers=numbers, nulls=nulls)
+
+    def _lifted(self, numbers: Ints, leading: Ints) -> Ints:
+        """Return the numbers, larger ones where two histograms are too coarse to tell which value is the larger."""
+        if self.lines is None:
+            return numbers
+        leader, own = self.lines
+        least = leader.absolute(leading) + self.strictly
+        low = np.flatnonzero(own.absolute(numbers) < least)
+        numbers[low] = own.not_below(least[low])
+        return numbers
 
 
-def compared(constraints: Sequence[Constraint]) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of columns of which a CHECK says that the first is not larger than the second."""
+def compared(constraints: Sequence[Constraint]) -> tuple[tuple[str, str, bool], ...]:
+    """Return the pairs of columns of which a CHECK says that the first is not larger than the second, or smaller."""
     found = []
     for constraint in constraints:
         match = _COMPARED.match(constraint.definition) if constraint.kind is ConstraintKind.CHECK else None
         if match and match["left"] != match["right"]:
-            pair = (match["left"], match["right"])
-            found.append(pair if match["sign"].startswith("<") else pair[::-1])
+            low, high = (match["left"], match["right"])
+            if match["sign"].startswith(">"):
+                low, high = high, low
+            found.append((low, high, len(match["sign"]) == 1))
     return tuple(found)
 
 

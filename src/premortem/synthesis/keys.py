@@ -7,13 +7,15 @@ alone, so that any combination can be asked for by its number, by other tables t
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from premortem.synthesis import streams
-from premortem.synthesis.drawing import Drawn, Nulls, Random, Spot
+from premortem.synthesis.drawing import Drawn, Random, Spot
 from premortem.synthesis.segments import Groups, Marginal, Steps, apportioned
 from premortem.synthesis.streams import Floats, Ints, Placement
 
@@ -69,13 +71,27 @@ class Ladder:
         return Groups(numbers=group * self.values // self.count, first=first, count=count)
 
 
-def ladder(counts: Floats, rows: int, values: int, salt: int) -> Ladder:
-    """Return the groups of a column whose values stand in so many rows each, the first in every group."""
+def ladder(counts: Floats, rows: int, most: int, salt: int) -> Ladder:
+    """Return the groups of a column whose values stand in so many rows each, the first in every group.
+
+    There are at most so many groups: where the frequencies ask for more, the shortest get longer.
+    """
     shares = np.maximum(counts - np.append(counts[1:], 0.0), 0.0)
     each = apportioned(shares, _BLOCK)
     sizes = np.repeat(np.arange(1, len(counts) + 1, dtype=np.int64), each)
+    missing = math.ceil(rows / most * _BLOCK) - int(sizes.sum()) if rows > most * sizes.mean() else 0
+    sizes[: min(max(missing, 0), _BLOCK)] += 1
     np.random.Generator(np.random.PCG64(salt)).shuffle(sizes)
-    return Ladder(sizes=sizes, values=values, rows=rows)
+    return Ladder(sizes=sizes, values=most, rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """Columns that refer to another key together: a slot with that key's numbers, and its columns' names here."""
+
+    slot: str
+    key: Key
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +99,8 @@ class Key:
     """The combinations of a unique set of columns, by number.
 
     `names` are the leading column's and the others' slots.  Where `bijective` is a salt, the only other column has a
-    value of its own in every row, and its number is the combination's, shuffled.
+    value of its own in every row, and its number is the combination's, shuffled.  A slot of `units` stands for several
+    columns that refer to another key together.
     """
 
     names: tuple[str, ...]
@@ -92,6 +109,18 @@ class Key:
     salt: int
     varied: bool
     bijective: int | None = None
+    units: tuple[Unit, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that combinations are of."""
+        inside = {unit.slot: tuple(unit.names.values()) for unit in self.units}
+        return tuple(column for name in self.names for column in inside.get(name, (name,)))
+
+    @property
+    def leader(self) -> str | None:
+        """The leading column, None where several lead together."""
+        return None if any(unit.slot == self.names[0] for unit in self.units) else self.names[0]
 
     @property
     def total(self) -> int:
@@ -104,6 +133,13 @@ class Key:
 
     def combinations(self, numbers: Ints) -> dict[str, Ints]:
         """Return the columns' numbers in these combinations."""
+        found = self._slots(numbers)
+        for unit in self.units:
+            theirs = unit.key.combinations(found.pop(unit.slot))
+            found |= {own: theirs[name] for name, own in unit.names.items()}
+        return found
+
+    def _slots(self, numbers: Ints) -> dict[str, Ints]:
         groups = self.lead.groups(numbers, self._vary)
         found = {self.names[0]: groups.numbers}
         if self.bijective is not None:
@@ -189,11 +225,11 @@ class Combined:
 class Referring:
     """The columns of a foreign key of several: for every row one of the parent's combinations.
 
-    `names` are this table's slots in the order of the parent's key.
+    `names` are this table's columns by the parent's.
     """
 
     key: Key
-    names: tuple[str, ...]
+    names: Mapping[str, str]
     slot: str
     marginal: Marginal
     spot: Spot
@@ -203,7 +239,8 @@ class Referring:
         chance = random(self.slot)
         ranks, nulls = self.spot.ranks(rows, chance)
         found = self.key.combinations(self.marginal.values(ranks, chance))
-        _fill(self.key, self.names, found, nulls, slots)
+        for theirs, own in self.names.items():
+            slots[own] = Drawn(numbers=found[theirs], nulls=nulls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,29 +251,23 @@ class Sharing:
     """
 
     key: Key
-    names: tuple[str, ...]
+    names: Mapping[str, str]
     slot: str
     null_fraction: float
 
     def draw(self, rows: Ints, slots: dict[str, Drawn], random: Random) -> None:
         """Fill the other columns' slots."""
         chance = random(self.slot)
-        shared = slots[self.names[0]]
+        lead = self.key.names[0]
+        shared = slots[self.names[lead]]
         groups = self.key.within(shared.numbers)
         missing = (groups.numbers != shared.numbers) | (groups.count == 0)
         at = groups.first + (chance.random(rows.size) * np.maximum(groups.count, 1)).astype(np.int64)
         found = self.key.combinations(np.minimum(at, self.key.total - 1))
         nulls = missing | (chance.random(rows.size) < self.null_fraction)
-        others = dict(zip(self.key.names[1:], self.names[1:], strict=True))
-        for theirs, own in others.items():
-            slots[own] = Drawn(numbers=found[theirs], nulls=nulls if nulls.any() else None)
-
-
-def _fill(
-    key: Key, names: tuple[str, ...], found: dict[str, Ints], nulls: Nulls | None, slots: dict[str, Drawn]
-) -> None:
-    for theirs, own in zip(key.names, names, strict=True):
-        slots[own] = Drawn(numbers=found[theirs], nulls=nulls)
+        for theirs, own in self.names.items():
+            if theirs != lead:
+                slots[own] = Drawn(numbers=found[theirs], nulls=nulls if nulls.any() else None)
 
 
 def placed(rows: int, correlation: float, salt: int) -> Spot:

@@ -19,15 +19,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from premortem.model import Column, ColumnStatistics, Constraint, ExtendedStatistics, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import combining, density, joint, kinds, limits, sizes, workload
+from premortem.synthesis import combining, density, joint, kinds, limits, sizes, wire, workload
 from premortem.synthesis.basis import Asked, Basis
 from premortem.synthesis.combining import Combination, Member
 from premortem.synthesis.design import ColumnPlan, Synthesis, TablePlan
-from premortem.synthesis.drawing import Draw, Emptied, Free, Spot, Upwards
+from premortem.synthesis.domains import Line, Listed, Numbers
+from premortem.synthesis.drawing import Constant, Draw, Emptied, Free, Spot, Upwards
 from premortem.synthesis.joint import Depending, Source, Together
-from premortem.synthesis.keys import Combined, Referring, Sharing, placed
+from premortem.synthesis.keys import Combined, Key, Referring, Sharing, Unit, placed
+from premortem.synthesis.kinds import Family
 from premortem.synthesis.segments import THIN, Marginal, Segments
 from premortem.synthesis.streams import Placement
 
@@ -150,7 +154,9 @@ class _Planner:
             unique=_is_unique(table, column), target=self._target(column),
             pins=self._pins(table, column), shift=self._shift(table, column),
             salt=bases.salt(self.seed, table.relation.sql, column.name), oids=kinds.element_oids(),
-            reach=_reach(table, statistics, self._target(column)),
+            reach=_reach(table, statistics, self._target(column)), at_least=self._at_least(table, column, total),
+            limits=limits.limits(table, column, self.profile),
+            paths=workload.document_paths(table, column.name, self.profile) if kind.family is Family.JSON else {},
         )  # fmt: skip
 
     def _shift(self, table: Table, column: Column) -> int:
@@ -188,13 +194,64 @@ class _Planner:
         place = (table.relation, columns)
         if place not in self._keys:
             self._keys[place] = None
-            names = [c.name for c in table.columns if c.name in columns]
+            units = self._units(table, columns)
+            inside = {name for unit in units for name in unit.names.values()}
+            names = [c.name for c in table.columns if c.name in columns - inside]
             members = [m for name in names if (m := self._member(table, name)) is not None]
-            total = self.sizes.get(table.relation, 0)
-            if len(members) == len(names):
-                salt = bases.salt(self.seed, table.relation.sql, *names)
-                self._keys[place] = combining.combined(members, total, salt)
+            members += [self._unit_member(table, unit) for unit in units]
+            if len(members) == len(names) + len(units):
+                salt = bases.salt(self.seed, table.relation.sql, *sorted(columns))
+                found = combining.combined(members, self.sizes.get(table.relation, 0), salt)
+                self._keys[place] = None if found is None else self._with_units(table, found, units)
         return self._keys[place]
+
+    def _with_units(self, table: Table, found: Combination, units: list[Unit]) -> Combination:
+        own = {name: b for unit in units for name in unit.names.values() if (b := self.basis(table, name)) is not None}
+        kept = {name: basis for name, basis in found.bases.items() if name not in {unit.slot for unit in units}}
+        return replace(found, key=replace(found.key, units=tuple(units)), bases={**kept, **own})
+
+    def _units(self, table: Table, columns: frozenset[str]) -> list[Unit]:
+        """Return the references of several columns inside of a set."""
+        found: list[Unit] = []
+        left = set(columns)
+        for reference in table.foreign_keys:
+            inside = set(reference.columns)
+            if len(inside) > 1 and inside < columns and inside <= left and reference.references != table.relation:
+                parent = self.referred(reference)
+                if parent is not None:
+                    names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+                    found.append(Unit(slot=reference.name, key=parent.key, names=names))
+                    left -= inside
+        return found
+
+    def referred(self, reference: Constraint) -> Combination | None:
+        """Return the key that a reference of several columns is to."""
+        parent = self.profile.table(reference.references) if reference.references else None
+        if parent is None or not self.sizes.get(parent.relation):
+            return None
+        found = self.key(parent, frozenset(reference.referenced_columns))
+        return found if found and set(found.key.columns) == set(reference.referenced_columns) else None
+
+    def spread(self, table: Table, key: Key, names: Mapping[str, str]) -> tuple[Segments, Asked, float] | None:
+        """Return how a table's rows are spread over a key that it refers to, by the leading column's statistics."""
+        column = table.column(names[key.leader or key.columns[0]])
+        basis = self.basis(table, column.name) if column else None
+        if column is None or basis is None:
+            return None
+        asked = self.asked(table, column)
+        if key.leader is None:
+            return combining.everywhere(key, asked.rows), asked, 0.0
+        return combining.spread_over(key, basis.found), asked, _correlation(asked, basis)
+
+    def _unit_member(self, table: Table, unit: Unit) -> Member:
+        found = self.spread(table, unit.key, unit.names)
+        rows = self.sizes.get(table.relation, 0)
+        segments, correlation = (found[0], found[2]) if found else (combining.everywhere(unit.key, rows), 0.0)
+        basis = Basis(domain=Numbers(size=unit.key.total), found=segments, numbered=False)
+        return Member(
+            slot=unit.slot, basis=basis, correlation=correlation, unique=False, family=Family.UNKNOWN,
+            widened=lambda values: basis,
+        )  # fmt: skip
 
     def _member(self, table: Table, name: str) -> Member | None:
         column = table.column(name)
@@ -245,6 +302,8 @@ class _Columns:
     def keys(self) -> None:
         """Add the unique sets of several columns."""
         for columns in _combined_sets(self.table, self.planner):
+            if self._is_reference(columns):
+                continue
             if any(name in self.decided for name in columns):
                 self._gap(columns, "shares columns with another key")
                 continue
@@ -258,6 +317,10 @@ class _Columns:
             self.decided |= found.bases
             self._holes(columns)
 
+    def _is_reference(self, columns: tuple[str, ...]) -> bool:
+        """Whether the set is within one reference of several columns, which then meets no key twice."""
+        return any(set(columns) <= set(r.columns) and self.planner.referred(r) for r in references(self.table))
+
     def _holes(self, columns: tuple[str, ...]) -> None:
         """Make NULL what is NULL in production: such a row may be any other's double."""
         for name in columns:
@@ -268,57 +331,66 @@ class _Columns:
 
     def references(self) -> None:
         """Add the foreign keys of several columns."""
-        for key in self.table.foreign_keys:
-            if len(key.columns) > 1 and key.references is not None:
-                self._reference(key)
+        for reference in references(self.table):
+            self._reference(reference)
 
     def _reference(self, reference: Constraint) -> None:
-        parent = self.planner.profile.table(reference.references) if reference.references else None
-        if parent is None or not self.planner.sizes.get(parent.relation):
+        names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        found = self.planner.referred(reference)
+        if found is None:
+            if any(name not in self.decided for name in reference.columns):
+                self._gap(reference.columns, "refers to a key that is not made by number")
             return
-        found = self.planner.key(parent, frozenset(reference.referenced_columns))
-        own = dict(zip(reference.referenced_columns, reference.columns, strict=False))
-        if found is None or set(found.key.names) != set(own):
-            return
-        names = tuple(own[name] for name in found.key.names)
-        known = [name for name in names if name in self.decided]
+        known = {theirs for theirs, own in names.items() if own in self.decided}
+        lead = found.key.leader
         if not known:
             self._refer(reference, found, names)
-        elif known == [names[0]] and self.decided[names[0]].domain is found.bases[found.key.names[0]].domain:
+        elif lead and known == {lead} and self.decided[names[lead]].domain is found.bases[lead].domain:
             self._share(reference, found, names)
-        else:
-            self._gap(names, f"shares columns with another key, so that {reference.name} cannot be kept")
+        elif not self._by_unit(reference):
+            self._gap(reference.columns, "shares columns with another key")
 
-    def _refer(self, reference: Constraint, found: Combination, names: tuple[str, ...]) -> None:
-        column = self.table.column(names[0])
-        basis = self.planner.basis(self.table, names[0])
-        if column is None or basis is None:
+    def _by_unit(self, reference: Constraint) -> bool:
+        """Whether a key of the table has the reference inside, so that it is kept already."""
+        return any(
+            isinstance(draw, Combined) and any(unit.slot == reference.name for unit in draw.key.units)
+            for draw in self.draws
+        )
+
+    def _refer(self, reference: Constraint, found: Combination, names: Mapping[str, str]) -> None:
+        spread = self.planner.spread(self.table, found.key, names)
+        if spread is None:
             return
-        asked = self.planner.asked(self.table, column)
-        spread = combining.spread_over(found.key, basis.found)
-        marginal = Marginal.of(spread, numbered=False)
-        spot = self._spot(asked, _correlation(asked, basis), exact=self.total <= _SMALL)
+        segments, asked, correlation = spread
+        alone = self._refers_once(reference)
+        once = combining.one_each(segments) if alone else None
+        if alone and once is None:
+            self._gap(reference.columns, "has fewer combinations than the table has rows")
+        marginal = Marginal.of(once or segments, numbered=False, even=once is not None)
+        spot = self._spot(asked, correlation, exact=once is not None or self.total <= _SMALL)
         self.draws.append(Referring(key=found.key, names=names, slot=reference.name, marginal=marginal, spot=spot))
-        self._decide(found, names)
+        self.decided |= {own: found.bases[theirs] for theirs, own in names.items()}
 
-    def _share(self, reference: Constraint, found: Combination, names: tuple[str, ...]) -> None:
-        column = self.table.column(names[1])
-        statistics = column.own_statistics if column and not column.not_null else None
+    def _refers_once(self, reference: Constraint) -> bool:
+        """Whether no two rows may refer to the same."""
+        columns = set(reference.columns)
+        return any(set(one) <= columns for one in unique_sets(self.table))
+
+    def _share(self, reference: Constraint, found: Combination, names: Mapping[str, str]) -> None:
+        others = [self.table.column(own) for theirs, own in names.items() if theirs != found.key.leader]
+        nullable = next((c for c in others if c is not None and not c.not_null), None)
+        statistics = nullable.own_statistics if nullable else None
         nulls = statistics.null_fraction if statistics else 0.0
         self.draws.append(Sharing(key=found.key, names=names, slot=reference.name, null_fraction=nulls))
-        self._decide(found, names)
-
-    def _decide(self, found: Combination, names: tuple[str, ...]) -> None:
-        for theirs, own in zip(found.key.names, names, strict=True):
-            self.decided[own] = found.bases[theirs]
+        self.decided |= {own: found.bases[theirs] for theirs, own in names.items() if own not in self.decided}
 
     def together(self) -> None:
         """Add the columns of extended statistics, and those that a CHECK compares."""
         for found in self.table.statistics:
             if not found.inherited:
                 self._joined(found)
-        for low, high in joint.compared(self.table.constraints):
-            self._compared(low, high)
+        for low, high, strictly in joint.compared(self.table.constraints):
+            self._compared(low, high, strictly=strictly)
 
     def _joined(self, found: ExtendedStatistics) -> None:
         plain = found.keys[: len(found.keys) - found.expression_count]
@@ -363,7 +435,7 @@ class _Columns:
     def _own_reference(self, name: str) -> bool:
         return any(key.columns == (name,) and key.references == self.table.relation for key in self.table.foreign_keys)
 
-    def _compared(self, low: str, high: str) -> None:
+    def _compared(self, low: str, high: str, *, strictly: bool) -> None:
         """Add the second column as one that goes with the first."""
         one, other = self._source(low), self._source(high)
         if high in self.decided or one is None or other is None or not self._same_type(low, high):
@@ -372,8 +444,12 @@ class _Columns:
             column = self.table.column(low)
             assert column is not None
             self._alone(column)
+        domains = one.basis.domain, other.basis.domain
+        on_lines = domains if isinstance(domains[0], Line) and isinstance(domains[1], Line) else None
         self.draws.append(
             Together(
+                lines=on_lines,  # type: ignore[arg-type]
+                strictly=strictly,
                 slot=high, marginal=Marginal.of(other.basis.found, numbered=other.basis.numbered, even=True),
                 leader=low, of_leader=Marginal.of(one.basis.found, numbered=one.basis.numbered),
                 nulls=other.null_fraction,
@@ -407,6 +483,12 @@ class _Columns:
 
     def _alone(self, column: Column) -> None:
         found = self.planner.basis(self.table, column.name)
+        if self.planner.asked(self.table, column).rows <= 0:
+            nothing = np.zeros(0, np.int64)
+            empty = Segments(place=nothing, width=nothing, rows=nothing, distinct=nothing)
+            self.draws.append(Constant(slot=column.name, null=True))
+            self.decided[column.name] = Basis(domain=Listed(values=wire.listed([None])), found=empty)
+            return
         if found is None or not found.domain.size:
             self.planner.gaps.append(_no_values(self.table, column))
             return
@@ -459,6 +541,11 @@ def _combined_sets(table: Table, planner: _Planner) -> tuple[tuple[str, ...], ..
     ]
     distinct = {frozenset(one): one for one in needed}
     return tuple(sorted(distinct.values(), key=lambda o: (frozenset(o) not in asked_for, o != primary, len(o))))
+
+
+def references(table: Table) -> Iterator[Constraint]:
+    """Yield a table's foreign keys of several columns."""
+    yield from (key for key in table.foreign_keys if len(key.columns) > 1 and key.references is not None)
 
 
 def _no_values(table: Table, column: Column) -> Gap:

@@ -206,16 +206,14 @@ def apportioned(shares: Floats, total: int) -> Ints:
     return found
 
 
-def segments(
-    points: Sequence[tuple[int, float]], bounds: Sequence[int], rows: int, distinct: float, *, unique: bool = False
-) -> Segments:
+def segments(points: Sequence[tuple[int, float]], bounds: Sequence[int], rows: int, distinct: float) -> Segments:
     """Return the segments of a column of so many non-null rows.
 
     `points` are the most common values' places with their rows, `bounds` the histogram's places in order, `distinct`
     the number of values altogether.
     """
     heavy = dict(points)
-    place, width, share = _between(sorted(heavy), bounds)
+    place, width, share, _ = _between(sorted(heavy), bounds)
     rest = max(0.0, rows - sum(heavy.values())) if len(place) else 0.0
     shares = np.array(share) * rest
     limits = np.minimum(np.array(width, np.float64), np.maximum(shares, 1.0))
@@ -226,16 +224,48 @@ def segments(
     counted = apportioned(weights, rows)
     numbers = np.array([*(1 for _ in heavy), *values], np.int64)[order]
     widths = np.array([*(1 for _ in heavy), *width], np.int64)[order]
-    if unique:
-        numbers, widths = counted, np.maximum(widths, counted)
     kept = counted > 0
     places, widths, counted, numbers = places[order][kept], widths[kept], counted[kept], numbers[kept]
     numbers = np.clip(numbers, 1, np.maximum(counted, 1))
     return Segments(place=places, width=widths, rows=counted, distinct=np.minimum(numbers, widths))
 
 
-def _between(heavy: Sequence[int], bounds: Sequence[int]) -> tuple[list[int], list[int], list[float]]:
-    """Return starts, widths and shares of what lies in each bucket between its bounds and the common values in it."""
+def unique_segments(pins: Sequence[int], bounds: Sequence[int], rows: int) -> Segments:
+    """Return the segments of a key of so many rows, in which some values must be; places may be too few for the rows.
+
+    Each bucket has the same number of rows, those of its pins among them.
+    """
+    fixed = sorted(set(pins))
+    place, width, share, inside = _between(fixed, bounds)
+    each = rows / max(len(bounds) - 1, 1)
+    wanted = np.maximum(np.array(share) * (len(bounds) - 1) * (each - np.array(inside)), 0.0)
+    counted = _within(wanted, np.array(width, np.float64), max(rows - len(fixed), 0))
+    places = np.array([*fixed, *place], np.int64)
+    numbers = np.array([*(1 for _ in fixed), *counted], np.int64)
+    widths = np.maximum(np.array([*(1 for _ in fixed), *width], np.int64), numbers)
+    order = np.argsort(places, kind="stable")
+    order = order[numbers[order] > 0]
+    return Segments(place=places[order], width=widths[order], rows=numbers[order], distinct=numbers[order])
+
+
+def _within(wanted: Floats, limits: Floats, total: int) -> Ints:
+    """Return whole numbers of that total, each about as wanted, and within its limit where that is possible."""
+    found = np.minimum(wanted, limits)
+    for _ in range(20):
+        left = total - float(found.sum())
+        free = limits - found
+        if left <= 0.5 or not (free > 0).any():
+            break
+        found = np.minimum(found + free * min(left / float(free.sum()), 1.0), limits)
+    return apportioned(found if found.sum() > 0 else limits, total)
+
+
+def _between(heavy: Sequence[int], bounds: Sequence[int]) -> tuple[list[int], list[int], list[float], list[int]]:
+    """Return what lies in each bucket between its bounds and the common values in it.
+
+    That is starts, widths, shares, and how many common values the bucket has.
+    """
+    counts: list[int] = []
     starts: list[int] = []
     widths: list[int] = []
     shares: list[float] = []
@@ -249,7 +279,8 @@ def _between(heavy: Sequence[int], bounds: Sequence[int]) -> tuple[list[int], li
             starts.append(start)
             widths.append(size)
             shares.append(size / whole / (len(bounds) - 1))
-    return starts, widths, shares
+            counts.append(len(inside))
+    return starts, widths, shares, counts
 
 
 def _pieces(low: int, high: int, inside: Sequence[int]) -> list[tuple[int, int]]:

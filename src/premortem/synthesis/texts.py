@@ -8,7 +8,7 @@ collation that sorts the bounds sorts the values.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,6 +25,8 @@ from premortem.synthesis.wire import Cells
 ROOM = 1 << 40
 _NUMBERED = re.compile(r"(?P<head>.*?)(?P<digits>\d+)(?P<tail>\D*)\Z", re.DOTALL)
 _NOISY = 400
+_NEVER = 2**62
+_ALPHABET = frozenset("0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 def key(text: str) -> tuple[str, str, str]:
@@ -88,44 +90,66 @@ def templates(kind: Kind, found: Segments, texts: dict[int, str], width: float, 
     `width` is the average length in octets that values shall have where `pad` says that the known ones are too short.
     """
     known = sorted(texts)
-    digits = _digits(int(found.distinct.max(initial=1)))
-    whole: list[bytes] = []
-    counted: list[bytes] = []
-    at: list[int] = []
-    noise: list[int] = []
+    digits = _digits(int(found.distinct.max(initial=1)) + 1)
+    shared = _shared(texts.values())
+    made = []
     for place, distinct in zip(found.place.tolist(), found.distinct.tolist(), strict=True):
         index = int(np.searchsorted(known, place, side="right")) - 1
         own = texts[known[index]] if index >= 0 else ""
-        after = texts[known[index + 1]] if index + 1 < len(known) else ""
-        if distinct == 1 and texts.get(place) is not None:
-            encoded = _octets(kind, own)
-            whole.append(encoded)
-            counted.append(encoded + b"0" * digits)
-            at.append(len(encoded))
-            noise.append(len(encoded) + digits)
-            continue
-        text, position = _written(own, after, digits, kind.limit)
-        position_in_octets = len(text[:position].encode())
-        encoded = text.encode()
-        length = round(width) if pad and len(encoded) < width else len(encoded)
-        length = max(length, position_in_octets + digits)
-        if kind.limit is not None and len(encoded) == len(text):
-            length = min(length, max(kind.limit, len(encoded)))
-        noise.append(len(encoded) if pad else length)
-        encoded = encoded.ljust(length, b"x")
-        counted.append(encoded)
-        at.append(position_in_octets)
         exact = texts.get(place)
-        whole.append(_octets(kind, exact) if exact is not None else encoded)
-    noisy = pad and max(map(len, counted), default=0) > _NOISY
+        if distinct == 1 and exact is not None:
+            made.append(_alone(kind, exact, digits))
+        else:
+            made.append(_counted(kind, own, exact, shared.get(own, 0), digits, round(width) if pad else 0))
+    noisy = pad and max((len(one.counted) for one in made), default=0) > _NOISY
     return Templates(
-        distinct=found.distinct, whole=_cells(whole), counted=_cells(counted), at=np.array(at, np.int64),
-        digits=digits, noise=np.array(noise, np.int64) if noisy else None, salt=salt,
+        distinct=found.distinct, whole=wire.listed([one.whole for one in made]),
+        counted=wire.listed([one.counted for one in made]), at=np.array([one.at for one in made], np.int64),
+        digits=digits, skipped=np.array([one.skipped for one in made], np.int64), salt=salt,
+        noise=np.array([one.noise for one in made], np.int64) if noisy else None,
     )  # fmt: skip
 
 
-def _cells(values: list[bytes]) -> Cells:
-    return wire.listed(values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Template:
+    whole: bytes
+    counted: bytes
+    at: int
+    skipped: int
+    noise: int
+
+
+def _alone(kind: Kind, text: str, digits: int) -> _Template:
+    whole = _octets(kind, text)
+    length = len(whole) + digits
+    return _Template(whole=whole, counted=whole.ljust(length, b"0"), at=len(whole), skipped=_NEVER, noise=length)
+
+
+def _counted(kind: Kind, own: str, exact: str | None, shared: int, digits: int, width: int) -> _Template:
+    """Return the template of values that begin as a known one does."""
+    text, position = _written(own, shared, digits, kind.limit)
+    encoded, at = text.encode(), len(text[:position].encode())
+    length = max(len(encoded), at + digits, width)
+    if kind.limit is not None and len(encoded) == len(text):
+        length = min(length, max(kind.limit, len(encoded)))
+    whole = encoded.ljust(length, b"x") if exact is None else _octets(kind, exact)
+    replaced = own[position : position + digits]
+    same = len(replaced) == digits and all(c in _ALPHABET for c in replaced)
+    skipped = int(replaced, 36) if same else _NEVER
+    return _Template(
+        whole=whole, counted=encoded.ljust(length, b"x"), at=at, skipped=skipped,
+        noise=len(encoded) if width else length,
+    )  # fmt: skip
+
+
+def _shared(texts: Iterable[str]) -> dict[str, int]:
+    """Return of each text how many characters it shares with any other, all of them where it begins another."""
+    ordered = sorted(set(texts))
+    found = dict.fromkeys(ordered, 0)
+    for one, other in pairwise(ordered):
+        length = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+        found[one], found[other] = max(found[one], length), max(found[other], length)
+    return found
 
 
 def _octets(kind: Kind, text: str) -> bytes:
@@ -139,15 +163,15 @@ def _digits(most: int) -> int:
     return digits
 
 
-def _written(own: str, after: str, digits: int, limit: int | None) -> tuple[str, int]:
-    """Return the lower bound with room for a counter, and where the counter is."""
-    shared = next((at for at, (a, b) in enumerate(zip(own, after, strict=False)) if a != b), min(len(own), len(after)))
-    least = min(shared + 1, len(own))
-    position = max(least, len(own) - digits)
+def _written(own: str, shared: int, digits: int, limit: int | None) -> tuple[str, int]:
+    """Return a known text with room for a counter, and where the counter is: behind what it shares with others."""
+    if shared >= len(own):  # it begins another: what is counted must differ from how that one goes on
+        own += "!"
+        shared = len(own) - 1
+    position = max(shared + 1, len(own) - digits)
     if limit is not None:
         position = max(0, min(position, limit - digits))
-    text = own[:position] + "0" * digits + own[position + digits :]
-    return text, position
+    return own[:position] + "0" * digits + own[position + digits :], position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
