@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from premortem import pg, words
 from premortem.errors import ConnectionRefused, MirrorError, ServerError, ServerTimeout
-from premortem.mirror import crews, loading, manifest, schema, space, statements, target
+from premortem.mirror import crews, families, loading, manifest, schema, space, statements, target
 from premortem.mirror.crews import Crew, Lost, Outcome
 from premortem.mirror.finishing import Finishing
 from premortem.mirror.finishing import queries as finishing_queries
@@ -160,7 +160,7 @@ def _admitted(
 
 def _share(profile: Profile, options: Options) -> tuple[float, frozenset[RelationName] | None]:
     """Return how much of production the mirror holds, by rows, and of which tables."""
-    only = None if options.tables is None else frozenset(options.tables)
+    only = None if options.tables is None else families.with_partitions(options.tables, profile)
     rows = sum(t.rows for t in profile.tables if t.kind.has_storage and (only is None or t.relation in only))
     share = options.scale
     if options.rows is not None and rows:
@@ -184,21 +184,12 @@ def _built(db: pg.Session, *, loaded: int, seconds: float, load_seconds: float, 
 def _finishing(
     db: pg.Session, place: Place, profile: Profile, planned: Synthesis, crewing: Crewing, told: Told
 ) -> Finishing:
-    with_rows = {plan.relation for plan in planned.tables if plan.rows}
-    children = {t.relation for t in profile.tables if any(_root(p, profile) in with_rows for p in t.parents)}
+    with_rows = families.whole((plan.relation for plan in planned.tables if plan.rows), profile)
     return Finishing(
         place=place.dsn, database=str(db.value("SELECT pg_catalog.current_database()")), profile=profile,
-        loaded=frozenset(with_rows | children), count=crewing.sessions, told=told,
+        loaded=with_rows, count=crewing.sessions, told=told,
         memory=place.sorting_memory(crewing.sessions),
     )  # fmt: skip
-
-
-def _root(relation: RelationName, profile: Profile) -> RelationName:
-    table = profile.table(relation)
-    while table is not None and table.parents and table.partition_bound is not None:
-        relation = table.parents[0]
-        table = profile.table(relation)
-    return relation
 
 
 def _load(db: pg.Session, place: Place, planned: Synthesis, crewing: Crewing, told: Told) -> tuple[int, float]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from premortem import catalog, parameters, pg, twin, words
 from premortem.errors import ConnectionRefused, InputError, MirrorError, PremortemError, ServerError, StatementError
-from premortem.mirror import comparing, manifest, statements
+from premortem.mirror import comparing, families, manifest, statements
 from premortem.mirror.comparing import ColumnCompared, Limits, Pair, PlanCompared, Position, TableCompared
 from premortem.mirror.manifest import Manifest, Stage
 from premortem.mirror.place import Place
@@ -151,8 +151,8 @@ def _analyze(db: pg.Session, profile: Profile, told: Told) -> None:
 def _tables(
     db: pg.Session, profile: Profile, here: Profile, loaded: set[RelationName], *, shifted: bool, told: Told
 ) -> Iterator[TableCompared]:
-    roots = {t.relation: _root(t, profile) for t in profile.tables}
-    chosen = [t for t in profile.tables if t.kind is RelationKind.TABLE and roots[t.relation] in loaded]
+    with_rows = families.with_partitions(loaded, profile)
+    chosen = [t for t in profile.tables if t.kind is RelationKind.TABLE and t.relation in with_rows]
     for number, table in enumerate(chosen, start=1):
         told(f"comparing: table {number} of {len(chosen)}")
         there = here.table(table.relation)
@@ -162,15 +162,6 @@ def _tables(
                 relation=table.relation, rows=Pair(there=table.rows, here=there.rows),
                 pages=Pair(there=table.pages, here=there.pages), columns=columns,
             )  # fmt: skip
-
-
-def _root(table: Table, profile: Profile) -> RelationName:
-    while table.partition_bound is not None and table.parents:
-        above = profile.table(table.parents[0])
-        if above is None:
-            break
-        table = above
-    return table.relation
 
 
 def _columns(db: pg.Session, table: Table, here: Table, *, shifted: bool) -> Iterator[ColumnCompared]:

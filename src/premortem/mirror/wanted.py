@@ -12,6 +12,7 @@ from itertools import chain
 
 from premortem import sqltext
 from premortem.errors import PremortemError
+from premortem.mirror import families
 from premortem.model import ObjectKind, Profile, Query, RelationKind, RelationName, Table
 from premortem.sqltext import TableName
 
@@ -68,7 +69,7 @@ class _Reached:
                 self._table(table)
 
     def _table(self, table: Table) -> None:
-        table = self._root(table)
+        table = self._profile.table(families.root(table, self._profile)) or table
         if table.relation in self.tables:
             return
         if table.kind in _WITH_ROWS:
@@ -80,14 +81,6 @@ class _Reached:
         for child in self._profile.tables:
             if table.relation in child.parents and child.partition_bound is None:
                 self._table(child)
-
-    def _root(self, table: Table) -> Table:
-        while table.partition_bound is not None and table.parents:
-            above = self._profile.table(table.parents[0])
-            if above is None:
-                return table
-            table = above
-        return table
 
 
 def _functions(profile: Profile) -> dict[str, list[str]]:

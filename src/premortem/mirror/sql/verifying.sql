@@ -19,11 +19,15 @@ WHERE s.schemaname = %(schema)s AND s.tablename = %(table)s AND s.attname = %(co
 ORDER BY p.number
 
 -- name: type
--- purpose: the type of a column without its modifiers, fit to be cast to
+-- purpose: the type of a column without its modifiers, and of a domain what it is over: values may be pseudonyms
 -- needs: nothing
-SELECT pg_catalog.format_type(a.atttypid, NULL)
-FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = %(relation)s::pg_catalog.regclass AND a.attname = %(column)s AND NOT a.attisdropped
+WITH RECURSIVE bases (oid, over) AS (
+    SELECT t.oid, t.typbasetype
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = %(relation)s::pg_catalog.regclass AND a.attname = %(column)s AND NOT a.attisdropped
+    UNION ALL
+    SELECT t.oid, t.typbasetype FROM bases b JOIN pg_catalog.pg_type t ON t.oid = b.over)
+SELECT pg_catalog.format_type(b.oid, NULL) FROM bases b WHERE b.over = 0
 
 -- name: role
 -- purpose: whether there is a role that policies apply to
