@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from premortem.synthesis.basis import Basis
+from premortem.synthesis.asked import Basis
 from premortem.synthesis.keys import Key, ladder
 from premortem.synthesis.kinds import Family
 from premortem.synthesis.segments import Marginal, Segments, limited

@@ -16,7 +16,7 @@ import numpy as np
 
 from premortem.model import Constraint, ConstraintKind, ExtendedStatistics
 from premortem.synthesis import streams
-from premortem.synthesis.basis import Basis
+from premortem.synthesis.asked import Basis
 from premortem.synthesis.domains import Line
 from premortem.synthesis.drawing import Drawn, Nulls, Random, Spot
 from premortem.synthesis.segments import Marginal, Segments, Steps, apportioned

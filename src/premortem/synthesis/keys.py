@@ -79,7 +79,8 @@ def ladder(counts: Floats, rows: int, most: int, salt: int) -> Ladder:
     shares = np.maximum(counts - np.append(counts[1:], 0.0), 0.0)
     each = apportioned(shares, _BLOCK)
     sizes = np.repeat(np.arange(1, len(counts) + 1, dtype=np.int64), each)
-    missing = math.ceil(rows / most * _BLOCK) - int(sizes.sum()) if rows > most * sizes.mean() else 0
+    least = rows / max(most - 1, 1)  # rows of an average group: one less, as the last block is cut somewhere
+    missing = math.ceil(least * _BLOCK) - int(sizes.sum())
     sizes[: min(max(missing, 0), _BLOCK)] += 1
     np.random.Generator(np.random.PCG64(salt)).shuffle(sizes)
     return Ladder(sizes=sizes, values=most, rows=rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,28 +46,35 @@ class Segments:
         return int(self.distinct.sum())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Steps:
     """Finds the step of a staircase that numbers stand on, with a table of guesses."""
 
     starts: Ints
-    guesses: Ints
-    shift: float
 
     @classmethod
     def of(cls, sizes: Ints) -> Steps:
         """Return the staircase of steps of these sizes."""
-        starts = np.concatenate(([0], np.cumsum(sizes)))
-        total = max(int(starts[-1]), 1)
-        at = np.arange(_GUIDES, dtype=np.float64) * (total / _GUIDES)
-        guesses = np.searchsorted(starts, np.floor(at).astype(np.int64), side="right") - 1
-        return cls(starts=starts, guesses=np.minimum(guesses, len(sizes) - 1), shift=_GUIDES / total)
+        return cls(starts=np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64))))
+
+    @property
+    def _per_number(self) -> float:
+        return _GUIDES / max(int(self.starts[-1]), 1)
+
+    @cached_property
+    def _guesses(self) -> Ints:
+        at = np.floor(np.arange(_GUIDES, dtype=np.float64) / self._per_number).astype(np.int64)
+        guesses = np.searchsorted(self.starts, at, side="right") - 1
+        return np.asarray(np.minimum(guesses, len(self.starts) - 2), np.int64)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _steps, (self.starts,)  # the guesses are quicker made again than sent
 
     def find(self, numbers: Ints) -> Ints:
         """Return the step of each number."""
         if len(self.starts) == 2:
             return np.zeros(numbers.size, np.int64)
-        found = self.guesses[np.minimum((numbers * self.shift).astype(np.int64), _GUIDES - 1)]
+        found = self._guesses[np.minimum((numbers * self._per_number).astype(np.int64), _GUIDES - 1)]
         last = len(self.starts) - 2
         ahead = np.flatnonzero((numbers >= self.starts[found + 1]) & (found < last))
         while ahead.size:
@@ -77,6 +85,10 @@ class Steps:
             found[behind] -= 1
             behind = behind[numbers[behind] < self.starts[found[behind]]]
         return found
+
+
+def _steps(starts: Ints) -> Steps:
+    return Steps(starts=starts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +210,7 @@ def apportioned(shares: Floats, total: int) -> Ints:
     if not len(shares):
         return np.zeros(0, np.int64)
     weight = float(shares.sum())
-    exact = shares * (total / weight) if weight > 0 else np.full(len(shares), total / len(shares))
+    exact = shares * (total / weight) if weight > 1e-200 else np.full(len(shares), total / len(shares))
     found = np.floor(exact).astype(np.int64)
     left = total - int(found.sum())
     if left > 0:
@@ -237,6 +249,8 @@ def unique_segments(pins: Sequence[int], bounds: Sequence[int], rows: int) -> Se
     """
     fixed = sorted(set(pins))
     place, width, share, inside = _between(fixed, bounds)
+    if not place:
+        place, width, share, inside = [max([*fixed, *bounds], default=0) + 1], [rows], [1.0], [0]
     each = rows / max(len(bounds) - 1, 1)
     wanted = np.maximum(np.array(share) * (len(bounds) - 1) * (each - np.array(inside)), 0.0)
     counted = _within(wanted, np.array(width, np.float64), max(rows - len(fixed), 0))
@@ -291,7 +305,7 @@ def _pieces(low: int, high: int, inside: Sequence[int]) -> list[tuple[int, int]]
         at = point + 1
     if high > at:
         found.append((at, high - at))
-    return found or [(low, 1)]
+    return found
 
 
 def _spread(width: Floats, limits: Floats, wanted: float) -> Ints:

@@ -48,13 +48,14 @@ def uniform(numbers: Ints, salt: int) -> Floats:
     return np.asarray((mixed(numbers, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def shuffled(numbers: Ints, sizes: Ints | int, salt: int | Bits) -> Ints:
+def shuffled(numbers: Ints, sizes: Ints | int, salt: int | Bits, *, largest: int | None = None) -> Ints:
     """Return each number's place in a permutation of [0, size): a Feistel network, walked until inside.
 
-    `salt` picks the permutation, one for all or one for each number; as with sizes, equal ones share it.
+    `salt` picks the permutation, one for all or one for each number; as with sizes, equal ones share it.  Where sizes
+    differ, `largest` is the largest of all, also of those that are not asked for now.
     """
     limits = np.broadcast_to(np.asarray(sizes, dtype=np.int64), numbers.shape)
-    half = max(1, (int(limits.max(initial=1)) - 1).bit_length() + 1 >> 1)
+    half = max(1, ((largest or int(limits.max(initial=1))) - 1).bit_length() + 1 >> 1)
     salts = np.broadcast_to(np.asarray(salt, dtype=np.uint64), numbers.shape)
     found = _network(numbers.astype(np.uint64), half, salts)
     outside = np.flatnonzero(found >= limits.astype(np.uint64))
@@ -132,7 +133,7 @@ class Placement:
             starts = self.starts(rows)
             with np.errstate(over="ignore"):
                 salts = starts.astype(np.uint64) * _GOLDEN + np.uint64(self.salt)
-            found = starts + shuffled(rows - starts, self.sizes(starts), salts)
+            found = starts + shuffled(rows - starts, self.sizes(starts), salts, largest=self.window)
         return self._turned(found)
 
     def drawn(self, rows: Ints, random: np.random.Generator) -> Ints:
