@@ -40,7 +40,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
 def test_a_day_with_one(profile_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no mirror is kept" in said(capsys, "list")
     first = said(capsys, "build", "-p", str(profile_file))
-    assert "33,000 rows in 3 tables" in first
+    assert "33,000 rows in 4 tables" in first
     assert "none of them ran" in first
     assert "was there already" in said(capsys, "build", "-p", str(profile_file))
     assert "complete" in said(capsys, "list")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from premortem import pg, words
 from premortem.errors import ConnectionRefused, PremortemError, ServerError, StatementError
 from premortem.mirror import manifest, schema, statements
+from premortem.mirror.place import settle
 from premortem.model import Gap, Profile, RelationName, quoted
 from premortem.twin.build import apply_settings
 from premortem.twin.ddl import Statement
@@ -54,7 +55,7 @@ class Finishing:
     def run(self, db: pg.Session) -> None:
         """Do everything that is not done; raises what ends it all, such as a full disk."""
         self.done |= manifest.steps(db)
-        _settle(db, self.memory)
+        settle(db, memory=self.memory)
         manifest.note_gaps(db, _skipped(self.profile))
         self._one_by_one(db, "setting fill factors back", self.undo)
         self._at_once("building indexes", statements.indexes(self.profile), self._index)
@@ -88,7 +89,7 @@ class Finishing:
         self, waiting: queue.SimpleQueue[Statement], act: Callable[[pg.Session, Statement], None], progress: _Progress
     ) -> None:
         with pg.writer(self.place, purpose="mirror") as db:
-            _settle(db, self.memory)
+            settle(db, memory=self.memory)
             try:
                 while (step := _next(waiting)) is not None:
                     act(db, step)
@@ -253,14 +254,6 @@ class _Progress:
 
     def _tell(self) -> None:
         self.told(f"{self.what}: {words.number(self.done)} of {words.number(self.total)}")
-
-
-def _settle(db: pg.Session, memory: str) -> None:
-    db.execute("SET search_path = ''")
-    db.execute("SET client_min_messages = error")
-    db.execute("SET synchronous_commit = off")
-    db.execute("SET check_function_bodies = off")
-    db.execute(f"SET maintenance_work_mem = '{memory}'")
 
 
 def _name(step: Statement) -> str:

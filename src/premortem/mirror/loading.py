@@ -21,6 +21,7 @@ from premortem.errors import ConnectionRefused, PremortemError, ServerError, Ser
 from premortem.mirror import manifest, wire
 from premortem.mirror.manifest import ChunkName
 from premortem.mirror.options import Options
+from premortem.mirror.place import settle
 from premortem.mirror.target import queries
 from premortem.model import Profile, RelationName, quoted
 from premortem.twin.standins import type_name
@@ -112,9 +113,7 @@ def _session(place: str) -> pg.Session:
     if place not in sessions:
         stack = contextlib.ExitStack()
         db = stack.enter_context(pg.writer(place, purpose="mirror"))
-        db.execute("SET synchronous_commit = off")
-        db.execute("SET search_path = ''")
-        db.execute("SET client_min_messages = error")
+        settle(db)
         sessions[place] = (db, stack)
     return sessions[place][0]
 

@@ -48,3 +48,21 @@ def server_settings() -> dict[str, str | int | float | bool]:
 
 def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def settle(db: pg.Session, *, memory: str | None = None) -> None:
+    """Set a session up for work on a mirror that may take hours, and that names everything in full.
+
+    It waits for its own siblings as long as they take: two foreign keys of one table are validated one after the other.
+    """
+    settings = {
+        "search_path": "",
+        "client_min_messages": "error",
+        "check_function_bodies": "off",
+        "synchronous_commit": "off",
+        "lock_timeout": "0",
+    }
+    settings |= {"maintenance_work_mem": memory} if memory else {}
+    settings |= {"idle_session_timeout": "0"} if db.server_version >= 140_000 else {}
+    for name, value in settings.items():
+        db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=name, value=value)

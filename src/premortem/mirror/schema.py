@@ -13,6 +13,7 @@ from dataclasses import replace
 from premortem import pg
 from premortem.errors import ConnectionRefused, PremortemError, ServerError, StatementError
 from premortem.mirror import manifest, statements
+from premortem.mirror.place import settle
 from premortem.mirror.target import queries
 from premortem.model import Column, Gap, Profile, RelationKind, RelationName, Table, quoted
 from premortem.twin import ddl
@@ -30,7 +31,7 @@ def create(db: pg.Session, profile: Profile, *, ours: bool) -> Profile:
     """
     profile = replace(profile, tables=statements.mirrored(profile.tables))
     done = set(manifest.steps(db))
-    _settle(db)
+    settle(db)
     if ours:
         manifest.note_gaps(db, create_tablespaces(db, profile))
         run(db, _roles(profile), done)
@@ -56,14 +57,6 @@ def _phases(db: pg.Session, profile: Profile, done: set[str]) -> Profile:
         manifest.note_gaps(db, run(db, phase, done))
     gone = _missing(db, profile)
     return replace(profile, tables=tuple(t for t in profile.tables if t.relation not in gone))
-
-
-def _settle(db: pg.Session) -> None:
-    """Set the session up for definitions that name everything in full, and whose functions may come in any order."""
-    db.execute("SET check_function_bodies = off")
-    db.execute("SET search_path = ''")
-    db.execute("SET client_min_messages = error")
-    db.execute("SET synchronous_commit = off")
 
 
 def run(db: pg.Session, phase: Iterable[Statement], done: set[str]) -> tuple[Gap, ...]:
