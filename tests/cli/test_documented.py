@@ -49,7 +49,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_command_in_the_pages_can_be_typed(page: Path) -> None:
     known = {c.removeprefix("premortem ") for c in COMMANDS}
     blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL))
-    for typed in re.findall(r"^(?:\$ )?premortem ([a-z]+(?: (?:pull|grants|show|diff|build|verify|list|remove)\b)?)", blocks, re.MULTILINE):
+    for typed in re.findall(r"^(?:\$ )?premortem ([a-z]+(?: (?:pull|grants|show|diff|build|verify|run|list|remove)\b)?)", blocks, re.MULTILINE):
         assert typed in known
 
 

@@ -44,6 +44,13 @@ def test_a_day_with_one(profile_file: Path, capsys: pytest.CaptureFixture[str]) 
     assert "none of them ran" in first
     assert "was there already" in said(capsys, "build", "-p", str(profile_file))
     assert "complete" in said(capsys, "list")
+    asked = 'import os, sys; sys.exit(0 if "mirror" in os.environ["DATABASE_URL"] else 9)'
+    assert cli.main(["mirror", "run", "-p", str(profile_file), "--", sys.executable, "-c", asked]) == 0
+    count = (
+        "import psycopg, sys; "
+        "sys.exit(psycopg.connect().execute('SELECT 7 FROM sales.orders HAVING count(*) = 20000').fetchone()[0])"
+    )
+    assert cli.main(["mirror", "run", "-p", str(profile_file), "--", sys.executable, "-c", count]) == 7
     verified = json.loads(said(capsys, "verify", "-p", str(profile_file), "-f", "json", "--min-columns", "0.5"))
     assert verified["near"] is True
     assert {t["name"]: t["rows"]["mirror"] for t in verified["tables"]}["orders"] == 20_000
@@ -116,6 +123,8 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         (("build", "--to", ""), "the connection string is empty"),
         (("build", "--to", "  "), "the connection string is empty"),
         (("verify", "--to", ""), "the connection string is empty"),
+        (("run",), "no command is named"),
+        (("run", "--", "/nowhere/at-all"), "no mirror of this profile is kept"),
         (("build", "--scale", "0"), "no number above 0"),
         (("build", "--rows", "nan"), "no number above 0"),
         (("build", "--seed", "-1"), "no whole number"),

@@ -82,8 +82,14 @@ def finished_place(arguments: argparse.Namespace, profile: Profile, digest: str,
 
     Raises InputError where none is kept.
     """
-    if arguments.to:
-        return Place(dsn=arguments.to)
+    return Place(dsn=arguments.to) if arguments.to else kept_place(profile, digest, stack, told)
+
+
+def kept_place(profile: Profile, digest: str, stack: ExitStack, told: Told) -> Place:
+    """Return where the newest kept mirror of a profile is; its server runs while the stack is open.
+
+    Raises InputError where none is kept.
+    """
     told("starting the mirror's server")
     options = mirror.kept.options_of_newest(digest)
     return stack.enter_context(mirror.kept.opened(profile, options, digest=digest))[0]

@@ -369,11 +369,20 @@ def _mirror(commands: _Commands) -> None:
     build.add_argument("--dask", metavar="ADDRESS", help="load with the workers of this Dask scheduler instead")
     build.add_argument("--resume", action="store_true", help="go on with a mirror that was not finished")
     _mirror_verify(verbs)
+    run = _command(verbs, "run", "mirror_run", "run a command with a kept mirror's server behind it", _RUN)
+    run.usage = "premortem mirror run [options] -- COMMAND [ARGUMENT ...]"
+    run.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
     _command(verbs, "list", "mirror_list", "list the mirrors that are kept on servers of their own")
     remove = _command(verbs, "remove", "mirror_remove", "remove kept mirrors, with their rows")
     remove.add_argument("names", nargs="*", metavar="NAME", help="as mirror list shows it")
     remove.add_argument("--all", action="store_true", help="remove all of them")
 
+
+_RUN = """\
+Starts the server of the newest kept mirror of a profile, runs a command, and stops the server. The command finds it by
+DATABASE_URL and by libpq's PG* variables; the exit code is the command's own.
+"""
 
 _VERIFY = """\
 Runs ANALYZE in a mirror and compares its statistics with production's, column by column, and the plans of
