@@ -131,6 +131,8 @@ def _create_database(server: pg.Server) -> None:
     with pg.writer(server, purpose="mirror") as db:
         if not db.value("SELECT 1 FROM pg_catalog.pg_database WHERE datname = %(name)s", name=DATABASE):
             db.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+        # Every server of ours that was copied from one template has the same system identifier, perhaps production's.
+        db.execute(f"ALTER DATABASE {DATABASE} SET premortem.role = 'staging'")
 
 
 def _root() -> Path:
