@@ -78,6 +78,17 @@ def test_another_mirror(shop18: Profile, empty18: Place) -> None:
         built(empty18, replace(shop18, search_path=("other",)), Options(rows=1000))
 
 
+def test_begun_by_another_version(shop18: Profile, empty18: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rows and ours would not be of one making."""
+    with monkeypatch.context() as patch:
+        patch.setattr("premortem.mirror.schema.create", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("premortem.mirror.manifest.__version__", "0.0.1")
+        with pytest.raises(KeyboardInterrupt):
+            built(empty18, shop18)
+    with pytest.raises(TargetRefused, match=r"premortem 0\.0\.1 began that mirror"):
+        built(empty18, shop18, resume=True)
+
+
 def test_a_role_that_may_not_create(shop18: Profile, empty18: Place) -> None:
     with pg.writer(empty18.dsn, purpose="test") as db:
         db.execute("DROP ROLE IF EXISTS weak")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from premortem.mirror.place import Place
 from premortem.mirror.schedule import Schedule, remaining
 from premortem.mirror.target import Wanted
 from premortem.model import Gap, Profile, RelationName
+from premortem.twin.ddl import Statement
 
 if TYPE_CHECKING:
     from premortem.synthesis import Synthesis
@@ -93,7 +94,7 @@ def build(
     options: Options,
     *,
     digest: str,
-    crewing: Crewing | None = None,
+    crewing: Crewing = Crewing(),  # a frozen value
     resume: bool = False,
     told: Told = lambda _: None,
 ) -> Built:
@@ -111,24 +112,24 @@ def build(
         if found is None:
             manifest.begin(db, profile, digest, options)
             manifest.note_gaps(db, other)
-        stage = found.stage if found else Stage.SCHEMA
-        if stage is Stage.SCHEMA:
-            told("creating the schema")
-            fitted = schema.create(db, profile, ours=place.server is not None)
-            manifest.keep_profile(db, fitted)
-        mine = manifest.profile(db)
-        kept = found.options if found else options
-        planned = loading.planned_rows(mine, kept)
+        mine = _with_schema(db, place, profile, found, told)
+        planned = loading.planned_rows(mine, found.options if found else options)
         manifest.note_gaps(db, planned.gaps)
-        filled = statements.filled(((plan.relation, plan.fillfactor) for plan in planned.tables), mine)
-        manifest.note_gaps(db, schema.run(db, (before for before, _ in filled), set(manifest.steps(db))))
-        loaded, load_seconds = _load(db, place, planned, crewing or Crewing(), told)
+        fills = statements.filled(((plan.relation, plan.fillfactor) for plan in planned.tables), mine)
+        manifest.note_gaps(db, schema.run(db, (before for before, _ in fills), set(manifest.steps(db))))
+        loaded, load_seconds = _load(db, place, planned, crewing, told)
         manifest.enter(db, Stage.FINISHING)
-        finishing = _finishing(db, place, mine, planned, crewing or Crewing(), told)
-        finishing.undo = tuple(after for _, after in filled)
-        finishing.run(db)
+        _finishing(db, place, mine, planned, crewing, [after for _, after in fills], told).run(db)
         manifest.enter(db, Stage.COMPLETE)
         return _built(db, loaded=loaded, seconds=time.monotonic() - began, load_seconds=load_seconds)
+
+
+def _with_schema(db: pg.Session, place: Place, profile: Profile, found: Manifest | None, told: Told) -> Profile:
+    """Create the schema, unless it is there; return the profile of what is there, which rows are made from."""
+    if found is None or found.stage is Stage.SCHEMA:
+        told("creating the schema")
+        manifest.keep_profile(db, schema.create(db, profile, ours=place.server is not None))
+    return manifest.profile(db)
 
 
 @contextlib.contextmanager
@@ -182,13 +183,19 @@ def _built(db: pg.Session, *, loaded: int, seconds: float, load_seconds: float, 
 
 
 def _finishing(
-    db: pg.Session, place: Place, profile: Profile, planned: Synthesis, crewing: Crewing, told: Told
+    db: pg.Session,
+    place: Place,
+    profile: Profile,
+    planned: Synthesis,
+    crewing: Crewing,
+    undo: Sequence[Statement],
+    told: Told,
 ) -> Finishing:
     with_rows = families.whole((plan.relation for plan in planned.tables if plan.rows), profile)
     return Finishing(
         place=place.dsn, database=str(db.value("SELECT pg_catalog.current_database()")), profile=profile,
         loaded=with_rows, count=crewing.sessions, told=told,
-        memory=place.sorting_memory(crewing.sessions),
+        memory=place.sorting_memory(crewing.sessions), undo=tuple(undo),
     )  # fmt: skip
 
 

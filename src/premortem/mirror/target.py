@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from premortem import pg, words
+from premortem import __version__, pg, words
 from premortem.errors import PremortemError, ServerError, TargetRefused
 from premortem.mirror import space
 from premortem.mirror.manifest import Manifest, Stage
@@ -142,6 +142,10 @@ def _other(found: Manifest, wanted: Wanted) -> TargetRefused | None:
         return TargetRefused(f"that database holds the mirror of another profile, taken {taken}", hint=again)
     if not same_mirror(found.options, wanted.options):
         return TargetRefused("that database holds a mirror of this profile with other options", hint=again)
+    if found.stage is not Stage.COMPLETE and found.made_by != __version__:
+        return TargetRefused(
+            f"premortem {found.made_by} began that mirror, and other versions make other rows", hint=again
+        )
     if found.stage is not Stage.COMPLETE and not wanted.resume:
         return TargetRefused(
             f"that database holds a mirror that was not finished (it got as far as the {found.stage.value} stage)",
