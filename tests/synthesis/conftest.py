@@ -75,7 +75,7 @@ def mirror(request: pytest.FixtureRequest, production: Production) -> Iterator[s
         script(db, "tables.sql")
         fill(db, synthesis.plan(profile))
         script(db, "keys.sql")
-        db.execute("ANALYZE")
+        db.execute("VACUUM ANALYZE")
     yield production.server.dsn(name)
     with pg.writer(production.server, purpose="test") as db:
         db.execute(f"DROP DATABASE {name} WITH (FORCE)")

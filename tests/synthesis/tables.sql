@@ -19,6 +19,7 @@ create table hashed_0 partition of hashed for values with (modulus 2, remainder 
 create table hashed_1 partition of hashed for values with (modulus 2, remainder 1);
 create table of_hashed (id int not null, hashed_id int not null);
 create table zoo (id int not null, si smallint, bi bigint, n numeric, f4 real, f8 double precision, b boolean, d date, t time, tt timetz, ts timestamp, tz timestamptz, iv interval, u uuid, bytes bytea, j json, jb jsonb, ia int[], ta text[], ma mood[], r daterange, nr numrange, mr int4multirange, ip inet, net cidr, mac macaddr, p point, c circle, bx box, poly polygon, vec tsvector, bits bit(8), vb varbit, m money, ch "char", o oid, lsn pg_lsn);
+create table letters (id int not null, subject text not null, body text, meta jsonb);
 create table nothing (id int not null, v text);
 create table unseen (id int not null, v text, n numeric(6,2), at timestamptz);
 create statistics places_stats (ndistinct, dependencies, mcv) on city, country from places

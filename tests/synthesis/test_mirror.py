@@ -182,3 +182,12 @@ def test_what_was_never_analyzed_is_filled_and_told(production: Production, mirr
     with pg.session(mirror, purpose="test") as db:
         assert db.value("SELECT count(*) FROM public.unseen") > 100
         assert db.value("SELECT count(*) FROM public.nothing") == 0
+
+
+def test_long_values_lie_outside_of_the_table(production: Production, mirrored: Profile) -> None:
+    one, other = production.profile.find_table("letters"), mirrored.find_table("letters")
+    assert one is not None
+    assert other is not None
+    assert one.toast_bytes > 1_000_000
+    assert other.toast_bytes == pytest.approx(one.toast_bytes, rel=0.2)
+    assert other.pages == pytest.approx(one.pages, rel=0.2)

@@ -23,7 +23,8 @@ class Asked:
     them.  `shift` moves moments, in microseconds.  `distinct` is the number of values where it is known better than
     from the statistics, `reach` the share of the table's blocks that a sample of ANALYZE is from where equal values lie
     side by side, `at_least` how many values there are at least.  `limits` are what the schema says of the values,
-    `paths` the keys of documents that indexes and statements name.
+    `wide` is the length of values that lie in the TOAST table, 0 where none do, `paths` the keys of documents that
+    indexes and statements name.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Asked:
     distinct: float | None = None
     reach: float = 1.0
     at_least: float = 1.0
+    wide: int = 0
     limits: Limits = field(default_factory=Limits)
     paths: Mapping[tuple[str, ...], ColumnStatistics | None] = field(default_factory=dict)
 

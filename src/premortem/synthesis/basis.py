@@ -234,7 +234,7 @@ def of_text(asked: Asked) -> Basis:
         found = unique_segments(pins, placed.bounds, asked.rows)
     else:
         found = _believed(asked, lambda d: segments(points, placed.bounds, asked.rows, d), math.inf)
-    pad = hidden or not asked.bounds
+    pad = hidden or not asked.bounds or asked.wide > 0
     domain = texts.templates(
         asked.kind, found, placed.texts, _width(asked, found), pad=pad, salt=asked.salt,
     )  # fmt: skip
@@ -262,6 +262,8 @@ def _nearest(places: Mapping[str, int], found: Segments, starts: Mapping[int, in
 def _width(asked: Asked, found: Segments) -> float:
     """Return how long the values between the common ones must be for the average to be production's."""
     statistics = asked.statistics
+    if asked.wide:
+        return float(asked.wide)
     if statistics is None or not asked.rows:
         return 12.0
     header = 1 if statistics.average_width <= 127 else 4
@@ -305,7 +307,7 @@ def of_few(asked: Asked) -> Basis | None:
     if not told or (_is_made_of_parts(asked) and left > 0.01 * asked.rows):
         wanted = pools.Wanted(
             kind=asked.kind, statistics=asked.statistics, oids=asked.oids, paths=asked.paths, salt=asked.salt,
-            count=min(asked.rows, pools.MOST),
+            count=min(asked.rows, pools.MOST), wide=asked.wide,
         )  # fmt: skip
         pool = pools.made(wanted)
         told += [(value, max(left, 1.0) / len(pool)) for value in pool]

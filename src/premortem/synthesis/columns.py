@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from premortem.model import Column, Constraint, ExtendedStatistics, Gap, Table
+from premortem.model import Column, Constraint, ConstraintKind, ExtendedStatistics, Gap, Table
 from premortem.synthesis import basis as bases
 from premortem.synthesis import combining, correlations, joint, kinds, uniqueness, wire
 from premortem.synthesis.asked import Asked, Basis
@@ -42,6 +42,7 @@ class Columns:
 
     def keys(self) -> None:
         """Add the unique sets of several columns."""
+        self._exclusions()
         for columns in uniqueness.combined_sets(self.table, self.planner.profile):
             if self._is_reference(columns):
                 continue
@@ -57,6 +58,12 @@ class Columns:
             self.draws.append(Combined(key=found.key, spot=spot))
             self.decided |= found.bases
             self._holes(columns)
+
+    def _exclusions(self) -> None:
+        """Tell of constraints that compare rows otherwise than for equality: nothing keeps rows apart for these."""
+        for constraint in self.table.constraints:
+            if constraint.kind is ConstraintKind.EXCLUSION:
+                self._gap(constraint.columns or (constraint.name,), f"is kept apart by {constraint.name}")
 
     def _is_reference(self, columns: tuple[str, ...]) -> bool:
         """Whether the set is within one reference of several columns, which then meets no key twice."""
@@ -214,7 +221,9 @@ class Columns:
             self.draws += self._upwards(column)
             if column.name in self.decided:
                 statistics = column.own_statistics
-                self.width += statistics.average_width if statistics else 8
+                self.width += self.planner.asked(self.table, column).wide or (
+                    statistics.average_width if statistics else 8
+                )
                 self._fill(column)
 
     def _fill(self, column: Column) -> None:

@@ -25,6 +25,32 @@ def fillfactor(table: Table, profile: Profile) -> int | None:
     return max(10, found) if found < _FULL else None
 
 
+#: PostgreSQL compresses and moves away values of rows that are longer than this (TOAST_TUPLE_THRESHOLD).
+_THRESHOLD = 2032
+_WIDEST = 64_000
+_MOVABLE = (Family.TEXT, Family.BYTES, Family.JSON)
+
+
+def wide_column(table: Table, profile: Profile) -> tuple[str, int] | None:
+    """Return the column whose values lie in the TOAST table, as far as one can tell, and how long they are there.
+
+    ANALYZE looks at no value that is longer than a kilobyte, so that column has neither common values nor bounds, and
+    its width is that of the pointers.
+    """
+    if table.tuples <= 0 or table.toast_bytes < max(64 * 1024, 20 * table.tuples):
+        return None
+    columns = [c for c in table.columns if kind(c.type, profile).family in _MOVABLE and c.own_statistics]
+    unseen = [c for c in columns if (s := c.own_statistics) and not s.histogram_bounds and not s.most_common_values]
+    unseen = [c for c in unseen if c.own_statistics and c.own_statistics.null_fraction < 1]
+    found = max(
+        unseen or columns, key=lambda c: c.own_statistics.average_width if c.own_statistics else 0, default=None
+    )
+    if found is None or found.own_statistics is None:
+        return None
+    filled = table.tuples * max(1 - found.own_statistics.null_fraction, 0.001)
+    return found.name, min(max(round(table.toast_bytes / filled), _THRESHOLD + 100), _WIDEST)
+
+
 def row_size(table: Table, profile: Profile) -> int:
     """Return the octets of an average row: header, bitmap of NULLs, and columns, each at its alignment."""
     nullable = any(s.null_fraction > 0.01 for c in table.columns if (s := c.own_statistics))

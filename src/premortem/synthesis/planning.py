@@ -145,7 +145,7 @@ class Planner:
             pins=self._pins(table, column), shift=self._shift(table, column),
             salt=bases.salt(self.seed, table.relation.sql, column.name), oids=kinds.element_oids(),
             reach=correlations.reach(table, statistics, self._target(column)),
-            at_least=self._at_least(table, column, total),
+            at_least=self._at_least(table, column, total), wide=self._wide(table, column),
             limits=limits.limits(table, column, self.profile),
             paths=workload.document_paths(table, column.name, self.profile) if kind.family is Family.JSON else {},
         )  # fmt: skip
@@ -163,6 +163,10 @@ class Planner:
         """The number of values that makes as few rows for each as the workload finds."""
         each = self.per_key.get((table.name, column.name))
         return total / each if each else 1.0
+
+    def _wide(self, table: Table, column: Column) -> int:
+        found = density.wide_column(table, self.profile)
+        return found[1] if found and found[0] == column.name else 0
 
     def _target(self, column: Column) -> int:
         if column.statistics_target is not None and column.statistics_target > 0:

@@ -21,7 +21,8 @@ from premortem.synthesis.streams import Ints
 #: How many values a pool has at most.
 MOST = 4096
 _FEW = 1024
-_LONGEST = 4_000
+_LONGEST = 64_000
+_POOL_BYTES = 4_000_000
 
 
 def knows(found: ColumnStatistics | None) -> bool:
@@ -39,11 +40,17 @@ class Wanted:
     paths: Mapping[tuple[str, ...], ColumnStatistics | None]
     salt: int
     count: int
+    wide: int = 0
 
     @property
     def width(self) -> int:
         """The average width of a value, a small one where that is not known."""
-        return self.statistics.average_width if self.statistics else 32
+        return self.wide or (self.statistics.average_width if self.statistics else 32)
+
+    @property
+    def few(self) -> int:
+        """How many values of that width are enough, and not too much."""
+        return max(16, min(self.count, _FEW, _POOL_BYTES // max(self.width, 1)))
 
 
 Maker = Callable[[Wanted, np.random.Generator], list[bytes]]
@@ -196,12 +203,12 @@ def _vectors(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
 
 
 def _octets(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
-    return [chance.bytes(min(max(wanted.width - 1, 1), _LONGEST)) for _ in range(min(wanted.count, _FEW))]
+    return [chance.bytes(min(max(wanted.width - 1, 1), _LONGEST)) for _ in range(wanted.few)]
 
 
 def _documents(wanted: Wanted, chance: np.random.Generator) -> list[bytes]:
     """Return documents that have the keys that indexes and statements name, and what it takes to be as wide."""
-    count = min(wanted.count, 2 * _FEW)
+    count = wanted.few
     drawn = {path: _drawn(found, chance, count) for path, found in wanted.paths.items() if path}
     made = []
     for at in range(count):
