@@ -183,10 +183,10 @@ def _with_exact(line: Line, asked: Asked, places: Mapping[str, int]) -> Line:
     if asked.kind.family not in _LOSSY or asked.shift:
         return line
     told: dict[int, bytes] = {}
-    for text in places:
-        number = line.number(places[text])
-        exact = values.binary(asked.kind, text, asked.oids)
-        if exact is not None and int(line.places(np.array([number]))[0]) == places[text]:
+    known = np.array([line.number(place) for place in places.values()], np.int64)
+    for (text, place), number, found in zip(places.items(), known.tolist(), line.places(known).tolist(), strict=True):
+        exact = values.binary(asked.kind, text, asked.oids) if found == place else None
+        if exact is not None:
             told.setdefault(number, exact)
     numbers = sorted(told)
     if not numbers:

@@ -130,7 +130,7 @@ class Line:
 
     def number(self, place: int) -> int:
         """Return the number of the value at a place (in units), or of the nearest one."""
-        step = int(np.clip(np.searchsorted(self.place, place, side="right") - 1, 0, len(self.place) - 1))
+        step = max(int(np.searchsorted(self.place, place, side="right")) - 1, 0)
         inside = min(max(place - int(self.place[step]), 0), int(self.width[step]) - 1)
         distinct, width = int(self.distinct[step]), int(self.width[step])
         return int(self._steps.starts[step]) + min(-(-inside * distinct // width), distinct - 1)

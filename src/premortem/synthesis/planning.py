@@ -72,6 +72,7 @@ class Planner:
     done: dict[RelationName, TablePlan] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     _bases: dict[tuple[RelationName, str], Basis | None] = field(default_factory=dict)
+    _known: dict[tuple[RelationName, str], Asked] = field(default_factory=dict)
     _open: set[tuple[RelationName, str]] = field(default_factory=set)
     _keys: dict[tuple[RelationName, frozenset[str]], Combination | None] = field(default_factory=dict)
 
@@ -132,7 +133,10 @@ class Planner:
 
     def asked(self, table: Table, column: Column) -> Asked:
         """Return what is known and wanted of a column."""
-        return self._asked(table, column, whole=False)
+        key = (table.relation, column.name)
+        if key not in self._known:
+            self._known[key] = self._asked(table, column, whole=False)
+        return self._known[key]
 
     def _asked(self, table: Table, column: Column, *, whole: bool) -> Asked:
         total = self.sizes.get(table.relation, 0)
