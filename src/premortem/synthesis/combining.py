@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -68,7 +69,12 @@ def combined(members: Sequence[Member], rows: int, salt: int) -> Combination | N
         names=(lead.slot, *bases), lead=_marginal(first, found), salt=salt, varied=2 * each < room,
         others=tuple(_marginal(b, b.found) for b in bases.values()),
     )  # fmt: skip
-    return Combination(key=key, bases={lead.slot: first, **bases}, correlation=lead.correlation)
+    return Combination(key=key, bases={lead.slot: first, **bases}, correlation=_together(lead.correlation))
+
+
+def _together(correlation: float) -> float:
+    """Return the correlation of a leading column's rows: from an order on, rows of one value lie side by side."""
+    return math.copysign(1.0, correlation) if abs(correlation) >= _ORDERED else correlation
 
 
 def _marginal(basis: Basis, found: Segments) -> Marginal:
@@ -133,7 +139,7 @@ def _steps(lead: Member, others: Sequence[Member], rows: int, salt: int) -> Comb
     names = (lead.slot, others[0].slot)
     key = Key(names=names, lead=stairs, others=(), salt=salt, varied=False)
     bases = {lead.slot: first, others[0].slot: others[0].basis}
-    return Combination(key=key, bases=bases, correlation=lead.correlation)
+    return Combination(key=key, bases=bases, correlation=_together(lead.correlation))
 
 
 def spread_over(key: Key, found: Segments) -> Segments:
