@@ -4,7 +4,8 @@
 PremortemError            exit 3, could not tell
 ├── UsageError            exit 2, the command or its settings are wrong
 │   ├── SettingsError     premortem.toml
-│   └── InputError        a file or text that the user handed in
+│   ├── InputError        a file or text that the user handed in
+│   └── TargetRefused     a database that a mirror must not be built in: production, not empty, not ours, too small
 ├── ServerError           a PostgreSQL server said no, or is not there
 │   ├── ConnectionRefused
 │   ├── PrivilegeError
@@ -16,6 +17,7 @@ PremortemError            exit 3, could not tell
 │   ├── ForgeRefused      the token may not do what was asked
 │   └── Unanswered        nobody knows whether a request was carried out
 ├── TwinError             a twin that does not reproduce production's numbers, so must not be asked
+├── MirrorError           a mirror that could not be finished; what is done already stays done
 ├── CaptureError          a capture that is truncated, edited, foreign or newer than we are, or could not be made
 │   └── CommandError      the suite's command could not be run; carries the shell's exit status for that
 ├── StoreError            the database that keeps the state of watching cannot be used
@@ -56,6 +58,10 @@ class SettingsError(UsageError):
 
 class InputError(UsageError):
     """The input cannot be read."""
+
+
+class TargetRefused(UsageError):
+    """No mirror may be built in that database."""
 
 
 class ServerError(PremortemError):
@@ -108,6 +114,10 @@ class Unanswered(ForgeError):
 
 class TwinError(PremortemError):
     """The twin does not reproduce production's numbers."""
+
+
+class MirrorError(PremortemError):
+    """The mirror could not be finished."""
 
 
 class CaptureError(PremortemError):

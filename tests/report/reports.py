@@ -10,11 +10,14 @@ from premortem.model import (
     AcceptedFinding,
     Advice,
     Allow,
+    Built,
     Change,
     Declined,
     Difference,
     Effect,
     Evidence,
+    Executed,
+    Execution,
     Facts,
     Finding,
     Gap,
@@ -302,7 +305,59 @@ def partitioned(count: int) -> QueryReport:
     return replace(INCIDENT, planned=(only,), findings=(finding,), advice=(), also_at=())
 
 
+def execution(name: str, node: dict[str, Json], ms: float, blocks: int, *values: str) -> Execution:
+    ran = {**node, "Actual Startup Time": 0.02, "Actual Total Time": ms, "Actual Rows": 12, "Actual Loops": 1}
+    told: dict[str, Json] = {**ran, "Shared Hit Blocks": blocks, "Shared Read Blocks": 0}
+    plan = parse_json([{"Plan": told, "Execution Time": ms}])
+    return Execution(
+        parameters=ParameterSet(name=name, values=values, basis="a row of the mirror"),
+        limit_ms=30_000.0,
+        plan=plan,
+        json=told,
+        first_ms=ms * 1.5,
+        first_read=blocks // 2,
+        again_ms=(ms, ms * 1.1, ms * 0.9),
+    )
+
+
+PROVED = replace(
+    INCIDENT,
+    findings=(
+        replace(
+            FINDING,
+            remedy=Remedy(
+                sql=ADVICE.sql,
+                undo=ADVICE.undo,
+                proof=Proof.PROVED,
+                before_cost=43_210.0,
+                after_cost=8.57,
+                measured="Executed on the mirror with the sampled values: 340 ms, 21,000 blocks → 0.4 ms, 5 blocks.",
+            ),
+        ),
+    ),
+    executed=Executed(
+        place="database mirror on staging.example.com as ci",
+        before=(
+            execution("sampled", scan(43_210.0, 12), 340.0, 21_000, "SKU-004211", "shipped"),
+            Execution(parameters=HOT.parameters, limit_ms=30_000.0),
+        ),
+        built=(Built(name="order_items_product_sku_status_idx", seconds=47.0, size_bytes=15_100_000),),
+        after=(
+            execution("sampled", probe(8.57, 12), 0.4, 5, "SKU-004211", "shipped"),
+            execution("hot", probe(1_204.5, 1_900), 12.0, 1_800, "SKU-000042", "pending"),
+        ),
+    ),
+)
+QUICK = replace(
+    NEW,
+    executed=Executed(
+        place="database mirror on staging.example.com as ci",
+        before=(execution("literal", probe(8.57, 1), 0.2, 4),),
+    ),
+)
+
 REPORTS: dict[str, Report] = {
+    "executed": report(PROVED, QUICK),
     "changes": report(
         EDITED,
         REGRESSED,

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from premortem.model import (
     Accepted,
+    Built,
     Change,
     Difference,
     Evidence,
+    Executed,
     Finding,
     Gap,
     Planned,
@@ -30,7 +32,7 @@ from premortem.model import (
     Verdict,
 )
 from premortem.report import FORMATS, Look, render
-from tests.report.reports import ADVICE, FACTS, HOT, RARE, partitioned, planned, query
+from tests.report.reports import ADVICE, FACTS, HOT, PROVED, QUICK, RARE, partitioned, planned, query
 from tests.report.test_html import parsed
 
 TEXT = st.one_of(
@@ -50,6 +52,7 @@ REMEDY = st.builds(
     proof=st.sampled_from(Proof),
     before_cost=st.none() | NUMBER,
     after_cost=st.none() | NUMBER,
+    measured=TEXT,
 )
 FINDING = st.builds(
     Finding,
@@ -95,6 +98,21 @@ ACCEPTED = st.builds(
     rows_read=NUMBER,
     cost=NUMBER,
 )
+EXECUTION = st.builds(
+    lambda ran, text, ms: replace(ran, parameters=replace(ran.parameters, name=text, basis=text), first_ms=ms),
+    st.sampled_from([e for r in (PROVED, QUICK) if r.executed for e in (*r.executed.before, *r.executed.after)]),
+    TEXT,
+    st.none() | NUMBER,
+)
+EXECUTED = st.builds(
+    Executed,
+    place=TEXT,
+    before=st.lists(EXECUTION, max_size=2).map(tuple),
+    built=st.lists(st.builds(Built, name=TEXT, seconds=NUMBER, size_bytes=st.integers(0, 2**40)), max_size=1).map(
+        tuple
+    ),
+    after=st.lists(EXECUTION, max_size=2).map(tuple),
+)
 DIFFERENCE = st.builds(Difference, change=st.sampled_from(Change), says=TEXT, was=st.none() | ACCEPTED, before=PLANNED)
 REPEATS = st.builds(Repeats, count=st.integers(0, 99), within=TEXT, unit=st.none() | TEXT, site=st.none() | SITE)
 TAGS = st.lists(st.tuples(st.sampled_from(["route", "test"]) | TEXT, TEXT), max_size=2).map(tuple)
@@ -119,6 +137,7 @@ JUDGED = st.builds(
     hint=st.none() | TEXT,
     difference=st.none() | DIFFERENCE,
     owners=st.lists(TEXT, max_size=2).map(tuple),
+    executed=st.none() | EXECUTED,
 )
 REPORT = st.builds(
     Report,

@@ -140,14 +140,14 @@ def test_a_role_without_rights_is_told_what_to_grant(database: str, eye: str) ->
 def test_a_schema_that_may_not_be_used_is_a_gap(database: str, eye: str) -> None:
     with pg.writer(database, purpose="x") as db:
         db.execute("DROP EXTENSION pg_stat_statements")
-        db.execute("CREATE SCHEMA \"Odd one\"")
-        db.execute("CREATE EXTENSION pg_stat_statements SCHEMA \"Odd one\"")
+        db.execute('CREATE SCHEMA "Odd one"')
+        db.execute('CREATE EXTENSION pg_stat_statements SCHEMA "Odd one"')
         db.execute("GRANT pg_monitor TO eye")
         with sampling.open(eye, "db-1") as reader:
             sample = reader.sample()
             assert 'GRANT USAGE ON SCHEMA "Odd one" TO eye' in gap(sample, "pg_stat_statements").cure
             assert sample.seats is not None
-        db.execute("GRANT USAGE ON SCHEMA \"Odd one\" TO eye")
+        db.execute('GRANT USAGE ON SCHEMA "Odd one" TO eye')
         with sampling.open(eye, "db-1") as reader:
             reader.sample()
             assert reader.sample().since is not None
@@ -185,7 +185,7 @@ def test_a_poll_is_one_statement_of_one_round_trip(server: pg.Server, database: 
 def test_texts_that_are_meant_to_hurt(database: str) -> None:
     hostile = {
         "markup": "SELECT '<script>alert(1)</script>' AS \"<b onclick='x'>\", 1",
-        "escapes": "SELECT 2 AS \"\x1b[31mred\x1b[0m\u202e\", 2, 2",
+        "escapes": 'SELECT 2 AS "\x1b[31mred\x1b[0m\u202e", 2, 2',
         "long": f"SELECT {'+'.join(str(n) for n in range(200_000))}",
         "endless": f"SELECT 3, 3, 3, {','.join(['1'] * 1600)} /* {'x' * 1_000_000} */",
     }
@@ -256,7 +256,7 @@ def test_a_text_that_does_not_fit_is_told_to_be_cut(database: str) -> None:
 def test_indexes_of_one_and_of_another_database(server: pg.Server, database: str) -> None:
     with pg.writer(database, purpose="x") as db:
         db.execute("CREATE TABLE items (id int PRIMARY KEY, sku text, gone int)")
-        db.execute("CREATE INDEX \"Odd\" ON items (sku) WHERE id > 5")
+        db.execute('CREATE INDEX "Odd" ON items (sku) WHERE id > 5')
         name = db.value("SELECT current_database()")
         with sampling.open(server.dsn(), "db-1", databases=(name,)) as reader:
             assert reader.databases == (name,)

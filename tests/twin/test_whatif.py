@@ -129,7 +129,7 @@ def test_any_number_of_queries_can_be_asked_about(shop: twin.Twin) -> None:
     for q in (*queries, *queries):
         assert shop.parameter_types(q) == ("integer",)
         assert indexes(shop.explain(q)) == {"items_pkey"}
-    assert 0 < int(str(shop._db.value("SELECT count(*) FROM pg_catalog.pg_prepared_statements"))) <= 16
+    assert 0 < int(str(shop._explainer.db.value("SELECT count(*) FROM pg_catalog.pg_prepared_statements"))) <= 16
 
 
 def test_an_operator_class_of_an_extension_that_production_lacks_can_be_tried(shop: twin.Twin) -> None:
@@ -140,9 +140,9 @@ def test_an_operator_class_of_an_extension_that_production_lacks_can_be_tried(sh
         method="gin",
     )
     before = shop.explain(q, LITERAL).plan
-    with shop._db.rolled_back():
-        shop._db.execute("SET LOCAL enable_seqscan = off")
+    with shop._explainer.db.rolled_back():
+        shop._explainer.db.execute("SET LOCAL enable_seqscan = off")
         (planned,) = shop.replanner(q, (LITERAL,))([tried])
     assert indexes(planned) == {"premortem_candidate_0"}
     assert shop.explain(q, LITERAL).plan == before
-    assert shop._db.value("SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'") == 0
+    assert shop._explainer.db.value("SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = 'pg_trgm'") == 0

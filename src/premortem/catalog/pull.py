@@ -42,7 +42,17 @@ from premortem.catalog.rows import (
     TriggerRow,
 )
 from premortem.catalog.values import applied
-from premortem.model import ExtendedStatistics, Gap, Profile, RelationName, SchemaObject, Table, Values, Workload, quoted
+from premortem.model import (
+    ExtendedStatistics,
+    Gap,
+    Profile,
+    RelationName,
+    SchemaObject,
+    Table,
+    Values,
+    Workload,
+    quoted,
+)
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/relations.sql")
 Progress = Callable[[str], None]
@@ -89,7 +99,8 @@ def _pulled(session: pg.Session, values: Values, tell: Progress, only: list[int]
     tell("workload")
     seen, workload_gaps = workload.read(session, facts.taken_at, values) if only is None else (Workload(), ())
     return Profile(
-        taken_at=facts.taken_at, server=server.facts(facts), values=values, extensions=server.extensions(session),
+        taken_at=facts.taken_at, server=server.facts(facts, server.system_identifier(session)), values=values,
+        extensions=server.extensions(session),
         objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,
         tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,
         connections=server.connections(session),

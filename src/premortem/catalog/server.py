@@ -40,18 +40,27 @@ _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin", "d": "libc"}
 _APPLICATIONS = 50
 
 
-def facts(row: ServerRow) -> ServerFacts:
+def facts(row: ServerRow, system_identifier: str = "") -> ServerFacts:
     """Return the server's facts as the profile keeps them."""
     return ServerFacts(
         version_num=row.version_num, version=row.version, database=row.database, encoding=row.encoding,
         collate=row.collate, ctype=row.ctype, locale_provider=row.provider, locale=row.locale,
-        block_size=row.block_size, in_recovery=row.in_recovery, role=row.role,
+        block_size=row.block_size, in_recovery=row.in_recovery, role=row.role, system_identifier=system_identifier,
     )  # fmt: skip
 
 
 def read(db: pg.Session) -> ServerRow:
     """Return what the server says of itself, with the moment of the snapshot."""
     return db.rows(QUERIES["server"], ServerRow)[0]
+
+
+def system_identifier(db: pg.Session) -> str:
+    """Return the number that initdb gave the cluster, empty where the role may not ask.
+
+    Asked for permission first: a refusal would be an error in production's log.
+    """
+    allowed = db.value(QUERIES["may read system identifier"])
+    return str(db.value(QUERIES["system identifier"])) if allowed else ""
 
 
 def settings(db: pg.Session) -> tuple[Setting, ...]:

@@ -18,6 +18,7 @@ tell", and that is not a pass.
 """
 
 from premortem.check.accepting import Reason, stale, updated
+from premortem.check.executor import Executor
 from premortem.check.ground import ground
 from premortem.check.novelty import Comparing, as_query, compared
 from premortem.check.pasted import judge_plan
@@ -31,6 +32,7 @@ from premortem.check.speed import timed
 __all__ = [
     "Base",
     "Comparing",
+    "Executor",
     "Known",
     "Planner",
     "Reason",

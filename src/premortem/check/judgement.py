@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from premortem import advisor, rules
-from premortem.check import proof, pseudonyms
+from premortem.check import executing, proof, pseudonyms
+from premortem.check.executor import Executor
 from premortem.check.merge import Sighting, by_key, merged
 from premortem.check.naming import named
 from premortem.check.patience import Exhausted, Patience
 from premortem.check.planner import Planner
 from premortem.errors import StatementError
-from premortem.model import GENERIC, Advice, Declined, Finding, Gap, ParameterSet, Planned, Profile, Query
+from premortem.model import GENERIC, Advice, Declined, Executed, Finding, Gap, ParameterSet, Planned, Profile, Query
 from premortem.plans import worst_cost
 from premortem.settings import Settings
 
@@ -31,12 +32,21 @@ class Judgement:
     declined: tuple[Declined, ...] = ()
     gaps: tuple[Gap, ...] = ()
     says: str = ""
+    executed: Executed | None = None
 
 
 def judge(
-    query: Query, *, planner: Planner, profile: Profile, settings: Settings, patience: Patience | None = None
+    query: Query,
+    *,
+    planner: Planner,
+    profile: Profile,
+    settings: Settings,
+    patience: Patience | None = None,
+    executor: Executor | None = None,
 ) -> Judgement:
     """Plan a query with each of its parameter sets and say what is wrong and what cures it.
+
+    With an executor the query is executed too, as it is and with the indexes that the plans ask for.
 
     Raises StatementError where the query cannot be planned at all.
     """
@@ -46,20 +56,38 @@ def judge(
     found = tuple(merged(g) for g in groups.values())
     replan = patience.limited(planner.replanner(query, [p.parameters for p in planned]))
     gaps = (*gaps, *pseudonyms.gaps(planned[-1].plan, profile))
+
+    def choose(replan: advisor.Replan) -> advisor.Choice:
+        return advisor.choose(query, planned, found, profile, replan, settings.advisor)
+
     try:
-        choice = advisor.choose(query, planned, found, profile, replan, settings.advisor)
+        tried = executing.trial(query, planned, choose, replan, profile, executor) if executor else None
+        choice = tried.choice if tried else choose(replan)
     except Exhausted:  # no index was refused, so no finding becomes milder
         return Judgement(planned=planned, findings=found, gaps=(*gaps, _untried(patience)))
     choice = replace(choice, advice=named(choice.advice))
     after = _after(choice.advice, planned)
     left = by_key(sightings(after, query, profile, settings))
-    return Judgement(
+    judgement = Judgement(
         planned=planned,
         findings=_findings(groups, left, choice, planned, settings),
         advice=choice.advice,
         declined=choice.declined,
         gaps=gaps,
         says=choice.says or "",
+    )
+    if tried is None or executor is None:
+        return judgement
+    ground = executing.Ground(
+        query=query, profile=profile, settings=settings, trial=tried, is_whole=executor.is_whole,
+        fixed=frozenset(settings.severities),
+    )  # fmt: skip
+    return replace(
+        judgement,
+        findings=executing.told(judgement.findings, ground),
+        declined=(*tried.refused, *judgement.declined),
+        gaps=(*judgement.gaps, *tried.gaps),
+        executed=tried.executed,
     )
 
 

@@ -21,7 +21,6 @@ from premortem.model import (
     Finding,
     Gap,
     IndexCandidate,
-    Node,
     ParameterSet,
     Plan,
     Planned,
@@ -31,7 +30,7 @@ from premortem.model import (
     QueryReport,
     Remedy,
 )
-from premortem.plans import own_times
+from premortem.plans import as_measured, own_times
 from premortem.settings import Settings
 
 #: What the parameter set of a plan that came ready-made is called.
@@ -67,23 +66,12 @@ def judge_plan(
     return policy.apply(report, settings, profile=known)
 
 
-def measured(plan: Plan) -> Plan:
-    """Return the plan with the rows that its nodes returned in place of those that the planner expected."""
-    return replace(plan, root=_measured(plan.root)) if plan.is_measured else plan
-
-
-def _measured(node: Node) -> Node:
-    children = tuple(_measured(child) for child in node.children)
-    rows = node.actual.rows if node.actual is not None else node.rows
-    return replace(node, rows=rows, children=children)
-
-
 def _findings(
     planned: Planned, query: Query, profile: Profile, settings: Settings, *, sketched: bool
 ) -> Sequence[Finding]:
     """Return the findings, those at the nodes that took most time first."""
     plan = planned.plan
-    seen_by_rules = replace(planned, plan=measured(plan))
+    seen_by_rules = replace(planned, plan=as_measured(plan))
     found = rules.find(seen_by_rules, query, profile, settings.limits)
     times = own_times(plan)
     told = [_named(seen.marked(f, plan, sketched=sketched), profile) for f in found]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from premortem.check import foreign_keys, policy
+from premortem.check.executor import Executor
 from premortem.check.judgement import Judgement, judge
 from premortem.check.planner import Planner
 from premortem.errors import PremortemError, ServerTimeout, StatementError
@@ -27,9 +28,16 @@ from premortem.settings import Settings
 _REPORT_IT = "run it again with --debug and report what it says"
 
 
-def run(query: Query | Unreadable, *, planner: Planner, profile: Profile, settings: Settings) -> QueryReport:
+def run(
+    query: Query | Unreadable,
+    *,
+    planner: Planner,
+    profile: Profile,
+    settings: Settings,
+    executor: Executor | None = None,
+) -> QueryReport:
     """Return everything that is known of one query, with its verdict."""
-    return next(run_all([query], planner=planner, profile=profile, settings=settings))
+    return next(run_all([query], planner=planner, profile=profile, settings=settings, executor=executor))
 
 
 def run_all(
@@ -40,12 +48,13 @@ def run_all(
     settings: Settings,
     progress: Callable[[int], None] = lambda done: None,
     strict: bool = False,
+    executor: Executor | None = None,
 ) -> Iterator[QueryReport]:
     """Yield a report for each different statement, in the order in which they are first met.
 
     The same text is planned once; where its comments, or the settings of its path, differ from place to place, each has
     a report of its own.  A bug of ours makes that one query "could not tell", so that the others are judged; `strict`
-    raises it instead.
+    raises it instead.  An `executor` executes each of them as well.
     """
     judged: dict[object, Judgement | PremortemError] = {}
     for done, same in enumerate(_alike(queries, settings)):
@@ -59,7 +68,7 @@ def run_all(
             known = (first.text, first.search_path, settings.places(first.site.source))
             if known not in judged:
                 here = settings.at(first.site.source)
-                judged[known] = _judge(first, planner, profile, here, strict=strict)
+                judged[known] = _judge(first, planner, profile, here, executor, strict=strict)
             told = _reported(first, judged[known])
         yield policy.apply(replace(told, also_at=also), settings, profile=profile)
         progress(done + 1)
@@ -79,10 +88,10 @@ def _identity(query: Query | Unreadable) -> object:
 
 
 def _judge(
-    query: Query, planner: Planner, profile: Profile, settings: Settings, *, strict: bool
+    query: Query, planner: Planner, profile: Profile, settings: Settings, executor: Executor | None, *, strict: bool
 ) -> Judgement | PremortemError:
     try:
-        judgement = judge(query, planner=planner, profile=profile, settings=settings)
+        judgement = judge(query, planner=planner, profile=profile, settings=settings, executor=executor)
         return foreign_keys.judged(query, judgement, planner=planner, profile=profile, settings=settings)
     except (StatementError, ServerTimeout) as error:
         return error
@@ -108,6 +117,7 @@ def _reported(query: Query, outcome: Judgement | PremortemError) -> QueryReport:
         advice=outcome.advice,
         declined=outcome.declined,
         gaps=outcome.gaps,
+        executed=outcome.executed,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from premortem.cli import border, parser
 
-_RUN_A_COMMAND = {"adopt", "capture", "check"}
+_RUN_A_COMMAND = {"adopt", "capture", "check", "mirror"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,12 +7,13 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from premortem import __version__, baseline, catalog, check, parameters, rules, sources, twin
+from premortem import __version__, baseline, catalog, check, execution, parameters, rules, sources, twin
 from premortem.baseline import Lock
 from premortem.cli import delivery, migrating, parallel
 from premortem.cli.configured import settings_of
@@ -88,6 +89,7 @@ def run(
         assumptions={name: twin.Assumption(rows=rows) for name, rows in settings.tables.items()},
     )
     with shown("starting", quiet=arguments.quiet) as told, contextlib.ExitStack() as stack:
+        mirror = _mirror(arguments, world, stack)
         staged = migrating.stage(world, stack, told)
         opened = staged.opened
         judging = _Judging(
@@ -98,6 +100,7 @@ def run(
             planner=parallel.planner_of(opened, chooser(inputs.queries)),
             settings=settings,
             told=told,
+            executor=mirror.executor if mirror else None,
         )
         reports, lock, against = judging.all(file, reason, _production(world, stack, told))
         report = check.report(
@@ -113,6 +116,7 @@ def run(
                 *migrating.not_judged(arguments, world, staged.migrated),
                 *profile.gaps,
                 *opened.gaps,
+                *(mirror.gaps if mirror else ()),
                 *against.gaps,
                 *check.unmatched(settings, opened.profile),
             ),
@@ -124,6 +128,23 @@ def run(
         of_change = migrating.judged(world.migrations, profile, staged.migrated, planner, reports, settings)
         report = migrating.with_migrations(report, of_change)
         return Outcome(report=report if inputs.is_whole else _not_whole(report), lock=lock, is_whole=inputs.is_whole)
+
+
+def _mirror(
+    arguments: argparse.Namespace, world: parallel.World, stack: contextlib.ExitStack
+) -> execution.Opened | None:
+    """Open the mirror where one is named; not every command has one."""
+    if getattr(arguments, "mirror", None) is None:
+        return None
+    return stack.enter_context(
+        execution.open(
+            arguments.mirror,
+            world.profile,
+            limit=timedelta(seconds=arguments.mirror_timeout),
+            shows_values=arguments.mirror_values,
+            migrations=world.migrations,
+        )
+    )
 
 
 def _not_whole(report: Report) -> Report:
@@ -182,6 +203,7 @@ class _Judging:
     planner: check.Planner
     settings: Settings
     told: Told
+    executor: check.Executor | None = None
 
     def all(
         self,
@@ -226,8 +248,23 @@ class _Judging:
     def _judged(self, queries: Queries) -> tuple[Reports, tuple[Gap, ...]]:
         profile = self.world.profile
         settings, untimed = check.timed(self.settings, self.planner, lambda: sources.workload(profile))
-        reports = _all(self.arguments, queries, self.planner, self.opened.profile, self.world, settings, self.told)
-        return tuple(reports), untimed
+        if self.executor is None:
+            found = _all(self.arguments, queries, self.planner, self.opened.profile, self.world, settings, self.told)
+            return tuple(found), untimed
+        return tuple(self._executed(queries, settings, self.executor)), untimed
+
+    def _executed(self, queries: Queries, settings: Settings, executor: check.Executor) -> Iterator[QueryReport]:
+        """Yield the reports one after the other: what is timed on the mirror shares it with nobody."""
+        total = len(queries)
+        yield from check.run_all(
+            queries,
+            planner=self.planner,
+            profile=self.opened.profile,
+            settings=settings,
+            progress=lambda done: self.told(f"planned and executed {done} of {total} queries"),
+            strict=self.arguments.debug,
+            executor=executor,
+        )
 
 
 def _all(

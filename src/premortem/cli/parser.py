@@ -47,6 +47,7 @@ def build() -> argparse.ArgumentParser:
     _check(commands)
     _adopt(commands)
     _capture(commands)
+    _mirror(commands)
     _comment(commands)
     _diagnose(commands)
     _watch(commands)
@@ -292,6 +293,7 @@ def _server_for_suite(parser: argparse._ActionsContainer) -> None:
 
 def _judging(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> None:
     _twin(parser, profile_required=profile_required)
+    _on_mirror(parser)
     _reports(parser)
 
 
@@ -318,6 +320,28 @@ def _twin(parser: argparse.ArgumentParser, *, profile_required: bool = True) -> 
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
+def _on_mirror(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mirror",
+        metavar="DSN",
+        help="execute the queries there as well, with EXPLAIN (ANALYZE, BUFFERS), and build the proposed indexes to "
+        "prove them: a mirror, or a staging copy; nothing that is done there stays",
+    )
+    parser.add_argument(
+        "--mirror-values",
+        action="store_true",
+        help="execute with values of a staging copy's own rows, too; they then stand in the report (those of a mirror"
+        " that premortem made are nobody's, and always taken)",
+    )
+    parser.add_argument(
+        "--mirror-timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="a query that takes longer on the mirror fails (default: 30)",
+    )
+
+
 def _reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--format", choices=FORMATS, default=FORMATS[0], help="default: %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there (default: -)")
@@ -328,6 +352,85 @@ def _reports(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT=FILE",
         help="write the report in this format to this file as well; may be repeated",
     )
+
+
+_BUILD = """\
+Makes a database with production's schema, row counts and distributions, from the profile alone: no row leaves
+production, and production is not asked. Without --to, on a server of its own that is kept for the next run.
+A target must be empty, or a mirror that premortem began there; production and its replicas are refused.
+"""
+
+
+def _mirror(commands: _Commands) -> None:
+    about = "build and verify a database with production's size and distribution, for measuring"
+    parser = commands.add_parser("mirror", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
+    build = _command(verbs, "build", "mirror_build", "make the mirror of a profile", _BUILD)
+    _mirrored(build)
+    build.add_argument(
+        "--workers", type=_count, metavar="N", help="load with so many processes (default: as many as there are cores)"
+    )
+    build.add_argument("--dask", metavar="ADDRESS", help="load with the workers of this Dask scheduler instead")
+    build.add_argument("--resume", action="store_true", help="go on with a mirror that was not finished")
+    _mirror_verify(verbs)
+    run = _command(verbs, "run", "mirror_run", "run a command with a kept mirror's server behind it", _RUN)
+    run.usage = "premortem mirror run [options] -- COMMAND [ARGUMENT ...]"
+    run.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+    _command(verbs, "list", "mirror_list", "list the mirrors that are kept on servers of their own")
+    remove = _command(verbs, "remove", "mirror_remove", "remove kept mirrors, with their rows")
+    remove.add_argument("names", nargs="*", metavar="NAME", help="as mirror list shows it")
+    remove.add_argument("--all", action="store_true", help="remove all of them")
+
+
+_RUN = """\
+Starts the server of the newest kept mirror of a profile, runs a command, and stops the server. The command finds it by
+DATABASE_URL and by libpq's PG* variables; the exit code is the command's own.
+"""
+
+_VERIFY = """\
+Runs ANALYZE in a mirror and compares its statistics with production's, column by column, and the plans of
+production's workload, or of the queries of the paths, with those that production would make. Exit code 1: they are
+further apart than they may be.
+"""
+
+
+def _mirror_verify(verbs: _Commands) -> None:
+    parser = _command(verbs, "verify", "mirror_verify", "say how near a mirror is to production", _VERIFY)
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="queries to plan (default: production's workload)")
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument("--to", metavar="DSN", help="where the mirror is (default: the newest that is kept)")
+    parser.add_argument("--no-analyze", action="store_true", help="compare the statistics that are there")
+    parser.add_argument("--all", action="store_true", help="show every column, and not just those that are off")
+    parser.add_argument("--min-columns", type=_share, metavar="X", help="share of columns within limits (default: 0.9)")
+    parser.add_argument("--min-shapes", type=_share, metavar="X", help="share of plans alike in shape (default: 0.95)")
+    parser.add_argument("--max-median", type=_amount, metavar="Q", help="median q-error of node rows (default: 1.3)")
+    parser.add_argument("--max-p95", type=_amount, metavar="Q", help="its 95th percentile (default: 4)")
+    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there (default: -)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def _mirrored(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument("--to", metavar="DSN", help="the database (default: one on a kept server of its own)")
+    parser.add_argument(
+        "--for",
+        action="append",
+        default=[],
+        dest="wanted_by",
+        metavar="PATH",
+        help="give rows only to the tables that these queries touch; may be repeated",
+    )
+    parser.add_argument("--rows", type=_amount, metavar="N", help="at most so many rows in all, such as 5e6")
+    parser.add_argument(
+        "--scale", type=_amount, default=1.0, metavar="X", help="multiply every table's rows (default: 1)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="other rows alike (default: 0)")
+    parser.add_argument(
+        "--shift-to", metavar="MOMENT", help="move timestamps so that the profile's moment becomes now, or this one"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
 _INIT_ABOUT = """\
@@ -555,6 +658,32 @@ def _doctor(commands: _Commands) -> None:
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e15:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
     return int(text)
 
 

@@ -21,6 +21,7 @@ from premortem.model.alert import (
 )
 from premortem.model.delivery import DeadLetter, Letter, Outbox
 from premortem.model.difference import Accepted, AcceptedFinding, Change, Difference
+from premortem.model.execution import Built, Executed, Execution
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined, Effect, IndexCandidate, IndexKey
@@ -100,6 +101,7 @@ __all__ = [
     "Backend",
     "Baseline",
     "Cancelled",
+    "Built",
     "Cause",
     "Change",
     "Column",
@@ -119,6 +121,8 @@ __all__ = [
     "Event",
     "Evidence",
     "ExtendedStatistics",
+    "Executed",
+    "Execution",
     "Extension",
     "Facts",
     "Finding",

@@ -70,7 +70,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What to type, how to undo it, and how well it is proved; costs are those of the hurting parameter set."""
+    """What to type, how to undo it, and how well it is proved; costs are those of the hurting parameter set.
+
+    `measured` is one sentence on what it did on real rows, empty where it was not executed.
+    """
 
     sql: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
@@ -78,6 +81,7 @@ class Remedy:
     proof: Proof = Proof.ADVICE
     before_cost: float | None = None
     after_cost: float | None = None
+    measured: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

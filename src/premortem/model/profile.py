@@ -28,7 +28,11 @@ class Values(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """The server and database that a profile was taken from."""
+    """The server and database that a profile was taken from.
+
+    `system_identifier` is the number that initdb gave the cluster, the same on its replicas and physical copies, empty
+    where it could not be read; by it a mirror knows where it must not be built.
+    """
 
     version_num: int
     version: str
@@ -41,6 +45,7 @@ class ServerFacts:
     block_size: int = 8192
     in_recovery: bool = False
     role: str = ""
+    system_identifier: str = ""
 
     @property
     def major(self) -> int:

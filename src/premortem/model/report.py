@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from premortem.model.difference import Accepted, Difference
+from premortem.model.execution import Executed
 from premortem.model.finding import Finding
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined
@@ -47,7 +48,7 @@ class QueryReport:
 
     `error` is the server's own message where the query could not be parsed or planned (`verdict` is then unknown).
     `also_at` are the other places where the very same statement stands.  `difference` is None where nothing was
-    compared.  `owners` are whom the settings name for its path or tables.
+    compared, `executed` where nothing was executed.  `owners` are whom the settings name for its path or tables.
     """
 
     query: Query | None
@@ -64,6 +65,7 @@ class QueryReport:
     error: str | None = None
     hint: str | None = None
     difference: Difference | None = None
+    executed: Executed | None = None
     owners: tuple[str, ...] = ()
 
 

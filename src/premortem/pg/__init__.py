@@ -17,6 +17,7 @@ repeat a password.
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from premortem.pg.border import context
 from premortem.pg.capabilities import Can
 from premortem.pg.clusters import Locale
 from premortem.pg.dsn import describe, passwords
@@ -46,6 +47,7 @@ __all__ = [
     "Sql",
     "cache_directory",
     "console",
+    "context",
     "describe",
     "end_leftover",
     "exact_installation",

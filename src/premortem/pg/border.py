@@ -125,6 +125,12 @@ def _lost(error: psycopg.Error, state: str | None, place: str, said: str) -> Pre
     )
 
 
+def context(error: PremortemError) -> str | None:
+    """Return where in its own work the server was when it refused a statement, such as the line of a COPY."""
+    cause = error.__cause__
+    return cause.diag.context if isinstance(cause, psycopg.Error) else None
+
+
 def _position(error: psycopg.Error, shift: int) -> int | None:
     text = error.diag.statement_position
     return max(1, int(text) - shift) if text else None

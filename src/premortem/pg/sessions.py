@@ -131,12 +131,12 @@ class Session:
         with self._ran(sql, params, tuple_row) as cursor:
             return cursor.rowcount
 
-    def copy_in(self, sql: Sql, rows: Iterable[Sequence[object] | bytes | str], /) -> int:
-        """Run a `COPY … FROM STDIN` fed with rows, or with chunks of text in COPY's own format; the number of rows."""
+    def copy_in(self, sql: Sql, rows: Iterable[Sequence[object] | Buffer | str], /) -> int:
+        """Run a `COPY … FROM STDIN` fed with rows, or with pieces in COPY's own format; the number of rows."""
         with self._guarded(), self._connection.cursor() as cursor:
             with cursor.copy(self._text(sql)) as copy:
                 for row in rows:
-                    if isinstance(row, (bytes, str)):
+                    if isinstance(row, (bytes, memoryview, str)):
                         copy.write(row)
                     else:
                         copy.write_row(row)

@@ -7,6 +7,7 @@ a node looks at, as against the rows that it returns.
     parse(text)        -> Plan      the first of them
     worst_cost(plan)   -> float     LIMIT, EXISTS and semi-joins at their full cost
     rows_read(node)    -> float     measured, or from the profile and the planner's own cost formula
+    as_measured(plan)  -> Plan      with the rows that were found for those that were expected
     own_times(plan)    -> path: ms  where a measured plan spent its time
     shape(plan)        -> str       what the plan does, without what it costs
     lines(plan)        -> PlanLine  the tree, for renderers
@@ -22,13 +23,14 @@ from premortem.plans.pasted import Pasted, parse, read
 from premortem.plans.reads import rows_read
 from premortem.plans.shape import kind, shape
 from premortem.plans.text_form import parse_text
-from premortem.plans.times import own_times, processes, total_ms
+from premortem.plans.times import as_measured, own_times, processes, total_ms
 from premortem.plans.worst import keeps, largest_share, stops_at_first_match, worst_cost
 
 __all__ = [
     "Pasted",
     "PlanLine",
     "Prices",
+    "as_measured",
     "keeps",
     "kind",
     "label",

@@ -8,10 +8,22 @@ Scan that pulls its rows, and not of the node that lists it as an InitPlan.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from premortem.model import Node, Plan
 
 _GATHERS = frozenset({"Gather", "Gather Merge"})
+
+
+def as_measured(plan: Plan) -> Plan:
+    """Return the plan with the rows that its nodes returned in place of those that the planner expected."""
+    return replace(plan, root=_node_as_measured(plan.root)) if plan.is_measured else plan
+
+
+def _node_as_measured(node: Node) -> Node:
+    children = tuple(_node_as_measured(child) for child in node.children)
+    rows = node.actual.rows if node.actual is not None else node.rows
+    return replace(node, rows=rows, children=children)
 
 
 def own_times(plan: Plan) -> Mapping[tuple[int, ...], float]:

@@ -96,6 +96,8 @@ class Card:
     panels: tuple[Panel, ...]
     others: tuple[Panel, ...]
     others_title: str
+    executed: tuple[Panel, ...]
+    executed_title: str
     outline: tuple[str, ...]
     grids: tuple[Grid, ...]
     declined: tuple[tuple[str, str], ...]
@@ -167,7 +169,9 @@ def card(judged: QueryReport, number: int, *, whole: bool) -> Card:
         others=others,
         others_title=_others_title(judged, whole=whole),
         outline=tuple(words.plain(line) for line in novelty.outline(judged)),
-        grids=tuple(_grid(a) for a in judged.advice),
+        executed=tuple(_executed(judged)) if whole else (),
+        executed_title=story.executed_title(judged),
+        grids=(*_executions(judged), *(_grid(a) for a in judged.advice)),
         declined=tuple(
             (words.one_line(d.candidate.definition), words.one_line(d.reason)) for d in story.declined(judged)
         ),
@@ -213,7 +217,7 @@ def _notes(judged: QueryReport) -> Iterator[Note]:
         proof = [
             story.gain(finding, judged),
             story.least_gain(judged, finding),
-            story.sureness(judged, finding),
+            story.proof_sentence(judged, finding),
             *prices,
         ]
         yield _note(finding, tuple(s for s in proof if s), cures=finding.key in first, judged=judged)
@@ -337,6 +341,23 @@ def _finite(value: float) -> float:
 def _share(part: float, whole: float) -> int:
     share = _finite(part) / _finite(whole) if _finite(whole) > 0 else 0.0
     return round(100 * min(share, 1.0))
+
+
+def _executed(judged: QueryReport) -> Iterator[Panel]:
+    """Yield the plans that were executed on the mirror."""
+    if judged.executed is not None and judged.executed.before:
+        yield from (panel(title, plan) for title, plan in story.executed_plans(judged.executed))
+
+
+def _executions(judged: QueryReport) -> Iterator[Grid]:
+    executed = judged.executed
+    if executed is not None and executed.before:
+        yield Grid(
+            title=story.executed_title(judged),
+            headings=story.execution_headings(executed),
+            rows=story.executions(executed),
+            notes=(story.where_executed(executed),),
+        )
 
 
 def _grid(advice: Advice) -> Grid:

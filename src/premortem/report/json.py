@@ -19,6 +19,8 @@ from premortem.model import (
     Difference,
     Effect,
     Evidence,
+    Executed,
+    Execution,
     Facts,
     Finding,
     Gap,
@@ -116,6 +118,32 @@ def _query(judged: QueryReport) -> dict[str, Json]:
         "difference": _difference(judged.difference) if judged.difference else None,
         "owners": list(judged.owners),
         "captured": _captured(query) if query else None,
+        "executed": _executed(judged.executed) if judged.executed else None,
+    }
+
+
+def _executed(executed: Executed) -> dict[str, Json]:
+    return {
+        "place": executed.place,
+        "before": [_execution(e) for e in executed.before],
+        "built": [{"name": b.name, "seconds": _finite(b.seconds), "size_bytes": b.size_bytes} for b in executed.built],
+        "after": [_execution(e) for e in executed.after],
+    }
+
+
+def _execution(ran: Execution) -> dict[str, Json]:
+    return {
+        "parameters": ran.parameters.name,
+        "values": list(ran.parameters.values),
+        "basis": ran.parameters.basis,
+        "finished": ran.finished,
+        "limit_ms": ran.limit_ms,
+        "first_ms": _finite(ran.first_ms),
+        "first_read_blocks": ran.first_read,
+        "evicted": ran.evicted,
+        "again_ms": [_finite(ms) for ms in ran.again_ms],
+        "blocks": ran.blocks,
+        "plan": ran.json,
     }
 
 
@@ -226,6 +254,7 @@ def _remedy(remedy: Remedy) -> dict[str, Json]:
         "proof": remedy.proof.value,
         "before_cost": _finite(remedy.before_cost),
         "after_cost": _finite(remedy.after_cost),
+        "measured": remedy.measured,
     }
 
 

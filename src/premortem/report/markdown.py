@@ -50,7 +50,8 @@ def _sections(report: Report, look: Look) -> Iterator[Section]:
     yield from (_query_section(q, look) for q in failed)
     yield from (_place_section(place, found) for place, found in story.by_place(report.findings))
     yield from (_query_section(q, look) for q in told if q.verdict is not Verdict.FAIL)
-    quiet = [q for q in report.queries if q.difference and novelty.sentence(q) and not _has_something(q)]
+    quiet = [q for q in report.queries if _is_quietly_new(q)]
+    yield from (_executed_section(q) for q in report.queries if _is_executed(q) and not _has_something(q))
     yield from _listed("New or edited, nothing found", [_quiet(q) for q in quiet])
     yield from _listed("Gone", [f"- {code(novelty.gone(a))}" for a in report.gone])
 
@@ -65,9 +66,49 @@ def _query_section(judged: QueryReport, look: Look) -> Section:
     """Return a query's part: a line, then with its remedy, then with the plans that show it, then everything."""
     core = "\n".join(_core(judged)) + "\n"
     lead = next(iter(story.by_severity(judged.findings)), None)
-    plans = "\n".join(_plans(judged, lead))
+    plans = "\n".join([*_plans(judged, lead), *_executed(judged)])
     rest = "\n".join(_folded(judged, look))
     return Section(texts=(_brief(judged), core, f"{core}\n{plans}", f"{core}\n{plans}\n{rest}"), noun="query")
+
+
+def _is_executed(judged: QueryReport) -> bool:
+    return judged.executed is not None and bool(judged.executed.before)
+
+
+def _is_quietly_new(judged: QueryReport) -> bool:
+    """Whether a query is worth a line because it is new, and has no part of its own."""
+    return (
+        bool(judged.difference and novelty.sentence(judged)) and not _has_something(judged) and not _is_executed(judged)
+    )
+
+
+def _executed_section(judged: QueryReport) -> Section:
+    """Return the part of a query with nothing wrong that was executed: how long it took, and the evidence folded."""
+    line = f"- {_SIGNS[judged.verdict]} {code(story.places(judged))}: {inline(story.executed_title(judged))}\n"
+    return Section(
+        texts=(line, f"{line}\n" + "\n".join([*_executed(judged), *_executed_plans(judged, slowest=False)])),
+        noun="query",
+    )
+
+
+def _executed(judged: QueryReport) -> Iterator[str]:
+    """Yield what the mirror said of a query, folded: the figures of every set, then each executed plan."""
+    executed = judged.executed
+    if executed is None or not executed.before:
+        return
+    head = " | ".join(story.execution_headings(executed))
+    rule = "|".join(["---", *("--:" for _ in story.execution_headings(executed)[1:])])
+    rows = (" | ".join(inline(cell) for cell in row) for row in story.executions(executed))
+    table = "\n".join([f"| {head} |", f"|{rule}|", *(f"| {row} |" for row in rows)])
+    yield _fold(story.executed_title(judged), f"{table}\n\n{inline(story.where_executed(executed))}")
+    yield from _executed_plans(judged, slowest=True)
+
+
+def _executed_plans(judged: QueryReport, *, slowest: bool) -> Iterator[str]:
+    """Yield the executed plans of the slowest parameter set, or of the others."""
+    if judged.executed is not None and judged.executed.before:
+        for title, plan in story.executed_plans(judged.executed, slowest=slowest):
+            yield _fold(title, fence(_tree(tree.text(plan))))
 
 
 def _place_section(place: str, found: Sequence[Finding]) -> Section:
@@ -176,7 +217,7 @@ def _remedy(judged: QueryReport, lead: Finding) -> Iterator[str]:
         return
     yield fence("\n".join(remedy.sql), "sql")
     prices = [story.price(a) for a in story.helping(judged, lead)]
-    yield f"{inline(' '.join([story.sureness(judged, lead), *prices]))}"
+    yield f"{inline(' '.join([story.proof_sentence(judged, lead), *prices]))}"
     if remedy.undo:
         yield f"Undo: {code(' '.join(remedy.undo))}"
     yield ""
@@ -189,6 +230,7 @@ def _bullet(finding: Finding) -> str:
 
 
 def _folded(judged: QueryReport, look: Look) -> Iterator[str]:
+    yield from _executed_plans(judged, slowest=False)
     if look.details:
         yield from _every_plan(judged)
     for advice in judged.advice:

@@ -174,5 +174,5 @@ def details(remark: Remark) -> tuple[str, ...]:
     remedy = finding.remedy
     if remedy is not None:
         said += [story.sentence(remedy.says), *remedy.sql, story.gain(finding, judged)]
-        said += [story.sureness(judged, finding)] if judged is not None and remedy.sql else []
+        said += [story.proof_sentence(judged, finding)] if judged is not None and remedy.sql else []
     return tuple(words.shortened(words.plain(s), _LONGEST) for s in said if s)

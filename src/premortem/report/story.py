@@ -14,6 +14,8 @@ from premortem.model import (
     Change,
     Declined,
     Effect,
+    Executed,
+    Execution,
     Finding,
     Gap,
     ParameterSet,
@@ -21,6 +23,7 @@ from premortem.model import (
     Planned,
     Proof,
     QueryReport,
+    Remedy,
     Report,
     Severity,
     StatementKind,
@@ -282,12 +285,100 @@ def sureness(judged: QueryReport, finding: Finding) -> str:
     """Return how well the remedy is proved, and for which parameter values."""
     if finding.remedy is None:
         return ""
-    names = [p.parameters.name for p in judged.planned if p.parameters.name != "pasted"]
+    names = _tried_with(judged, finding.remedy)
     proof = PROOFS[finding.remedy.proof]
     if finding.remedy.proof is Proof.ADVICE or len(names) < 2:
         return f"{proof[0].upper()}{proof[1:]}."
     sets = words.listing(names)
     return f"{proof[0].upper()}{proof[1:]}: {words.plural(len(names), 'parameter set')} ({sets}), none worse."
+
+
+def proof_sentence(judged: QueryReport, finding: Finding) -> str:
+    """Return what the remedy did on real rows and how sure that makes us: one to three sentences."""
+    measured = finding.remedy.measured if finding.remedy else ""
+    return " ".join(s for s in (sureness(judged, finding), words.one_line(measured)) if s)
+
+
+def executions(executed: Executed) -> tuple[tuple[str, ...], ...]:
+    """Return a row for each parameter set that was executed, under `execution_headings`."""
+    after = {e.parameters.name: e for e in executed.after}
+    return tuple(_execution(e, after.get(e.parameters.name), with_index=bool(after)) for e in executed.before)
+
+
+def execution_headings(executed: Executed) -> tuple[str, ...]:
+    """Return the headings of the table of executions; what the index did only where one was built."""
+    own = ("parameters", "first run", "again", "blocks")
+    return (*own, "again with the index", "blocks") if executed.after else own
+
+
+def _execution(ran: Execution, after: Execution | None, *, with_index: bool) -> tuple[str, ...]:
+    own = (words.one_line(ran.parameters.name), _first_run(ran), _again(ran), _blocks(ran))
+    if not with_index:
+        return own
+    return (*own, _again(after), _blocks(after)) if after is not None else (*own, "", "")
+
+
+def _first_run(ran: Execution) -> str:
+    if ran.first_ms is None:
+        return f"over {words.duration(ran.limit_ms / 1000)}"
+    read = f", {words.number(ran.first_read)} read" if ran.first_read else ""
+    return f"{words.duration(ran.first_ms / 1000)}{read}"
+
+
+def _again(ran: Execution) -> str:
+    return words.duration(ran.ms / 1000) if ran.finished else f"over {words.duration(ran.limit_ms / 1000)}"
+
+
+def _blocks(ran: Execution) -> str:
+    return words.number(ran.blocks) if ran.blocks is not None else "-"
+
+
+def executed_title(judged: QueryReport) -> str:
+    """Return what the execution came to in a few words, empty where there was none."""
+    executed = judged.executed
+    if executed is None or not executed.before:
+        return ""
+    worst = max(executed.before, key=lambda e: e.ms)
+    after = next((e for e in executed.after if e.parameters.name == worst.parameters.name), None)
+    with_it = f" → {_again(after)} with the index" if after is not None else ""
+    return f"Executed: {_again(worst)}{with_it} ({_of_set(worst.parameters)})"
+
+
+def executed_plans(executed: Executed, *, slowest: bool | None = None) -> tuple[tuple[str, Plan], ...]:
+    """Return the plans that were executed, each with its title, those with the index after those without.
+
+    With `slowest` only those of the slowest parameter set, or of all but that one.
+    """
+    worst = max(executed.before, key=lambda e: e.ms).parameters.name
+    wanted = [e for e in (*executed.before, *executed.after) if slowest in (None, e.parameters.name == worst)]
+    before = (("EXPLAIN (ANALYZE, BUFFERS)", e) for e in executed.before if e in wanted)
+    after = (("EXPLAIN (ANALYZE, BUFFERS) with the index", e) for e in executed.after if e in wanted)
+    return tuple(
+        (f"{head}, {_of_set(e.parameters)}, {_again(e)}", e.plan) for head, e in (*before, *after) if e.plan is not None
+    )
+
+
+def _of_set(parameters: ParameterSet) -> str:
+    return values_of(words.one_line(parameters.name))
+
+
+def where_executed(executed: Executed) -> str:
+    """Return where the query was executed, and what was built there, in one or two sentences."""
+    built = (
+        f"{words.one_line(b.name)} took {words.duration(b.seconds)} to build and has {words.size(b.size_bytes)}"
+        for b in executed.built
+    )
+    evicted = any(e.evicted for e in executed.before)
+    how = "first with its blocks out of shared buffers, then again" if evicted else "first as it was found, then again"
+    said = f"Executed on {words.one_line(executed.place)} with EXPLAIN (ANALYZE, BUFFERS), {how}; all of it undone."
+    return " ".join([said, *(f"{b}." for b in built)])
+
+
+def _tried_with(judged: QueryReport, remedy: Remedy) -> list[str]:
+    """Return the names of the parameter sets that a remedy was tried with."""
+    if remedy.proof is Proof.PROVED and judged.executed is not None:
+        return [after.parameters.name for _, after in judged.executed.pairs()]
+    return [p.parameters.name for p in judged.planned if p.parameters.name != "pasted"]
 
 
 def title(parameters: ParameterSet) -> str:

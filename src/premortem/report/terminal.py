@@ -144,6 +144,7 @@ def _query(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
     for place, finding in enumerate(story.by_severity(judged.findings)):
         told_below = look.details and finding.parameters == story.PASTED
         yield from _finding(judged, finding, lead=place == 0 and not told_below, cures=finding.key in first)
+    yield from _executions(judged, look)
     if look.details:
         yield from _details(judged)
     yield from (_inset(_note(f"allowed: {s.finding.rule} ({s.reason})")) for s in judged.suppressed)
@@ -245,7 +246,7 @@ def _remedy(judged: QueryReport | None, finding: Finding, *, told: bool) -> Iter
     yield from (Text(line, style="bold green", no_wrap=True) for sql in remedy.sql for line in _copyable(sql))
     if judged is None:
         return
-    said = (story.gain(finding, judged), story.least_gain(judged, finding), story.sureness(judged, finding))
+    said = (story.gain(finding, judged), story.least_gain(judged, finding), story.proof_sentence(judged, finding))
     yield _inset(Text(" ".join(s for s in said if s)))
     for advice in story.helping(judged, finding):
         yield _inset(Text(words.one_line(story.price(advice))))
@@ -260,6 +261,25 @@ def _copyable(sql: str) -> tuple[str, ...]:
     found = _CREATE_INDEX.fullmatch(lines[0]) if len(lines) == 1 and len(sql) > 70 else None
     broken = [found[1], f"    {found[2]}"] if found else lines
     return tuple(f"    {line}" for line in broken)
+
+
+def _executions(judged: QueryReport, look: Look) -> Iterator[RenderableType]:
+    """Yield what the mirror said; the executed plans only where details are wanted."""
+    executed = judged.executed
+    if executed is None or not executed.before:
+        return
+    yield Text()
+    yield _inset(Text(story.where_executed(executed)))
+    table = Table(box=None)
+    for place, heading in enumerate(story.execution_headings(executed)):
+        table.add_column(heading, justify="right" if place else "left")
+    for row in story.executions(executed):
+        table.add_row(*row)
+    yield Padding(table, (0, 0, 1, 2))
+    for title, ran in story.executed_plans(executed) if look.details else ():
+        yield _inset(Text(title, style="bold"))
+        yield from _plan(ran, None)
+        yield Text()
 
 
 def _details(judged: QueryReport) -> Iterator[RenderableType]:

@@ -15,6 +15,7 @@ OWN_RULES: Mapping[str, str] = MappingProxyType(
         "missing-index": "An index that makes a query several times cheaper, although no rule found fault with it.",
         "over-budget": "A query that reads, costs or takes more than the settings let it.",
         "plan-got-worse": "A query that is planned worse than when it was accepted.",
+        "did-not-finish": "A query that did not come to its end on the mirror within the time that it was given.",
         "unused-allow": "An allow comment for something that the query does not show: take it away.",
         "allow-without-reason": "An allow comment that does not say why, and does not count.",
         "unreadable-allow": "An allow comment that cannot be understood, and does not count.",

@@ -43,7 +43,7 @@ from premortem.sqltext.conditions import (
 )
 from premortem.sqltext.definitions import Action, Definition
 from premortem.sqltext.freedom import Freedom, Observed, Parameterized, Slot
-from premortem.sqltext.shapes import Assignment, ParameterPlaces, RowLock, StatementFacts, TableName
+from premortem.sqltext.shapes import Assignment, ParameterPlaces, RowLock, RowQuery, StatementFacts, TableName
 from premortem.sqltext.skeleton import Place, Reduced, Value, reduced
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "Place",
     "Reduced",
     "RowLock",
+    "RowQuery",
     "Slot",
     "SortKey",
     "StatementFacts",
@@ -100,6 +101,7 @@ __all__ = [
     "reduced",
     "relabels",
     "separated",
+    "row_query",
     "sort_key",
     "split",
     "statement_facts",
@@ -206,6 +208,16 @@ def parameter_places(sql: str) -> ParameterPlaces:
     from premortem.sqltext import places
 
     return places.parameter_places(sql)
+
+
+def row_query(sql: str, *, sampled: TableName | None, percent: float, seed: int, most: int) -> RowQuery | None:
+    """Return the statement that finds values for another's placeholders, None where none of them stands for a column.
+
+    `sampled` is the table of which only so many percent of its pages are read; or raise StatementError.
+    """
+    from premortem.sqltext import rows
+
+    return rows.row_query(sql, sampled=sampled, percent=percent, seed=seed, most=most)
 
 
 def one_line(text: str) -> str:

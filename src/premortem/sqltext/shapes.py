@@ -26,6 +26,14 @@ class RowLock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowQuery:
+    """A statement whose rows hold values for another's placeholders: column n belongs to `$parameters[n]`, as text."""
+
+    text: str
+    parameters: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatementFacts:
     """What a statement does.
 

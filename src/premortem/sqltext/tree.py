@@ -89,9 +89,14 @@ def expression_sql(node: Node) -> str:
         limit_option=pb.LimitOption.LIMIT_OPTION_DEFAULT,
         op=pb.SetOperation.SETOP_NONE,
     )
-    statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
+    return statement_sql(pb.Node(select_stmt=select)).removeprefix("SELECT ")
+
+
+def statement_sql(node: Node) -> str:
+    """Return a statement's canonical SQL text."""
+    statement = pb.RawStmt(stmt=node)
     try:
-        return str(_postgast.deparse(pb.ParseResult(stmts=[statement]))).removeprefix("SELECT ")
+        return str(_postgast.deparse(pb.ParseResult(stmts=[statement])))
     except (_postgast.PgQueryError, _messages.DecodeError, ctypes.ArgumentError) as error:
         raise StatementError(str(error)) from error  # ctypes wraps the RecursionError of a deep caller
 

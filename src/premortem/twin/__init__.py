@@ -22,8 +22,20 @@ from premortem.migrations import Migration
 from premortem.migrations import read as read_migrations
 from premortem.model import GENERIC
 from premortem.twin.differing import differences
+from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
-from premortem.twin.opening import briefly, open
+from premortem.twin.opening import briefly, locale_of, open
 from premortem.twin.twin import Twin
 
-__all__ = ["GENERIC", "Assumption", "Migration", "Twin", "briefly", "differences", "open", "read_migrations"]
+__all__ = [
+    "GENERIC",
+    "Assumption",
+    "Explainer",
+    "Migration",
+    "Twin",
+    "briefly",
+    "differences",
+    "locale_of",
+    "open",
+    "read_migrations",
+]

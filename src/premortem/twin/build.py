@@ -114,7 +114,7 @@ def build(
         statistics.stage_sizes(db, sizes)
         db.execute("CHECKPOINT")
         write_files(server, statistics.relation_files(db), sizes)
-        gaps += _apply_settings(db, database, profile)
+        gaps += apply_settings(db, database, profile)
         differing = statistics.differing_sizes(db)
     server.restart()
     if differing:
@@ -133,7 +133,7 @@ def create_schema(db: pg.Session, profile: Profile) -> tuple[Gap, ...]:
         _try(db, ddl.Statement(subject=f"role {role}", sql=f"CREATE ROLE {quoted(role)} NOLOGIN"))
     db.execute("SET check_function_bodies = off")
     db.execute("SET search_path = ''")
-    gaps += _create_tablespaces(db, profile)
+    gaps += create_tablespaces(db, profile)
     first, second, *rest = ddl.phases(profile)
     gaps += _run(db, first)
     gaps += _run(db, second)
@@ -210,8 +210,11 @@ def server_words(error: PremortemError) -> str:
     return str(error.__cause__ or error.message).splitlines()[0].rstrip(".")
 
 
-def _create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
-    """Tablespaces matter for their cost settings; the files stay inside the cluster (needs PostgreSQL 15)."""
+def create_tablespaces(db: pg.Session, profile: Profile) -> list[Gap]:
+    """Create the tablespaces that are used.
+
+    They matter for their cost settings; the files stay inside the cluster (needs PostgreSQL 15).
+    """
     used = {t.tablespace for t in profile.tables} | {i.tablespace for t in profile.tables for i in t.indexes}
     gaps: list[Gap] = []
     for space in profile.tablespaces:
@@ -295,12 +298,12 @@ def write_file(server: pg.Server, file: statistics.RelationFile, size: Size) -> 
             files.write_brin(path, size.heap_pages, int(dict(size.metapage).get("pages_per_range", 128)))
 
 
-def _apply_settings(db: pg.Session, database: str, profile: Profile) -> list[Gap]:
+def apply_settings(db: pg.Session, database: str, profile: Profile, whose: str = "The twin") -> list[Gap]:
     """Make production's planner settings the database's defaults; a setting that is not here is another major's."""
     rows = db.tuples("SELECT name, context FROM pg_catalog.pg_settings")
     contexts = {str(name): str(context) for name, context in rows}
     refused = []
-    for name, value in _effective_settings(profile):
+    for name, value in effective_settings(profile):
         if name in _NOT_COPIED or contexts.get(name, "user") not in ("user", "superuser"):
             continue
         statement = f"ALTER DATABASE {quoted(database)} SET {quoted(name)} = {literal(value)}"
@@ -311,14 +314,17 @@ def _apply_settings(db: pg.Session, database: str, profile: Profile) -> list[Gap
     return [
         Gap(
             subject="settings",
-            says=f"The twin's server does not take production's {', '.join(sorted(refused)[:8])}.",
+            says=f"{whose}'s server does not take production's {', '.join(sorted(refused)[:8])}.",
             effect="Plans that depend on them may differ.",
         )
     ]
 
 
-def _effective_settings(profile: Profile) -> Iterator[tuple[str, str]]:
-    """pg_settings gives numbers in the setting's base unit, which is how SET reads a bare number."""
+def effective_settings(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield the settings that production plans with, and their values.
+
+    pg_settings gives numbers in the setting's base unit, which is how SET reads a bare number.
+    """
     for setting in profile.settings:
         yield setting.name, setting.value
     for override in profile.role_settings:

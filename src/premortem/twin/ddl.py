@@ -54,19 +54,24 @@ def phases(profile: Profile) -> tuple[tuple[Statement, ...], ...]:
         ),
         tuple(chain.from_iterable(_attach(t) for t in stored)),
         tuple(chain.from_iterable(_defaults(t) for t in stored)),
-        tuple(chain.from_iterable(_indexes(t) for t in tables)),
-        tuple(chain.from_iterable(_attach_indexes(t) for t in tables)),
-        tuple(chain.from_iterable(_constraints(t) for t in stored)),
+        tuple(chain.from_iterable(indexes(t) for t in tables)),
+        tuple(chain.from_iterable(attach_indexes(t) for t in tables)),
+        tuple(chain.from_iterable(constraints(t) for t in stored)),
         tuple(
             chain(
-                chain.from_iterable(_extended_statistics(t) for t in tables),
-                chain.from_iterable(_column_options(t) for t in stored),
-                chain.from_iterable(_triggers(t) for t in tables),
-                chain.from_iterable(_row_security(t) for t in tables),
-                (_object(o) for o in profile.objects if o.kind is ObjectKind.RULE),
+                chain.from_iterable(extended_statistics(t) for t in tables),
+                chain.from_iterable(column_options(t) for t in stored),
+                chain.from_iterable(triggers(t) for t in tables),
+                chain.from_iterable(row_security(t) for t in tables),
+                rules(profile),
             )
         ),
     )
+
+
+def rules(profile: Profile) -> Iterator[Statement]:
+    """What rewrites statements, such as an INSERT into a view."""
+    return (_object(o) for o in profile.objects if o.kind is ObjectKind.RULE)
 
 
 def _schemas(profile: Profile) -> Iterator[Statement]:
@@ -166,41 +171,44 @@ def _defaults(table: Table) -> Iterator[Statement]:
             yield Statement(subject=f"default of {table.full_name}.{column.name}", sql=sql)
 
 
-def _indexes(table: Table) -> Iterator[Statement]:
+def indexes(table: Table) -> Iterator[Statement]:
     """Indexes and the constraints that own one, in OID order."""
-    constraints = {c.name: c for c in table.constraints if c.kind in _KEY_CONSTRAINTS}
+    owners = {c.name: c for c in table.constraints if c.kind in _KEY_CONSTRAINTS}
     for index in table.indexes:
-        owner = constraints.get(index.constraint or "")
+        owner = owners.get(index.constraint or "")
         yield Statement(
             subject=f"index {qualified(table.schema, index.name)}",
-            sql=index.definition if owner is None else _add_constraint(table, owner),
+            sql=index.definition if owner is None else add_constraint(table, owner),
         )
 
 
-def _add_constraint(table: Table, constraint: Constraint) -> str:
+def add_constraint(table: Table, constraint: Constraint) -> str:
+    """Return ALTER TABLE … ADD CONSTRAINT."""
     only = "ONLY " if constraint.kind is not ConstraintKind.FOREIGN_KEY else ""
     return f"ALTER TABLE {only}{table.relation.sql} ADD CONSTRAINT {quoted(constraint.name)} {constraint.definition}"
 
 
-def _attach_indexes(table: Table) -> Iterator[Statement]:
+def attach_indexes(table: Table) -> Iterator[Statement]:
+    """Ties the indexes of partitions to those of their parents."""
     for index in table.indexes:
         if index.parent is not None:
             sql = f"ALTER INDEX {index.parent.sql} ATTACH PARTITION {qualified(table.schema, index.name)}"
             yield Statement(subject=f"index {qualified(table.schema, index.name)}", sql=sql)
 
 
-def _constraints(table: Table) -> Iterator[Statement]:
+def constraints(table: Table) -> Iterator[Statement]:
     """Checks first, then foreign keys: both may refer to anything that exists by now."""
     wanted = (ConstraintKind.CHECK, ConstraintKind.FOREIGN_KEY)
     for constraint in sorted((c for c in table.constraints if c.kind in wanted), key=lambda c: wanted.index(c.kind)):
         if constraint.inherited_from is None and constraint.is_local:
             yield Statement(
                 subject=f"{constraint.kind} {constraint.name} of {table.full_name}",
-                sql=_add_constraint(table, constraint).replace("TABLE ONLY ", "TABLE ", 1),
+                sql=add_constraint(table, constraint).replace("TABLE ONLY ", "TABLE ", 1),
             )
 
 
-def _extended_statistics(table: Table) -> Iterator[Statement]:
+def extended_statistics(table: Table) -> Iterator[Statement]:
+    """CREATE STATISTICS, without what ANALYZE fills it with."""
     for statistics in table.statistics:
         yield Statement(subject=f"statistics {statistics_name(statistics)}", sql=statistics.definition)
 
@@ -210,7 +218,8 @@ def statistics_name(statistics: ExtendedStatistics) -> str:
     return qualified(statistics.schema, statistics.name)
 
 
-def _column_options(table: Table) -> Iterator[Statement]:
+def column_options(table: Table) -> Iterator[Statement]:
+    """What somebody told the planner of a column's distinct values."""
     for column in table.columns:
         if column.n_distinct_override is not None:
             sql = (
@@ -220,12 +229,14 @@ def _column_options(table: Table) -> Iterator[Statement]:
             yield Statement(subject=f"n_distinct of {table.full_name}.{column.name}", sql=sql)
 
 
-def _triggers(table: Table) -> Iterator[Statement]:
+def triggers(table: Table) -> Iterator[Statement]:
+    """The table's own triggers."""
     for trigger in table.triggers:
         yield Statement(subject=f"trigger {trigger.name} of {table.full_name}", sql=trigger.definition)
 
 
-def _row_security(table: Table) -> Iterator[Statement]:
+def row_security(table: Table) -> Iterator[Statement]:
+    """Policies, then whether they apply."""
     for policy in table.policies:
         how = "PERMISSIVE" if policy.permissive else "RESTRICTIVE"
         roles = ", ".join("PUBLIC" if r == "public" else quoted(r) for r in policy.roles) or "PUBLIC"

@@ -15,6 +15,7 @@ from premortem.migrations import Migration
 from premortem.model import Gap, Profile, RelationKind
 from premortem.twin import build, cache
 from premortem.twin.build import Progress
+from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
 from premortem.twin.twin import Twin
 from premortem.twin.whatif import WhatIf, queries
@@ -45,7 +46,7 @@ def open(
     Raises TwinError where the twin would not give production's numbers, InstallationError where no server is found.
     """
     chosen = installation or pg.installation(profile.server.major)
-    place, locale_gaps = _locale(profile, chosen)
+    place, locale_gaps = locale_of(profile, chosen)
     name = cache.key(identity or cache.digest(profile), branch, migrations, assumptions or {}, chosen, place)
     entry = _built(name, profile, branch, migrations, assumptions or {}, chosen, place, progress)
     progress("starting the twin")
@@ -65,7 +66,7 @@ def briefly(profile: Profile, *, installation: pg.Installation | None = None) ->
     Raises what `open` raises.
     """
     chosen = installation or pg.installation(profile.server.major)
-    place, locale_gaps = _locale(profile, chosen)
+    place, locale_gaps = locale_of(profile, chosen)
     with pg.start(chosen, settings=build.server_settings(), locale=place, compact=True) as server:
         built = build.build(server, DATABASE, profile)
         with _asked(server, built, profile, locale_gaps) as asked:
@@ -73,9 +74,7 @@ def briefly(profile: Profile, *, installation: pg.Installation | None = None) ->
 
 
 @contextlib.contextmanager
-def _asked(
-    server: pg.Server, built: build.Built, production: Profile, locale_gaps: tuple[Gap, ...]
-) -> Iterator[Twin]:
+def _asked(server: pg.Server, built: build.Built, production: Profile, locale_gaps: tuple[Gap, ...]) -> Iterator[Twin]:
     """Yield a server that was made production's twin, once it is known to be true."""
     chosen = server.installation
     exact = chosen.major == production.server.major
@@ -85,7 +84,11 @@ def _asked(
         _check_planner(db, standing)
         db.execute(queries["scratch"])
         what_if = WhatIf(db=db, server=server, profile=standing)
-        yield Twin(server=server, profile=standing, is_exact=exact, observed=built.observed, _db=db, _what_if=what_if)
+        explainer = Explainer(db=db, profile=standing)
+        yield Twin(
+            server=server, profile=standing, is_exact=exact, observed=built.observed, _explainer=explainer,
+            _what_if=what_if,
+        )  # fmt: skip
 
 
 def _built(
@@ -136,8 +139,8 @@ def _build(
         )
 
 
-def _locale(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:
-    """Production's locale, or the nearest one that this machine has.
+def locale_of(profile: Profile, installation: pg.Installation) -> tuple[pg.Locale, tuple[Gap, ...]]:
+    """Return production's locale, or the nearest one that this machine has, with a gap.
 
     C.UTF-8 keeps what matters most: that the collation is not C, so that LIKE 'x%' needs a pattern operator class.
     """

@@ -55,6 +55,16 @@ SELECT pg_catalog.current_setting('server_version_num')::int AS version_num,
 FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace t ON t.oid = d.dattablespace
 WHERE d.datname = pg_catalog.current_database()
 
+-- name: may read system identifier
+-- purpose: whether the next query is allowed; public has the privilege unless somebody took it away
+-- needs: nothing
+SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+
+-- name: system identifier
+-- purpose: the number of the cluster, so that a mirror is never built in production
+-- needs: EXECUTE on pg_control_system()
+SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c
+
 -- name: settings
 -- purpose: settings that decide a plan or what a statement means, as every session of this database starts with them
 -- needs: nothing; reset_val is what a session had before ours set anything

@@ -22,7 +22,7 @@ _TITLES = {
     "migration": "Migrations: what the statements of a change do to tables of production's size",
     "check": "check itself",
 }
-_FAILS = frozenset({"missing-index", "over-budget", "plan-got-worse"})
+_FAILS = frozenset({"missing-index", "over-budget", "plan-got-worse", "did-not-finish"})
 _HEADINGS = ("Sees", "Hurts", "Do", "Quiet")
 
 

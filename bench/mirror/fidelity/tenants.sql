@@ -1,0 +1,20 @@
+select setseed(0.17);
+create table tenants (id int primary key, name text not null, plan text not null);
+create table customers (id bigint generated always as identity primary key, tenant_id int not null references tenants, email text not null, country char(2) not null, signed_up timestamptz not null, unique (tenant_id, email));
+create table products (tenant_id int not null references tenants, id int not null, sku text not null, price numeric(10,2) not null, primary key (tenant_id, id));
+create table orders (id bigint generated always as identity primary key, tenant_id int not null references tenants, customer_id bigint not null references customers, state text not null, total numeric(10,2) not null, created timestamptz not null, paid timestamptz);
+create table items (order_id bigint not null references orders, line int not null, tenant_id int not null, product_id int not null, qty int not null, price numeric(10,2) not null, primary key (order_id, line), foreign key (tenant_id, product_id) references products (tenant_id, id));
+insert into tenants select i, 'tenant ' || i, (array['free','free','pro','big'])[1 + i % 4] from generate_series(1, 300) i;
+insert into customers (tenant_id, email, country, signed_up) select least(300, 1 + floor(300 * power(random(), 6))::int), 'user' || i || '@' || md5((i % 977)::text) || '.example', (array['de','de','de','fr','fr','us','gb','pl'])[1 + floor(random() * 8)::int], timestamptz '2023-01-01' + i * interval '1000 days' / (:rows / 10) from generate_series(1, :rows / 10) i;
+insert into products select t, p, 'T' || t || '-' || lpad(p::text, 5, '0'), round((random() * random() * 400)::numeric, 2) from generate_series(1, 300) t, generate_series(1, 20 + (3000 / t)) p;
+insert into orders (tenant_id, customer_id, state, total, created, paid) select c.tenant_id, c.id, (array['new','paid','paid','sent','sent','sent','sent','sent','sent','back'])[1 + floor(random() * 10)::int], round((random() * random() * 2000)::numeric, 2), at, case when random() < 0.9 then at + random() * interval '3 days' end from (select i, timestamptz '2024-01-01' + i * interval '600 days' / (:rows / 3) as at, 1 + floor(:rows / 10 * power(random(), 2))::bigint as pick from generate_series(1, :rows / 3) i) x join customers c on c.id = x.pick order by i;
+insert into items select o.id, l, o.tenant_id, 1 + floor((20 + 3000 / o.tenant_id) * power(random(), 3))::int, 1 + floor(random() * 4)::int, round((random() * 100)::numeric, 2) from orders o, generate_series(1, 1 + (o.id * 7 % 5)::int) l;
+create index on customers (signed_up);
+create index on orders (tenant_id, created desc);
+create index on orders (customer_id);
+create index on orders (created) where state = 'new';
+create index on items (tenant_id, product_id);
+create index on products (sku);
+create statistics (ndistinct, dependencies, mcv) on tenant_id, product_id from items;
+create statistics (mcv, dependencies) on tenant_id, customer_id from orders;
+vacuum analyze

@@ -1,0 +1,136 @@
+"""Asks a server for plans: PREPARE, then EXPLAIN EXECUTE with values, or the generic plan."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from premortem import pg, plans
+from premortem.errors import StatementError
+from premortem.model import GENERIC, Json, ParameterSet, Planned, Profile, Query, literal, quoted
+from premortem.twin import policies
+from premortem.twin.build import APPLICATION_ROLE
+from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
+from premortem.twin.whatif import queries
+
+_PREPARED = 16
+#: What EXPLAIN is asked for where nothing is to be executed.
+ESTIMATES = "FORMAT JSON, VERBOSE, SETTINGS"
+_UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
+_UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
+
+
+@dataclass(slots=True)
+class Explainer:
+    """A session in which queries are planned, and the profile of the database that it leads to.
+
+    `role` is whom queries are planned as where row-level security is on, None for the session's own.
+    """
+
+    db: pg.Session
+    profile: Profile
+    role: str | None = APPLICATION_ROLE
+    _prepared: dict[tuple[str, tuple[str, ...] | None], str] = field(default_factory=dict)
+    _types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def parameter_types(self, query: Query) -> tuple[str, ...]:
+        """Return the types that PostgreSQL infers for the query's parameters.
+
+        Raises StatementError with the server's own message where the query cannot be prepared.
+        """
+        return self._types[self._prepare(query)]
+
+    def explain(self, query: Query, parameters: ParameterSet = GENERIC, options: str = ESTIMATES) -> Planned:
+        """Return the plan that the server makes for that query with those values; `options` may have it executed.
+
+        Raises StatementError with the server's own message where it cannot be planned.
+        """
+        name = self._prepare(query)
+        mode = "force_generic_plan" if parameters.is_generic else "force_custom_plan"
+        self.db.execute(f"SET plan_cache_mode = {mode}")
+        values = (None,) * len(self._types[name]) if parameters.is_generic else parameters.values
+        arguments = ", ".join("NULL" if v is None else literal(v) for v in values)
+        call = f"{name}({arguments})" if arguments else name
+        explained = self._explained(f"EXPLAIN ({options}) EXECUTE {call}")
+        return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
+
+    def _explained(self, sql: str) -> list[Json]:
+        """Run an EXPLAIN; a setting that only the application makes (as in a policy) is made up and tried again."""
+        setting: str | None = None
+        values: Iterator[str] = iter(())
+        while True:
+            try:
+                with self._as_application():
+                    return [*self.db.value(sql)]
+            except StatementError as error:
+                missing = _UNKNOWN_SETTING.search(error.message)
+                if missing is not None and missing[1] != setting:
+                    setting, values = missing[1], policies.values(missing[1], self.profile)
+                value = next(values, None)
+                if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
+                    raise
+                self.db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=setting, value=value)
+
+    @contextlib.contextmanager
+    def _as_application(self) -> Iterator[None]:
+        """Run as a role that policies apply to, where there are any; a superuser would be exempt."""
+        if self.role is None or not self.profile.has_row_security:
+            yield
+            return
+        self.db.execute(f"SET ROLE {quoted(self.role)}")
+        try:
+            yield
+        finally:
+            self.db.execute("RESET ROLE")
+
+    def _forget_old_statements(self) -> None:
+        """A query is asked about many times in a row, then never again; ten thousand of them would fill the server."""
+        if len(self._prepared) >= _PREPARED:
+            self.db.execute("DEALLOCATE ALL")
+            self._prepared.clear()
+            self._types.clear()
+
+    def _prepare(self, query: Query) -> str:
+        key = (query.text, query.search_path)
+        if key not in self._prepared:
+            self._forget_old_statements()
+            name = f"premortem_{len(self._prepared)}"
+            path = query.search_path or self.profile.search_path
+            self.db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
+            with self._as_application():
+                self._prepare_as(name, query)
+            types = self.db.values(queries["parameter-types"], name=name)
+            self._prepared[key] = name
+            self._types[name] = tuple(str(t) for t in types)
+        return self._prepared[key]
+
+    def _prepare_as(self, name: str, query: Query) -> None:
+        try:
+            self.db.execute(f"PREPARE {name} AS {query.text}")
+        except StatementError as error:
+            types = self._types_elsewhere(query) if error.sqlstate in INDETERMINATE else ()
+            if not types:
+                raise explained(error, query, self.profile) from error
+            self.db.execute(f"PREPARE {name} ({', '.join(types)}) AS {query.text}")
+
+    def _types_elsewhere(self, query: Query) -> tuple[str, ...]:
+        """Return the parameters' types by their other uses, none where there is no other.
+
+        Production's driver sends a type with `$1 IS NULL OR status = $1`, or puts the value into the text; PREPARE
+        alone refuses it, for it looks at the null test first.
+        """
+        name = "premortem_types"
+        try:
+            self.db.execute(f"PREPARE {name} AS {without_null_tests(query.text)}")
+        except StatementError:
+            return ()
+        types = tuple(str(t) for t in self.db.values(queries["parameter-types"], name=name))
+        self.db.execute(f"DEALLOCATE {name}")
+        return types if len(types) == query.parameter_count else ()
+
+
+def _plan_object(explained: list[Json]) -> Json:
+    first = explained[0]
+    return first.get("Plan") if isinstance(first, dict) else None

@@ -1,0 +1,25 @@
+create type mood as enum ('low', 'even', 'high');
+create domain positive as integer check (value > 0);
+create table tenants (id int not null, name varchar(40) not null, plan text not null, born date);
+create table users (tenant_id int not null, id bigint not null, email text not null, boss bigint, mood mood not null, token uuid not null default gen_random_uuid());
+create table projects (tenant_id int not null, id bigint not null, owner bigint, starts date not null, ends date not null, check (starts <= ends));
+create table orders (id bigint generated always as identity, user_id bigint not null, total numeric(10,2) not null check (total >= 0), created timestamptz not null, state text not null, doubled numeric generated always as (total * 2) stored);
+create table lines (order_id bigint not null, line int not null, sku text not null, qty positive not null, at timestamptz);
+create table members (tenant_id int not null, user_id bigint not null, project_id bigint, role char(8) not null);
+create table hens (id int not null, egg int, note text);
+create table eggs (id int not null, hen int not null);
+create table places (city int, country int, zip text);
+create table events (id bigint not null, at timestamptz not null, kind text not null, body jsonb not null) partition by range (at);
+create table events_1 partition of events for values from ('2026-01-01') to ('2026-02-01');
+create table events_2 partition of events for values from ('2026-02-01') to ('2026-03-01') partition by list (kind);
+create table events_2_click partition of events_2 for values in ('click');
+create table events_2_rest partition of events_2 default;
+create table hashed (id int not null, v text) partition by hash (id);
+create table hashed_0 partition of hashed for values with (modulus 2, remainder 0);
+create table hashed_1 partition of hashed for values with (modulus 2, remainder 1);
+create table of_hashed (id int not null, hashed_id int not null);
+create table zoo (id int not null, si smallint, bi bigint, n numeric, f4 real, f8 double precision, b boolean, d date, t time, tt timetz, ts timestamp, tz timestamptz, iv interval, u uuid, bytes bytea, j json, jb jsonb, ia int[], ta text[], ma mood[], r daterange, nr numrange, mr int4multirange, ip inet, net cidr, mac macaddr, p point, c circle, bx box, poly polygon, vec tsvector, bits bit(8), vb varbit, m money, ch "char", o oid, lsn pg_lsn);
+create table letters (id int not null, subject text not null, body text, meta jsonb);
+create table nothing (id int not null, v text);
+create table unseen (id int not null, v text, n numeric(6,2), at timestamptz);
+create statistics places_stats (ndistinct, dependencies, mcv) on city, country from places
