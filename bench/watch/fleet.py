@@ -104,7 +104,7 @@ def lags_for(seconds: float, port: int) -> list[float]:
 
 
 def failures(port: int) -> float:
-    return sum(map(float, figures(port, r"premortem_store_failures_total (\S+)")))
+    return sum(map(float, figures(port, r"\npremortem_store_failures_total (\S+)")))
 
 
 def figures(port: int, pattern: str) -> list[str]:
