@@ -43,8 +43,8 @@ def test_every_channel_says_what_it_answered(tmp_path: Path, sink: Sink) -> None
     done = run(settled(tmp_path, sink), "test-notify", OPS_HOOK=f"{sink.url}/services/SECRET")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "ops: told: ops (slack) answered 200: ok",
-        "on-call: told: on-call (pagerduty) answered 200: ok",
+        "told: ops (slack) answered 200: ok",
+        "told: on-call (pagerduty) answered 200: ok",
     ]
     assert [one.path for one in sink.asked] == ["/services/SECRET", "/v2/enqueue", "/v2/enqueue"]
     assert "SECRET" not in done.stdout + done.stderr
@@ -54,14 +54,14 @@ def test_one_that_cannot_be_told_is_1_and_the_others_are_told(tmp_path: Path, si
     sink.replies = [Reply(status=404, text="no_service")]
     done = run(settled(tmp_path, sink), "test-notify", OPS_HOOK=f"{sink.url}/services/SECRET")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[0] == "ops: not told: ops (slack) answered 404: no_service"
+    assert done.stdout.splitlines()[0] == "not told: ops (slack) answered 404: no_service"
     assert done.stdout.splitlines()[1].startswith("on-call: told")
 
 
 def test_a_secret_that_is_missing_is_told_by_its_place(tmp_path: Path, sink: Sink) -> None:
     done = run(settled(tmp_path, sink), "test-notify", "ops")
     assert done.returncode == 1
-    assert "ops: not told: the address of channel ops is in the environment variable OPS_HOOK" in done.stdout
+    assert "not told: the address of channel ops is in the environment variable OPS_HOOK" in done.stdout
 
 
 def test_a_channel_that_is_not_there_is_a_mistake(tmp_path: Path, sink: Sink) -> None:

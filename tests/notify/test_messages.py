@@ -44,6 +44,16 @@ def test_what_slack_shows(name: str) -> None:
     assert as_slack(name) == (GOLDEN / f"{name}.slack.json").read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_what_nobody_watches_any_more_is_not_called_over(name: str) -> None:
+    end = closed(KINDS[name])
+    gone = replace(end, alert=replace(end.alert, unwatched="nobody watches this instance any more"))
+    said = naming.title(gone.alert, "closed")
+    assert "nobody watches" in said or said.endswith("…")
+    assert "no longer slow" not in said
+    assert "answers again" not in said
+
+
 def test_every_kind_has_a_golden_opening_and_close() -> None:
     assert set(KINDS) == {kind.value for kind in AlertKind}
     assert set(naming.CAUSES) | {Cause.UNKNOWN} == set(Cause)

@@ -16,7 +16,7 @@ from premortem.errors import StoreError
 from premortem.model import Alert, AlertChange, Deploy, Turn, Urgency
 from premortem.notify import Digest, Message, Outcome, Postman, Round, Stage, Verdict, admits, rounds
 from premortem.settings import Channel
-from tests.notify.incidents import AT, FIRST_SEED, KINDS, SIX_WEEKS_AGO, change, closed
+from tests.notify.incidents import AT, FIRST_SEED, KINDS, SECOND_SEED, SIX_WEEKS_AGO, change, closed
 from tests.notify.outbox import Memory
 
 MINUTE = timedelta(minutes=1)
@@ -97,6 +97,16 @@ def test_each_change_is_told_once_and_in_order() -> None:
     assert post.stages == [Stage.OPENED, Stage.WORSE, Stage.CLOSED]
 
 
+def test_a_channel_that_asked_to_be_left_alone_is_so_after_a_restart() -> None:
+    post = Post(sender=Scripted(usual=LIMITED))
+    post.outbox.put(change(Turn.OPENED, FIRST_SEED))
+    post.deliver(AT)
+    post.outbox.put(change(Turn.OPENED, SECOND_SEED))
+    again = Post(sender=Scripted(usual=DONE), outbox=post.outbox)
+    assert again.deliver(AT + 30 * MINUTE).waiting == 2
+    assert again.deliver(AT + 61 * MINUTE).delivered == 2
+
+
 def test_what_slack_could_not_be_told_for_an_hour_is_one_message_about_now() -> None:
     post = Post(sender=Scripted(usual=LIMITED))
     post.outbox.put(change(Turn.OPENED, FIRST_SEED))
@@ -109,7 +119,9 @@ def test_what_slack_could_not_be_told_for_an_hour_is_one_message_about_now() -> 
     assert post.deliver(AT + 119 * MINUTE).waiting == 2
     post.deliver(AT + 121 * MINUTE)
     assert post.stages == [Stage.OPENED]
-    assert post.sender.told[0].late == "Told 1 h 31 min late, it was so at 24 Mar 15:07 UTC: answered 429."
+    assert post.sender.told[0].late == (
+        "Told 1 h 31 min late, it was so at 24 Mar 15:07 UTC: answered 429; it asks to be left alone."
+    )
     assert post.outbox.waiting == 0
 
 

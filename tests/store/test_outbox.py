@@ -55,6 +55,20 @@ def test_a_letter_that_failed_waits_and_one_that_is_dead_can_be_revived(opened: 
     assert [(one.tries, one.says) for one in opened.pending("slack")] == [(0, "")]
 
 
+def test_a_beginning_that_is_revived_comes_with_its_end_or_not_at_all(opened: store.Store) -> None:
+    opening, end = change(), change(Turn.CLOSED, turns=2)
+    opened.commit("db-1", at=NOON, changes=[opening], channels=["slack"])
+    opened.dead(f"slack/{opening.id}", NOON, "400")
+    opened.commit("db-1", at=NOON, changes=[end], channels=["slack"])
+    opened.delivered(f"slack/{end.id}", NOON, others=[], says="left out", told=False, counts=False)
+    assert opened.revive([f"slack/{opening.id}"]) == 1
+    assert names(opened) == ["opened", "closed"]
+    opened.delivered(f"slack/{end.id}", NOON, others=[], says="", told=True, counts=True)
+    opened.dead(f"slack/{opening.id}", NOON, "400")
+    assert opened.revive([f"slack/{opening.id}"]) == 0  # it is over, and the channel knows
+    assert (names(opened), opened.dead_letters()) == ([], ())
+
+
 def test_a_change_says_which_channels_it_is_for(opened: store.Store) -> None:
     both = [change(), change(subject="b")]
     opened.commit("db-1", at=NOON, changes=both, channels=lambda one: ["slack"] if one.alert.subject == "a" else [])

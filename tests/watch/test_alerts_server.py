@@ -367,6 +367,7 @@ def test_an_instance_that_nobody_watches_any_more_leaves_nothing_open() -> None:
     assert sorted(turns(stepped.changes)) == [("instance-unreached", "closed"), ("pool-saturated", "closed")]
     assert stepped.state.alerts == ()
     assert "nobody watches this instance any more" in stepped.changes[0].alert.says
+    assert {c.alert.unwatched for c in stepped.changes} == {"nobody watches this instance any more"}
 
 
 def test_a_statement_that_worked_for_long_before_it_waits_has_not_waited_for_long() -> None:

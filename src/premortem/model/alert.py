@@ -195,7 +195,8 @@ class Alert:
 
     `subject` is what it is about: a fingerprint, an index, a pool, a process.  `turns` counts what became of it, so
     that (key, opened_at, turns) names each message that it makes.  `value` and `limit` are in `unit`.  `provisional`
-    alerts rest on executions that still run.  `muted` says why nobody is told, empty where somebody is.
+    alerts rest on executions that still run.  `muted` says why nobody is told, empty where somebody is.  `unwatched`
+    says why it closed where nobody knows whether it is over.
     """
 
     key: str
@@ -221,6 +222,7 @@ class Alert:
     services: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     muted: str = ""
+    unwatched: str = ""
 
     @property
     def is_open(self) -> bool:

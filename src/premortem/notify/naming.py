@@ -65,7 +65,9 @@ def title(alert: Alert, stage: str) -> str:
 
     One that is open names the cause and the deploy, as long as they fit.
     """
-    if stage in ("closed", "past"):
+    if stage in ("closed", "past") and alert.unwatched:
+        said = f"{_named(_HURTS, alert)}: closed, for {short(alert.unwatched)}"
+    elif stage in ("closed", "past"):
         said = f"{_named(_OVER, alert)} after {lasted(alert)}"
     elif stage == "better":
         said = f"{_named(_HURTS, alert)}, was {amount(alert.worst, alert.unit)}"

@@ -70,6 +70,7 @@ class Postman:
     link: str = ""
     chance: Callable[[], float] = random.random
     paused_until: datetime | None = None
+    _remembers: bool = False
     _kept_at: datetime | None = None
     _digest_at: datetime | None = None
 
@@ -93,9 +94,18 @@ class Postman:
     def _due(self, now: datetime, tally: _Tally) -> tuple[Parcel, ...]:
         """Return the parcels that are to be told now; those that nobody needs are done with here."""
         waiting = rounds.parcels(self.outbox.pending(self.channel.name, _MOST_LETTERS))
+        self._remember(waiting)
         ready = () if self._is_paused(now) else rounds.due(waiting, now)
         tally.waiting += sum(len(one.letters) for one in waiting if one not in ready)
         return tuple(one for one in ready if not self._leave_out(one, now, tally))
+
+    def _remember(self, waiting: Sequence[Parcel]) -> None:
+        """Go on leaving the channel alone where it asked for that before we were started."""
+        if not self._remembers:
+            self._remembers = True
+            asked = (letter for one in waiting for letter in one.letters if letter.says.endswith(rounds.ASKED))
+            until = max((letter.retry_at for letter in asked if letter.retry_at), default=None)
+            self.paused_until = self.paused_until or until
 
     def _is_free(self, parcel: Parcel) -> bool:
         """Return whether a parcel does not count: an end that PagerDuty is not told stays an incident for ever."""
@@ -197,7 +207,7 @@ class Postman:
 
     def _put_off(self, parcel: Parcel, outcome: Outcome, now: datetime, tally: _Tally) -> None:
         until = now + rounds.wait(parcel.tries + 1, outcome.after, self.chance())
-        self.outbox.failed(parcel.letters[0].id, until, outcome.says)
+        self.outbox.failed(parcel.letters[0].id, until, outcome.says + (rounds.ASKED if outcome.whole else ""))
         if outcome.whole:
             self.paused_until = until
         tally.failed += 1

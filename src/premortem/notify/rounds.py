@@ -17,6 +17,8 @@ from premortem.notify.message import Message, message
 
 #: After how long a letter that fails and fails is put aside; a page that is a day late is no page.
 GIVES_UP = timedelta(hours=24)
+#: What the failure of a letter ends in where the whole channel asked to be left alone, which outlives a restart.
+ASKED = "; it asks to be left alone"
 _FIRST_WAIT = 5.0
 _LONGEST_WAIT = 900.0
 #: The longest that another side can ask for (wire.py), and a little.

@@ -210,7 +210,8 @@ class Store:
 
     def revive(self, ids: Sequence[str]) -> int:
         """Let dead letters wait to be sent again, as if they were new; return how many there were."""
-        return self._do("revive letters", ids=list(ids))
+        with self._link.session() as db:
+            return int(db.value(QUERIES["revive letters"], ids=list(ids)))
 
     def undelivered(self) -> dict[str, tuple[int, int]]:
         """Return how many letters wait, and how many are dead, by channel."""

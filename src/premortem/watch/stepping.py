@@ -118,7 +118,10 @@ def _all_closed(
     """Return the state without some alerts, and their close."""
     moment = _moment(state, settings, now)
     marks = {mark.key: mark for mark in state.marks}
-    done = [closed(moment, a, marks.get(a.key, Mark(key=a.key, told=True)), f"{label(a)}: {why}") for a in alerts]
+    done = [
+        closed(moment, replace(a, unwatched=why), marks.get(a.key, Mark(key=a.key, told=True)), f"{label(a)}: {why}")
+        for a in alerts
+    ]
     keys = {a.key for a in alerts}
     kept = tuple(one.mark for one in done if one.mark is not None)
     after = replace(

@@ -26,11 +26,11 @@ def _tested(channel: Channel, secrets: Secrets, link: str) -> bool:
         outcomes = _outcomes(channel, secrets, link)
     except SettingsError as error:
         hint = f" ({error.hint})" if error.hint else ""
-        print(f"{channel.name}: not told: {error.message}{hint}")
+        print(f"not told: {error.message}{hint}")
         return False
     worked = all(outcome.verdict is notify.Verdict.DONE for outcome in outcomes)
     said = "; ".join(dict.fromkeys(outcome.says for outcome in outcomes))
-    print(f"{channel.name}: {'told' if worked else 'not told'}: {said}")
+    print(f"{'told' if worked else 'not told'}: {said}")
     return worked
 
 

@@ -61,10 +61,30 @@ WHERE dead_at IS NOT NULL AND (%(channel)s::text IS NULL OR channel = %(channel)
 ORDER BY dead_at, number
 
 -- name: revive letters
--- purpose: dead letters wait again, as if they were new
+-- purpose: dead letters wait again, as if they were new, with what became of their alerts and was left out for them
 -- needs: UPDATE on premortem.letter
-UPDATE premortem.letter SET dead_at = NULL, retry_at = NULL, tries = 0, says = ''
-WHERE id = ANY(%(ids)s::text[]) AND dead_at IS NOT NULL
+-- A beginning is never told without its end: nothing would close what it opens.
+WITH dead AS (
+    SELECT number, EXISTS (
+        SELECT 1 FROM premortem.letter AS later
+        WHERE later.channel = letter.channel AND later.key = letter.key AND later.opened_at = letter.opened_at
+          AND later.number > letter.number AND later.told
+    ) AS superseded
+    FROM premortem.letter WHERE id = ANY(%(ids)s::text[]) AND dead_at IS NOT NULL
+), settled AS (
+    UPDATE premortem.letter SET dead_at = NULL, delivered_at = pg_catalog.now(), says = 'left out: more was told since'
+    WHERE number IN (SELECT number FROM dead WHERE superseded)
+), revived AS (
+    UPDATE premortem.letter SET dead_at = NULL, retry_at = NULL, tries = 0, says = ''
+    WHERE number IN (SELECT number FROM dead WHERE NOT superseded)
+    RETURNING number, channel, key, opened_at
+), ended AS (
+    UPDATE premortem.letter AS later SET delivered_at = NULL, retry_at = NULL, tries = 0, says = ''
+    FROM revived
+    WHERE later.channel = revived.channel AND later.key = revived.key AND later.opened_at = revived.opened_at
+      AND later.number > revived.number AND later.delivered_at IS NOT NULL AND NOT later.told
+)
+SELECT pg_catalog.count(*) FROM revived
 
 -- name: undelivered
 -- purpose: how many letters wait, and how many are dead, by channel
