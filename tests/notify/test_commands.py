@@ -55,7 +55,7 @@ def test_one_that_cannot_be_told_is_1_and_the_others_are_told(tmp_path: Path, si
     done = run(settled(tmp_path, sink), "test-notify", OPS_HOOK=f"{sink.url}/services/SECRET")
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == "not told: ops (slack) answered 404: no_service"
-    assert done.stdout.splitlines()[1].startswith("on-call: told")
+    assert done.stdout.splitlines()[1].startswith("told")
 
 
 def test_a_secret_that_is_missing_is_told_by_its_place(tmp_path: Path, sink: Sink) -> None:

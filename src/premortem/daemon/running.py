@@ -83,7 +83,7 @@ def refuse(watching: Watching) -> None:
     if not watching.instances:
         raise SettingsError(
             "the settings name no instance to watch",
-            hint='add [[instances]] with name = "…" and dsn = { env = "…" } to premortem.toml here, or name a file: --settings',
+            hint='add [[instances]] with name = "…" and dsn = { env = "…" } to premortem.toml, or name it: --settings',
         )
 
 
