@@ -24,7 +24,6 @@ from premortem import catalog, mirror, pg, plans
 from premortem.errors import PremortemError
 from premortem.mirror import Crewing, Options, Place
 from premortem.model import Node, Plan, Profile, Values
-from premortem.twin import extended, statistics
 
 SETTINGS: dict[str, str | int | float | bool] = {
     "shared_buffers": "1GB", "work_mem": "16MB", "maintenance_work_mem": "512MB", "effective_cache_size": "4GB",
@@ -127,14 +126,8 @@ def _explained(db: pg.Session, sql: str) -> Plan | None:
 
 def pin(dsn: str, profile: Profile) -> None:
     """Put production's statistics where the mirror's own are."""
-    with pg.writer(dsn, purpose="bench") as db, db.transaction():
-        schemas = sorted({t.schema for t in profile.tables})
-        db.execute(
-            "DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c WHERE c.oid = s.starelid "
-            "AND c.relnamespace::pg_catalog.regnamespace::text = ANY(%(schemas)s)", schemas=schemas,
-        )  # fmt: skip
-        statistics.inject(db, profile, statistics.locate(db))
-        extended.inject(db, profile)
+    with pg.writer(dsn, purpose="bench") as db:
+        mirror.pin(db, profile)
 
 
 def run(name: str, scale: float, *, values: Values, workers: int) -> list[Score]:

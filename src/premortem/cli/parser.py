@@ -372,6 +372,12 @@ def _mirror(commands: _Commands) -> None:
     )
     build.add_argument("--dask", metavar="ADDRESS", help="load with the workers of this Dask scheduler instead")
     build.add_argument("--resume", action="store_true", help="go on with a mirror that was not finished")
+    build.add_argument(
+        "--pin-statistics",
+        action="store_true",
+        help="give it production's own statistics in place of those that ANALYZE gathers there, so that it plans as"
+        " production did; for a mirror of full size, by a superuser",
+    )
     _mirror_verify(verbs)
     run = _command(verbs, "run", "mirror_run", "run a command with a kept mirror's server behind it", _RUN)
     run.usage = "premortem mirror run [options] -- COMMAND [ARGUMENT ...]"

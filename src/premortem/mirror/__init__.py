@@ -7,6 +7,7 @@ build(place, profile, options)     make it, or finish one that was interrupted
 ├── loading, crews, schedule       chunks of rows, by processes here or a Dask cluster
 └── finishing                      indexes, keys, statistics, constraints, sequences, views, triggers
 verify(place, profile, queries)    ANALYZE it, and compare its statistics and plans with production's
+pin(session, profile)              production's statistics in place of ANALYZE's, where they fit its rows
 kept                               mirrors on servers of our own
 wanted                             the tables that queries touch
 ```
@@ -22,6 +23,7 @@ from premortem.mirror import kept, wanted
 from premortem.mirror.building import Built, Crewing, build
 from premortem.mirror.comparing import Limits
 from premortem.mirror.options import Options
+from premortem.mirror.pinning import pin
 from premortem.mirror.place import Place
 from premortem.mirror.verifying import Verified, verify
 
@@ -34,6 +36,7 @@ __all__ = [
     "Verified",
     "build",
     "kept",
+    "pin",
     "verify",
     "wanted",
 ]

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from premortem import catalog, parameters, pg, twin, words
 from premortem.errors import ConnectionRefused, InputError, MirrorError, PremortemError, ServerError, StatementError
-from premortem.mirror import comparing, families, manifest, statements
+from premortem.mirror import comparing, families, manifest, pinning, statements
 from premortem.mirror.comparing import ColumnCompared, Limits, Pair, PlanCompared, Position, TableCompared
 from premortem.mirror.manifest import Manifest, Stage
 from premortem.mirror.place import Place
@@ -115,6 +115,8 @@ def verify(
             here = catalog.pull(reader, values=Values.ALL)
         loaded = {done.chunk.relation for done in manifest.chunks(db)}
         tables = tuple(_tables(db, profile, here, loaded, shifted=held.options.shift_to is not None, told=told))
+        if pinning.is_pinned(db):  # ANALYZE took away what the mirror plans with
+            gaps = (*gaps, *pinning.pin(db, profile))
     compared, more = _plans(place, profile, here, asked, held, tables, told)
     return Verified(tables=tables, plans=compared, gaps=(*gaps, *more), limits=limits or Limits())
 

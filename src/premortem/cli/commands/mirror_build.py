@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from premortem import mirror, pg, words
 from premortem.cli import mirroring, output
 from premortem.cli.progress import Told, shown
+from premortem.errors import UsageError
 from premortem.mirror import Built, Crewing, Options, Place
 from premortem.model import Gap, Profile
 from premortem.report import story
@@ -17,15 +18,35 @@ from premortem.report import story
 def run(arguments: argparse.Namespace) -> int:
     """Build a mirror and say what it is."""
     mirroring.check_target(arguments)
+    _check_statistics(arguments)
     profile, digest = mirroring.profile_of(arguments)
     options = mirroring.options_of(arguments, profile)
     crewing = Crewing(workers=arguments.workers, dask=arguments.dask)
     with shown("reading the profile", quiet=arguments.quiet) as told, ExitStack() as stack:
         place, gaps = mirroring.place_of(arguments, profile, options, digest, stack, told)
         built = _built(arguments, place, profile, options, digest, crewing, told)
+        gaps = (*gaps, *_pinned(arguments, place, profile, told))
         mirror.kept.completed(place)
     output.write("\n".join(_said(arguments, built, (*profile.gaps, *gaps, *built.gaps), profile)) + "\n")
     return 0
+
+
+def _check_statistics(arguments: argparse.Namespace) -> None:
+    """Refuse production's statistics for rows that they are not true of, before anything is built."""
+    smaller = arguments.scale != 1.0 or arguments.rows is not None or arguments.wanted_by or arguments.shift_to
+    if arguments.pin_statistics and smaller:
+        raise UsageError(
+            "production's statistics are true of a mirror with all of production's rows and moments only",
+            hint="leave --scale, --rows, --for and --shift-to out, or --pin-statistics",
+        )
+
+
+def _pinned(arguments: argparse.Namespace, place: Place, profile: Profile, told: Told) -> tuple[Gap, ...]:
+    if not arguments.pin_statistics:
+        return ()
+    told("putting production's statistics in")
+    with pg.writer(place.dsn, purpose="mirror") as db:
+        return mirror.pin(db, profile)
 
 
 def _built(
