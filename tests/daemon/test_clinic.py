@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from premortem.daemon.clinic import Clinic
 from premortem.daemon.worker import Diagnosable, Ready
-from premortem.model import Alert, AlertChange, Cause, Diagnosis, Turn
+from premortem.model import Alert, AlertChange, Cause, Diagnosis, Gap, Turn
 from tests.notify.incidents import FIRST_SEED, change
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,6 +30,22 @@ class Slow(Clinic):
         self.go.wait(10)
         found = Diagnosis(cause=Cause.UNKNOWN, says="", confidence=0.1)
         return Ready(key=alert.key, opened_at=alert.opened_at, diagnosis=found)
+
+
+class Busy(Slow):
+    """A clinic on a busy machine, where a twin answers after so many seconds."""
+
+    def __init__(self, answers_after: float) -> None:
+        super().__init__()
+        self.answers_after = answers_after
+        self.given: list[float] = []
+
+    def _within(self, seconds: float, alert: Alert, what: Diagnosable) -> Diagnosis:
+        self.given.append(seconds)
+        if seconds < self.answers_after:
+            gap = Gap(subject="twin", says="No index was tried: the time was over.", effect="", cure="")
+            return Diagnosis(cause=Cause.UNKNOWN, says="", confidence=0.1, gaps=(gap,))
+        return Diagnosis(cause=Cause.MISSING_INDEX, says="", confidence=0.9)
 
 
 def told(*changes: AlertChange) -> Diagnosable:
@@ -54,3 +70,10 @@ def test_what_gets_worse_while_somebody_finds_out_why_is_asked_about_once() -> N
     clinic.stop()
     assert clinic.asked == [FIRST_SEED.key] * 2
     assert [one.opened_at for one in found] == [FIRST_SEED.opened_at, again.opened_at]
+
+
+def test_a_cause_that_was_not_found_for_want_of_time_is_looked_for_longer() -> None:
+    quick, slow = Busy(answers_after=1), Busy(answers_after=10)
+    assert quick._diagnosed(FIRST_SEED, told()).cause is Cause.MISSING_INDEX
+    assert slow._diagnosed(FIRST_SEED, told()).cause is Cause.MISSING_INDEX
+    assert (len(quick.given), len(slow.given)) == (1, 2)

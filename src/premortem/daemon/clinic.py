@@ -25,6 +25,7 @@ from premortem.errors import PremortemError, StoreError
 from premortem.model import (
     Alert,
     AlertKind,
+    Cause,
     Deploy,
     Diagnosis,
     Gap,
@@ -39,6 +40,9 @@ from premortem.store import Store
 
 #: Diagnoses at a time: each is a connection to an instance and a planner's work on a core of ours.
 _AT_ONCE = 4
+#: How long a diagnosis may take, and how long where time was all that was missing: a machine that is busy with the
+#: incident itself is slow to plan.
+_SOON, _PATIENCE = 4.0, 30.0
 #: What fills a pool now is told by the newest samples.
 _LATELY = timedelta(seconds=30)
 #: How often plans are looked at, of how many statements: those that took most of the time.
@@ -166,14 +170,24 @@ class Clinic:
         return Ready(key=alert.key, opened_at=alert.opened_at, diagnosis=found)
 
     def _diagnosed(self, alert: Alert, what: Diagnosable) -> Diagnosis:
+        """Return why it hurts: in the seconds that its message waits, else in as many as it takes, to be told then."""
+        found = self._within(_SOON, alert, what)
+        hurried = found.cause is Cause.UNKNOWN and any(gap.subject == "twin" for gap in found.gaps)
+        return self._within(_PATIENCE, alert, what) if hurried else found
+
+    def _within(self, seconds: float, alert: Alert, what: Diagnosable) -> Diagnosis:
         offender, ledger = self._offender(alert, what), self._ledger(what.instance, alert.database)
         database = alert.database or None
         profile = self._profiles.profile(what.instance.name, alert.database)
         try:
             with diagnosis.connect(self._dsn(what.instance), database) as live:
-                return diagnosis.diagnose(offender, live=live, profile=profile, ledger=ledger, now=self._now())
+                return diagnosis.diagnose(
+                    offender, live=live, profile=profile, ledger=ledger, now=self._now(), seconds=seconds
+                )
         except PremortemError as error:
-            found = diagnosis.diagnose(offender, live=None, profile=profile, ledger=ledger, now=self._now())
+            found = diagnosis.diagnose(
+                offender, live=None, profile=profile, ledger=ledger, now=self._now(), seconds=seconds
+            )
             return replace(found, gaps=(*found.gaps, _unreached(error)))
 
     def _offender(self, alert: Alert, what: Diagnosable) -> diagnosis.Offender:

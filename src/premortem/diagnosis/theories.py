@@ -151,9 +151,8 @@ def _traffic(seen: Seen) -> Iterator[Theory]:
 def _unknown(seen: Seen) -> Theory:
     waits = _waits(seen)
     told = f" Its sessions wait for {waits}." if waits else ""
-    planned = (
-        "Its plan shows nothing that would make it slow." if seen.live or seen.report else "There is no plan of it."
-    )
+    seen_one = seen.live is not None or bool(seen.report and seen.report.planned)
+    planned = "Its plan shows nothing that would make it slow." if seen_one else "There is no plan of it to look at."
     return Theory(cause=Cause.UNKNOWN, confidence=0.1, says=planned + told)
 
 
