@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from premortem import catalog, pg
 from premortem.diagnosis import Profiles, Sizes
 from premortem.diagnosis.profiles import thinned
 from premortem.errors import PremortemError
-from premortem.model import RelationName
+from premortem.model import RelationName, Values, Workload
 from tests.diagnosis import shop
 
 NOW = datetime(2026, 11, 22, 14, 3, tzinfo=UTC)
@@ -36,6 +37,16 @@ def test_a_profile_is_read_when_it_is_due_and_kept_over_a_restart(database: str,
     assert not again.is_due("db/1", name, now + timedelta(hours=1))
     assert again.profile("db", f"1{name}") is None
     assert [s.rows[ORDERS] for s in again.sizes("db/1", name)] == [2_000.0]
+
+
+@pytest.mark.pg(">= 18")
+def test_the_texts_of_all_statements_are_not_read_for_it(database: str, tmp_path: Path) -> None:
+    with pg.writer(database, purpose="test") as db:
+        db.execute("SELECT 1 AS one")
+    with pg.session(database, purpose="test") as session:
+        assert catalog.pull(session, values=Values.NONE).workload.statements
+    kept = Profiles(tmp_path).refresh("db", shop.name_of(database), database, NOW)
+    assert kept.workload == Workload()
 
 
 @pytest.mark.pg(">= 18")

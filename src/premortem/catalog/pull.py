@@ -66,16 +66,19 @@ def pull(
     progress: Progress | None = None,
     only: Sequence[RelationName] | None = None,
     texts: Sequence[str] = (),
+    queries: bool = True,
 ) -> Profile:
     """Return the profile of the session's database, with values of statistics as `values` lets them leave.
+
+    Without `queries` it holds no workload, for whose texts the server reads all that pg_stat_statements has.
 
     With `only`, it holds these relations and what their plans need, the functions and types that `texts` name, and no
     workload: what one statement needs, in a moment, of a database with any number of tables.
     """
     with collector_paused():
         if only is None:
-            return _pulled(session, values, progress or _quiet)
-        whole = _pulled(session, values, progress or _quiet, _closure(session, only))
+            return _pulled(session, values, progress or _quiet, queries=queries)
+        whole = _pulled(session, values, progress or _quiet, _closure(session, only), queries=False)
         return restricted(whole, only, texts)
 
 
@@ -84,7 +87,9 @@ def _closure(db: pg.Session, only: Sequence[RelationName]) -> list[int]:
     return [int(oid) for oid in db.values(QUERIES["closure"], schemas=schemas, names=names)]
 
 
-def _pulled(session: pg.Session, values: Values, tell: Progress, only: list[int] | None = None) -> Profile:
+def _pulled(
+    session: pg.Session, values: Values, tell: Progress, only: list[int] | None = None, *, queries: bool
+) -> Profile:
     tell("server and settings")
     facts = server.read(session)
     settings = server.settings(session)
@@ -97,7 +102,7 @@ def _pulled(session: pg.Session, values: Values, tell: Progress, only: list[int]
     tell("types and functions")
     made, object_gaps = objects.read(session)
     tell("workload")
-    seen, workload_gaps = workload.read(session, facts.taken_at, values) if only is None else (Workload(), ())
+    seen, workload_gaps = workload.read(session, facts.taken_at, values) if queries else (Workload(), ())
     return Profile(
         taken_at=facts.taken_at, server=server.facts(facts, server.system_identifier(session)), values=values,
         extensions=server.extensions(session),

@@ -103,7 +103,8 @@ class Profiles:
             self._tried[key] = now
             self._changed.add(key)  # until it succeeds: what failed is tried again soon
         with pg.session(dsn, purpose="profile", database=database or None, statement_timeout=_TIMEOUT) as session:
-            found = catalog.pull(session, values=self._values)
+            # Whoever watches knows what runs; to read it again is most of a pull's cost, on the server and here.
+            found = catalog.pull(session, values=self._values, queries=False)
         folder = self._folder(instance, database)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / _PROFILE
