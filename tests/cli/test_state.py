@@ -14,6 +14,9 @@ import pytest
 
 from premortem import cli, pg, store
 from premortem.cli import shipping
+from premortem.cli.commands import history
+from premortem.model import Deploy
+from premortem.settings import parse
 from tests.store.made import change, delta, key, statement
 
 NOW = datetime.now(UTC)
@@ -229,3 +232,15 @@ def test_history_of_nothing(
 def test_history_of_an_empty_store(here: Path, database: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("history", "--store", database) == 0
     assert "nothing ran" in capsys.readouterr().out
+
+
+def test_deploys_of_services_that_do_not_use_the_instance_are_not_in_its_history() -> None:
+    said = '[[instances]]\nname = "a"\ndsn = "host=a"\nservices = ["shop"]\n[[instances]]\nname = "b"\ndsn = "host=b"\n'
+    watching = parse(said, "t.toml").watching
+    deploys = tuple(Deploy(service=name, revision="r", at=NOW) for name in ("Shop", "mail", ""))
+
+    def shown(*instances: str) -> list[str]:
+        return [one.service for one in history.of_services(deploys, instances, watching)]
+
+    assert shown("a") == ["Shop", ""]
+    assert shown("a", "b") == shown("gone") == ["Shop", "mail", ""]

@@ -61,7 +61,7 @@ def _asked(query: Query, opened: twin.Twin, settings: Settings, deadline: Deadli
         deadline,
     )
     report = check.run(query, planner=planner, profile=opened.profile, settings=settings)
-    gaps = (*opened.gaps, *report.gaps)
+    gaps = (*opened.gaps, *(_OUT_OF_TIME if gap.subject == "indexes" else gap for gap in report.gaps))
     if report.error is not None:
         gaps = (*gaps, _untried(report.error, report.hint or ""))
     return Judged(report=report, types=types, gaps=gaps)
@@ -94,6 +94,15 @@ def hurried(planner: check.Planner, deadline: Deadline) -> check.Planner:
 def _in_time(deadline: Deadline) -> None:
     if deadline.left <= 0:
         raise ServerTimeout("the time of the diagnosis was over before the twin had answered")
+
+
+#: A check has a minute for that, and says so.
+_OUT_OF_TIME = Gap(
+    subject="indexes",
+    says="The time of the diagnosis was over before an index was found.",
+    effect="There may be one that cures it.",
+    cure="premortem diagnose --budget 60",
+)
 
 
 def _untried(why: str, cure: str = "") -> Gap:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from premortem import store
 from premortem.cli import output, watching
 from premortem.errors import InputError, UsageError
 from premortem.model import Alert, Deploy, codec
+from premortem.settings import Watching
 
 #: Steps that people think in; a screen has room for so many lines.
 _STEPS = tuple(timedelta(minutes=n) for n in (1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440, 7 * 1440))
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings, secrets = watching.watching_of(arguments.settings)
     with watching.opened_store(settings, secrets, dsn=arguments.store) as opened:
         past = read(opened, arguments, now)
+    past = replace(past, deploys=of_services(past.deploys, {one.instance for one in past.known}, settings))
     if arguments.format == "json":
         output.write(json.dumps(as_json(past), indent=2) + "\n")
     else:
@@ -95,6 +97,15 @@ def read(opened: store.Store, arguments: argparse.Namespace, now: datetime) -> P
         ),
         chosen=chosen,
     )
+
+
+def of_services(deploys: Iterable[Deploy], instances: Collection[str], watching: Watching) -> tuple[Deploy, ...]:
+    """Return the deploys of the services that use these instances; all where the settings do not say who does."""
+    shown = [one for one in watching.instances if one.name in instances]
+    if len(shown) < len(instances) or not all(one.services for one in shown):
+        return tuple(deploys)
+    known = {service.casefold() for one in shown for service in one.services}
+    return tuple(deploy for deploy in deploys if not deploy.service or deploy.service.casefold() in known)
 
 
 def _step(span: timedelta) -> timedelta:
