@@ -50,7 +50,10 @@ def planner(server: pg.Server, dsn: str, profile: Profile) -> Iterator[check.Pla
     """Plan on production itself; no index is tried, so every finding keeps the severity that its rule gives it."""
     with pg.writer(dsn, purpose="test") as db:
         what_if = WhatIf(db=db, server=server, profile=profile)
-        here = twin.Twin(server=server, profile=profile, is_exact=True, observed=(), _db=db, _what_if=what_if)
+        explainer = twin.Explainer(db=db, profile=profile)
+        here = twin.Twin(
+            server=server, profile=profile, is_exact=True, observed=(), _explainer=explainer, _what_if=what_if
+        )
 
         def replan(candidates: Sequence[IndexCandidate], without: Sequence[RelationName] = ()) -> tuple[Planned, ...]:
             raise Exhausted

@@ -116,5 +116,8 @@ def test_nothing_is_left_on_the_server(busy: str, here: Path, capsys: pytest.Cap
         own = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'premortem/%' AND pid <> %(own)s"
         left = own.replace("%'", "%%'") + " AND application_name NOT LIKE 'premortem/test'"
         assert db.value(left, own=db.pid) == 0
-        counted = db.value("SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%EXPLAIN%'")
+        counted = db.value(
+            "SELECT count(*) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
+            " WHERE d.datname = current_database() AND s.query LIKE '%EXPLAIN%'"
+        )
     assert counted == 0

@@ -129,7 +129,9 @@ def test_a_server_crashes_and_comes_back(large: Profile, own_server: pg.Server, 
     def crash(says: str) -> None:
         if says.startswith("loading") and not crashed:
             with pg.writer(place.dsn, purpose="test") as db:
-                pids = db.values("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY%' LIMIT 1")
+                pids = db.values(
+                    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'premortem/mirror%' LIMIT 1"
+                )
             crashed.extend(pids)
             for pid in pids:
                 os.kill(int(pid), signal.SIGKILL)
