@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -64,3 +65,12 @@ def test_a_ladder_counts_within_its_groups(shares: list[float], rows: int) -> No
     assert (inside >= 0).all()
     assert (inside < groups.count).all()
     assert len(set(zip(groups.numbers.tolist(), inside.tolist(), strict=True))) == rows
+
+
+@pytest.mark.parametrize("salt", range(20))
+@pytest.mark.parametrize("first", [0.334, 0.338, 0.345])
+def test_a_ladder_has_no_more_groups_than_there_are_parents(first: float, salt: int) -> None:
+    """A sample may find more first lines than there are orders, which a third of all lines is just as many as."""
+    counts = np.array([first, 0.261, 0.2, 0.136, 0.065]) * 120_000
+    made = ladder(counts, 120_000, 40_000, salt)
+    assert 39_000 < made.count <= 40_000

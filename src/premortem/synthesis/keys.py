@@ -20,6 +20,7 @@ from premortem.synthesis.segments import Groups, Marginal, Steps, apportioned
 from premortem.synthesis.streams import Floats, Ints, Placement
 
 _BLOCK = 4096
+_TRIES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +80,22 @@ def ladder(counts: Floats, rows: int, most: int, salt: int) -> Ladder:
     shares = np.maximum(counts - np.append(counts[1:], 0.0), 0.0)
     each = apportioned(shares, _BLOCK)
     sizes = np.repeat(np.arange(1, len(counts) + 1, dtype=np.int64), each)
-    least = rows / max(most - 1, 1)  # rows of an average group: one less, as the last block is cut somewhere
-    missing = math.ceil(least * _BLOCK) - int(sizes.sum())
-    sizes[: min(max(missing, 0), _BLOCK)] += 1
-    np.random.Generator(np.random.PCG64(salt)).shuffle(sizes)
-    return Ladder(sizes=sizes, values=most, rows=rows)
+    asked = most
+    for _ in range(_TRIES):
+        made = Ladder(sizes=_lengthened(sizes, rows / max(asked, 1), salt), values=most, rows=rows)
+        if made.count <= most:
+            break
+        asked -= made.count - most  # the last block is cut somewhere, and short groups may stand before the cut
+    return made
+
+
+def _lengthened(sizes: Ints, average: float, salt: int) -> Ints:
+    """Return the groups of a block in their order, the first of them one row longer where the average asks for it."""
+    missing = math.ceil(average * _BLOCK) - int(sizes.sum())
+    found = sizes.copy()
+    found[: min(max(missing, 0), _BLOCK)] += 1
+    np.random.Generator(np.random.PCG64(salt)).shuffle(found)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
