@@ -27,7 +27,6 @@ from premortem.model import (
     Severity,
     Site,
     StatementKind,
-    Suppressed,
     Verdict,
 )
 
@@ -232,14 +231,3 @@ def _stale(held: AcceptedFinding, report: QueryReport, site: Site | None) -> Fin
         key=f"{UNUSED_ACCEPTANCE}:{held.key}",
         site=site,
     )
-
-
-def accepted_now(report: QueryReport, reason: Reason) -> QueryReport:
-    """Return the report with all its findings accepted, as the lock that was just written has them."""
-    suppressed = tuple(Suppressed(finding=f, reason=reason.says) for f in report.findings)
-    if report.query is None or report.query.kind is StatementKind.UTILITY:
-        return report
-    if not report.planned:
-        untold = Suppressed(finding=acceptance.untold(report.error or ""), reason=reason.says)
-        return replace(report, error=None, hint=None, suppressed=(*report.suppressed, untold), verdict=Verdict.PASS)
-    return replace(report, findings=(), suppressed=(*report.suppressed, *suppressed), verdict=Verdict.PASS)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from premortem import advisor, rules, words
 from premortem.advisor import Replan
+from premortem.check import proof
 from premortem.check.executor import Executor
 from premortem.check.merge import Sighting, by_key, merged
 from premortem.errors import ServerTimeout, StatementError
@@ -316,12 +317,7 @@ def _slow(ground: Ground) -> tuple[Finding, ...]:
     advice = ground.trial.choice.advice
     if not advice or not ground.trial.executed.after:
         return (finding,)
-    remedy = Remedy(
-        sql=tuple(dict.fromkeys(s for a in advice for s in a.sql)),
-        undo=tuple(dict.fromkeys(s for a in reversed(advice) for s in a.undo)),
-        proof=Proof.LIKELY,
-    )
-    return (_proved(replace(finding, remedy=remedy), first, ground),)
+    return (_proved(replace(finding, remedy=proof.remedy(advice)), first, ground),)
 
 
 def _of_executions(ground: Ground) -> tuple[Finding, ...]:
@@ -336,12 +332,7 @@ def _sightings(ran: Execution, ground: Ground) -> list[Sighting]:
         return []
     planned = Planned(parameters=ran.parameters, plan=as_measured(ran.plan), json=ran.json)
     found = rules.find(planned, ground.query, ground.profile, ground.settings.limits)
-    return [Sighting(finding=_graded(f, ground.settings), planned=planned, worst_cost=ran.ms) for f in found]
-
-
-def _graded(finding: Finding, settings: Settings) -> Finding:
-    severity = settings.severities.get(finding.rule)
-    return finding if severity is None else replace(finding, severity=severity)
+    return [Sighting(finding=ground.settings.graded(f), planned=planned, worst_cost=ran.ms) for f in found]
 
 
 def _evidence(ran: Execution, when: str) -> tuple[Evidence, ...]:

@@ -154,15 +154,10 @@ def _untried(patience: Patience) -> Gap:
 def sightings(planned: Sequence[Planned], query: Query, profile: Profile, settings: Settings) -> list[Sighting]:
     """Return what the rules see in each of the plans, with the severities that the settings give."""
     return [
-        Sighting(finding=_as_set(finding, settings), planned=p, worst_cost=worst_cost(p.plan, profile))
+        Sighting(finding=settings.graded(finding), planned=p, worst_cost=worst_cost(p.plan, profile))
         for p in planned
         for finding in rules.find(p, query, profile, settings.limits)
     ]
-
-
-def _as_set(finding: Finding, settings: Settings) -> Finding:
-    severity = settings.severities.get(finding.rule)
-    return finding if severity is None else replace(finding, severity=severity)
 
 
 def is_curable(rule: str) -> bool:

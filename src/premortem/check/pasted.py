@@ -49,7 +49,7 @@ def judge_plan(
     """Return what is wrong with a plan; `twin` is what the twin made of its statement, None where nobody asked it."""
     known = profile if profile is not None else seen.profile_of(planned.plan)
     here = settings.at(query.site.source)
-    found = [_graded(f, here) for f in _findings(planned, query, known, here, sketched=profile is None)]
+    found = [here.graded(f) for f in _findings(planned, query, known, here, sketched=profile is None)]
     told = _with_remedies(found, planned, known, twin)
     others = twin if twin is not None and twin.error is None else None
     report = QueryReport(
@@ -85,11 +85,6 @@ def _named(finding: Finding, profile: Profile) -> Finding:
         return finding
     key = finding.key.replace(f":{finding.table.sql}:", f":{known.relation.sql}:", 1)
     return replace(finding, table=known.relation, key=key)
-
-
-def _graded(finding: Finding, settings: Settings) -> Finding:
-    severity = settings.severities.get(finding.rule)
-    return finding if severity is None else replace(finding, severity=severity)
 
 
 def _with_remedies(

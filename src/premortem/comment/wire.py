@@ -13,13 +13,12 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+from typing import cast
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
-from premortem import __version__
+from premortem import __version__, proxies
 from premortem.errors import ForgeError, ForgeRefused, Unanswered, UsageError
 
 _PASSING = frozenset({500, 502, 503, 504})
@@ -183,7 +182,9 @@ class Wire:
 
     def _open(self) -> urllib3.PoolManager:
         if self._pool is None:
-            self._pool = _pool(self.api, self.ca_file, self.patience)
+            timeout = urllib3.Timeout(connect=self.patience.connect, read=self.patience.read)
+            secure = urlsplit(self.api).scheme == "https"
+            self._pool = proxies.pool(self.api, timeout, _context(self.ca_file) if secure else None)
         return self._pool
 
     def _silent(self, error: Exception, kind: type[ForgeError] = ForgeError) -> ForgeError:
@@ -194,22 +195,6 @@ class Wire:
             kind = ForgeRefused if reply.status == 403 else ForgeError
             return kind(f"{self.host} asks to wait {asked:,.0f} s: too many requests", status=reply.status)
         return ForgeError(f"{self.host} answered {reply.status} {self.patience.tries} times", status=reply.status)
-
-
-def _pool(api: str, ca_file: str | None, patience: Patience) -> urllib3.PoolManager:
-    parts = urlsplit(api)
-    options: dict[str, Any] = {"timeout": urllib3.Timeout(connect=patience.connect, read=patience.read)}
-    if parts.scheme == "https":
-        options["ssl_context"] = _context(ca_file)
-    proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or proxy_bypass_environment(parts.hostname or ""):
-        return urllib3.PoolManager(**options)
-    user = urlsplit(proxy)
-    if user.username:
-        name = f"{unquote(user.username)}:{unquote(user.password or '')}"
-        options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=name)
-    host = f"{user.scheme or 'http'}://{user.netloc.rpartition('@')[2]}" if "://" in proxy else f"http://{proxy}"
-    return urllib3.ProxyManager(host, **options)
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext:

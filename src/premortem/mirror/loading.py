@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -308,8 +308,3 @@ class _Piecemeal:
                 raise
             return error
         return None
-
-
-def chunks_of(plan: TablePlan) -> Iterator[ChunkName]:
-    """Yield the chunks of a table in their order."""
-    return (ChunkName(relation=plan.relation, number=n) for n in range(plan.chunks))

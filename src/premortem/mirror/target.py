@@ -6,7 +6,7 @@ decides from these alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from premortem import __version__, pg, words
@@ -48,32 +48,18 @@ class Facts:
     free: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    database: str
-    in_recovery: bool
-    read_only: bool
-    role: str
-    encoding: str
-    collate: str
-    may_create: bool
-    is_mirror: bool
-    relations: int
-    first_relations: str | None
-    is_local: bool
-
-
 def look(db: pg.Session, *, ours: Path | None = None) -> Facts:
     """Return the facts of a target; `ours` is the data directory of a server that is our own."""
-    row = db.rows(queries["facts"], _Row)[0]
+    found = db.rows(queries["facts"], Facts)[0]
     identifier = db.value(queries["system identifier"]) if db.value(queries["may read system identifier"]) else ""
-    return Facts(
-        database=row.database, in_recovery=row.in_recovery, read_only=row.read_only, role=row.role.strip().lower(),
-        encoding=row.encoding, collate=row.collate, may_create=row.may_create, is_mirror=row.is_mirror,
-        relations=row.relations, first_relations=row.first_relations, is_local=row.is_local,
-        is_ours=ours is not None, system_identifier=str(identifier or ""), is_superuser=bool(db.can("be superuser")),
-        free=space.free(ours) if ours is not None else _free(db, is_local=row.is_local),
-    )  # fmt: skip
+    return replace(
+        found,
+        role=found.role.strip().lower(),
+        is_ours=ours is not None,
+        system_identifier=str(identifier or ""),
+        is_superuser=bool(db.can("be superuser")),
+        free=space.free(ours) if ours is not None else _free(db, is_local=found.is_local),
+    )
 
 
 def _free(db: pg.Session, *, is_local: bool) -> int | None:

@@ -17,13 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import urllib3
 
-from premortem import __version__, words
+from premortem import __version__, proxies, words
 from premortem.errors import SettingsError
 from premortem.notify.outcome import Outcome, Verdict
 
@@ -100,7 +98,7 @@ class Wire:
 
     def _open(self) -> urllib3.PoolManager:
         if self._pool is None:
-            self._pool = _pool(self.url, self.timeout)
+            self._pool = proxies.pool(self.url, urllib3.Timeout(connect=self.timeout, read=self.timeout))
         return self._pool
 
     def hidden(self, text: str) -> str:
@@ -221,20 +219,6 @@ def _beginning(reply: urllib3.BaseHTTPResponse, until: float, clock: Callable[[]
             break
         got += more
     return got.decode("utf-8", "replace")
-
-
-def _pool(url: str, timeout: float) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"timeout": urllib3.Timeout(connect=timeout, read=timeout)}
-    parts = urlsplit(url)
-    proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or proxy_bypass_environment(parts.hostname or ""):
-        return urllib3.PoolManager(**options)
-    through = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if through.username:
-        options["proxy_headers"] = urllib3.make_headers(
-            proxy_basic_auth=f"{unquote(through.username)}:{unquote(through.password or '')}"
-        )
-    return urllib3.ProxyManager(f"{through.scheme}://{through.netloc.rpartition('@')[2]}", **options)
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from types import MappingProxyType
 
 from premortem import advisor, baseline, rules
-from premortem.model import Query, RelationName, Severity, Unreadable
+from premortem.model import Finding, Query, RelationName, Severity, Unreadable
 from premortem.settings.names import known_rules
 from premortem.settings.places import matches, names, relative
 from premortem.settings.watching import Watching
@@ -114,6 +114,11 @@ class Settings:
     def rule_names(self) -> frozenset[str]:
         """The names of everything that can be found."""
         return known_rules()
+
+    def graded(self, finding: Finding) -> Finding:
+        """Return a finding with the severity that the user chose for its rule, as it is where nobody chose."""
+        severity = self.severities.get(finding.rule)
+        return finding if severity is None else replace(finding, severity=severity)
 
     def places(self, source: str) -> tuple[int, ...]:
         """Return which `[[paths]]` entries hold for a query's file: what tells apart files that are judged apart."""

@@ -27,6 +27,3 @@ class Told:
     watched_since: datetime | None = None
     baselines: Mapping[Subject, Baseline] = field(default_factory=lambda: MappingProxyType({}))
     plans: Mapping[Subject, PlanSeen] = field(default_factory=lambda: MappingProxyType({}))
-
-
-NOTHING_TOLD = Told()
