@@ -10,6 +10,7 @@ from premortem.model.gap import Gap
 from premortem.model.index import Declined, IndexCandidate
 from premortem.model.query import ParameterSet, Query, Unreadable
 from premortem.model.relation import RelationName
+from premortem.model.report import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,40 @@ class FrontierPoint:
     chosen: bool = False
 
 
+class Standing(StrEnum):
+    """What became of an index that somebody asked about."""
+
+    RECOMMENDED = "recommended"
+    EXISTS = "exists"
+    DECLINED = "declined"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """Why an index that somebody named is recommended, or is not.
+
+    `alone` are the queries whose plans it changes where it is the only new index, `beside` those that it changes next
+    to the recommended ones; of a recommended or existing index, what is lost without it.  `readers` counts the queries
+    that read its table.  `better` are the indexes, existing or recommended, that do its work.
+    """
+
+    candidate: IndexCandidate
+    name: str
+    standing: Standing
+    says: str
+    size_bytes: int = 0
+    build_time: timedelta = timedelta()
+    lock: str = ""
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    alone: tuple[Gain, ...] = ()
+    beside: tuple[Gain, ...] = ()
+    readers: int = 0
+    better: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+
+
 class Certainty(StrEnum):
     """How it is known that no query gets slower."""
 
@@ -188,7 +223,8 @@ class Indexing:
 
     `before` and `after` are the workload's reads a day, `measured` the part of `before` that rests on measured times.
     `slower` are queries that the set would slow down: it is empty unless the user insists on a set of their own.
-    `lies` are estimates that execution on a mirror refuted.
+    `lies` are estimates that execution on a mirror refuted.  `asked` are answers on indexes that somebody named.
+    `is_counted` is false where nobody counted calls: all times are then those of one run of every query.
     """
 
     recommendations: tuple[Recommendation, ...] = ()
@@ -209,4 +245,7 @@ class Indexing:
     slower: tuple[Gain, ...] = ()
     lies: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    asked: tuple[Explained, ...] = ()
+    is_counted: bool = True
+    facts: Facts | None = None
     effort: Effort = field(default_factory=Effort)
