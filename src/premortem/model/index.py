@@ -36,7 +36,10 @@ class IndexKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexCandidate:
-    """An index that could be created: what CREATE INDEX says, without its name."""
+    """An index that could be created: what CREATE INDEX says, without its name.
+
+    The first `interchangeable` keys are equalities, so that the order among them is free.
+    """
 
     table: RelationName
     keys: tuple[IndexKey, ...]
@@ -45,6 +48,7 @@ class IndexCandidate:
     predicate: str | None = None
     unique: bool = False
     because: str = ""
+    interchangeable: int = 0
 
     @property
     def definition(self) -> str:
