@@ -10,31 +10,44 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         search       wants -> trials -> the one to propose
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
+    costs_of(plan, profile) -> Costs                a plan's cost as shown, and when nothing stops early
     as_candidate(index, relation) -> candidate      an existing index in the words of one that could be created
     names(candidates, profile) -> names             what the indexes will be called
+    looked(planned, profile) -> Look                all candidates for a query and what it asks of relations, untried
+    ideas(planned, profile), asked(planned, profile)    either of the two
     untried(planned, table, profile) -> candidate   what the conditions suggest where nobody can plan with it
 
-But for `untried` it proposes nothing that it did not see planned, and it touches no server itself.
+`choose` proposes nothing that it did not see planned; `looked` and `untried` are guesses for others to try.  None
+touches a server itself.
 """
 
 from premortem.advisor.case import Limits
 from premortem.advisor.choice import Choice, choose
 from premortem.advisor.existing import as_candidate
+from premortem.advisor.ideas import Asked, Look, asked, ideas, looked
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
 from premortem.advisor.proof import Replan
+from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size
 from premortem.advisor.untried import untried
 
 __all__ = [
+    "Asked",
     "Choice",
+    "Costs",
     "IndexSize",
     "Limits",
+    "Look",
     "Replan",
     "as_candidate",
+    "asked",
     "choose",
+    "costs_of",
     "extensions",
+    "ideas",
     "index_size",
+    "looked",
     "names",
     "untried",
 ]
