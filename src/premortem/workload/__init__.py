@@ -4,5 +4,16 @@ Words: a *demand* is a query with its values and its weight; a *question* is a d
 visible; an *atom* is a set of indexes that one plan reads, with its cost; the *frontier* is the best cost for every
 size.  What an index costs to keep is its *upkeep*.
 
+    demands(queries, profile) -> Gathered            each query once, with its weight; what cannot be read and why
+    study(demand, planner, profile) -> Studied       its parameter sets, its costs today, its candidates
+
 It asks servers nothing itself: a `World` that is handed in plans, and everything here is decided from its answers.
 """
+
+from premortem.workload.demands import Gathered, demands
+from premortem.workload.planner import Planner
+from premortem.workload.studied import Studied
+from premortem.workload.study import existing_indexes, study
+from premortem.workload.world import World
+
+__all__ = ["Gathered", "Planner", "Studied", "World", "demands", "existing_indexes", "study"]
