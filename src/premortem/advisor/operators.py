@@ -118,6 +118,18 @@ def _expression_type(expression: str) -> str:
     return "text"
 
 
+#: Types without a B-tree operator class (`pg_opclass` of PostgreSQL 15 and 18).
+_UNSORTED = frozenset(
+    ("json", "xml", "point", "box", "circle", "polygon", "path", "line", "lseg", "aclitem", "pg_snapshot", "cid", "xid")
+)
+
+
+def is_sortable(table: Table, name: str) -> bool:
+    """Whether a column's type has a B-tree operator class, as far as the type's name tells."""
+    column = table.column(name)
+    return column is not None and _plain(base_type(column.type)).removesuffix("[]") not in _UNSORTED
+
+
 def has_extension(profile: Profile, name: str) -> bool:
     """Whether production has the extension installed."""
     return any(e.name == name for e in profile.extensions)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from premortem.advisor import btree
+from premortem.advisor.covering import covering
 from premortem.advisor.existing import same_index
 from premortem.advisor.operators import distance_candidate, operator_candidate
 from premortem.advisor.wants import Term, Use, Want
@@ -75,32 +76,3 @@ def _with_covering(want: Want, candidates: Sequence[IndexCandidate]) -> Iterator
             wider = covering(want, candidate)
             if wider is not None:
                 yield wider
-
-
-def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
-    """Return the candidate with the query's other columns included, None where they are many, wide or unknown."""
-    held = {k.column for k in candidate.keys} | _implied_columns(want, candidate)
-    if want.outputs is None or candidate.method != "btree" or any(k.column is None for k in candidate.keys):
-        return None
-    needed = want.outputs | (want.filtered - held)
-    extra = tuple(
-        c.name for c in want.table.columns if c.name in needed and c.name not in {k.column for k in candidate.keys}
-    )
-    width = sum(_width(want.table, name) for name in extra)
-    visible = want.table.all_visible / max(1, want.table.pages)
-    if not extra or len(extra) > 3 or width > 40 or visible < 0.5:
-        return None
-    return replace(candidate, include=extra, because=f"{candidate.because}, without visiting the table")
-
-
-def _implied_columns(want: Want, candidate: IndexCandidate) -> set[str | None]:
-    """Return the columns of conditions that the index's predicate answers, for which no row need be looked at."""
-    if candidate.predicate is None:
-        return set()
-    return {t.operand.column for t in want.terms if t.text and t.text in candidate.predicate}
-
-
-def _width(table: Table, name: str) -> float:
-    column = table.column(name)
-    statistics = column.own_statistics if column else None
-    return float(statistics.average_width) if statistics else 16.0

@@ -26,6 +26,8 @@ from premortem.model import Node, Plan, Planned, Profile, RelationKind, Relation
 
 _NO_SCAN = frozenset({"ModifyTable", "Foreign Scan", "Bitmap Index Scan"})
 _ORDERED_SCANS = frozenset({"Index Scan", "Index Only Scan"})
+#: Nodes whose output columns are computed from many rows, or that make several of one.
+_MADE_OF_ROWS = frozenset({"Aggregate", "Group", "WindowAgg", "ProjectSet"})
 _MENTION = re.compile(
     r'(?<![\w"$.])("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)\.("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*|\*)'
 )
@@ -243,7 +245,7 @@ def _distance(side: sqltext.Operand | None, relations: Mapping[str, _Draft]) -> 
 
 def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:
     for keys in (node.sort_key, node.group_key):
-        _order(keys, relations)
+        _order(keys, relations, _grouped(node))
     if node.kind == "Aggregate" and not node.group_key:
         for text in node.output:
             extreme = _EXTREME.match(text)
@@ -254,7 +256,20 @@ def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> No
         _given_order(node, draft, profile)
 
 
-def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
+def _grouped(node: Node) -> frozenset[str] | None:
+    """Return the group keys below a node, None where nothing below it makes rows of rows.
+
+    Above an aggregate, an expression that is no group key is made of aggregates, which no index holds.
+    """
+    below = [n for child in node.inputs for n in child.walk() if n.kind in _MADE_OF_ROWS]
+    return frozenset(_bare(key) for n in below for key in n.group_key) if below else None
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s()]", "", text)
+
+
+def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft], grouped: frozenset[str] | None = None) -> None:
     """Add the leading keys that one relation could give sorted."""
     parsed = [sqltext.sort_key(key) for key in keys]
     if not parsed or _distance(parsed[0].operand, relations):
@@ -266,9 +281,12 @@ def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft]) -> None:
     for key in parsed:
         if key.operand is None or not key.operand.columns or _named(_alias_of(key), relations) is not draft:
             break
+        if key.column is None and grouped is not None and _bare(key.operand.text) not in grouped:
+            break
         side = _collated(operand(key.operand, draft.table), key.collation, draft.table)
         found.append(OrderKey(operand=side, descending=key.descending, nulls_first=key.nulls_first))
-    draft.orders.append(tuple(found))
+    if found:
+        draft.orders.append(tuple(found))
 
 
 def _collated(side: Operand, collation: str | None, table: Table) -> Operand:

@@ -12,10 +12,11 @@ from itertools import product, zip_longest
 
 from premortem.advisor.case import Case
 from premortem.advisor.constants import is_of_values
+from premortem.advisor.covering import covering
 from premortem.advisor.existing import replaced
 from premortem.advisor.operators import needs_pattern_opclass
 from premortem.advisor.proof import Trial, as_good, gain, score
-from premortem.advisor.proposing import covering, proposals
+from premortem.advisor.proposing import proposals
 from premortem.advisor.risk import Costs
 from premortem.advisor.size import index_size
 from premortem.advisor.wants import PINS, Term, Use, Want

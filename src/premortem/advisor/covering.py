@@ -1,0 +1,90 @@
+"""An index that holds all that a query needs of a relation, so that the table is not visited.
+
+For one query a few narrow columns are worth that (`covering`).  For a workload more can be: an index of a third of the
+table's width is a third of the table to read, for every query that needs no more (`forms`).  A column that is included
+costs the index its deduplication (`nbtree/README`, "Deduplication"); one that conditions are on may stand behind the
+keys instead, where it is tested before the table is visited.  Both are offered, and which is smaller and quicker is
+found out with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from premortem.advisor.operators import is_sortable
+from premortem.advisor.wants import Want
+from premortem.model import IndexCandidate, IndexKey, Table
+
+_MOST_COLUMNS = 3
+_MOST_BYTES = 40.0
+_VISIBLE = 0.5
+_MOST_COLUMNS_OF_WORKLOAD = 8
+_MOST_KEYS = 8
+_WORTH_OF_ROW = 0.7  # an index of nearly the table's width saves nothing
+_TUPLE_OVERHEAD = 12.0  # IndexTupleData and its line pointer
+_UNKNOWN_WIDTH = 16.0
+
+
+def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
+    """Return the candidate with the query's other columns included, None where they are many, wide or unknown."""
+    extra = _lacking(want, candidate)
+    if not extra or len(extra) > _MOST_COLUMNS or sum(_width(want.table, name) for name in extra) > _MOST_BYTES:
+        return None
+    return _including(candidate, extra)
+
+
+def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
+    """Yield the candidate in its covering forms: columns included, and those of conditions as keys."""
+    extra = _lacking(want, candidate)
+    if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
+        return
+    tested = tuple(c for c in extra if c in want.filtered and is_sortable(want.table, c))
+    if len(candidate.keys) + len(extra) <= _MOST_KEYS and set(extra) == set(tested):
+        yield _with_keys(candidate, tested)
+    elif tested and len(candidate.keys) + len(tested) <= _MOST_KEYS:
+        yield _including(_with_keys(candidate, tested), tuple(c for c in extra if c not in tested))
+    yield _including(candidate, extra)
+
+
+def _lacking(want: Want, candidate: IndexCandidate) -> tuple[str, ...]:
+    """Return the columns that the query needs and the candidate does not hold; none where it cannot cover at all."""
+    if want.outputs is None or candidate.method != "btree" or any(k.column is None for k in candidate.keys):
+        return ()
+    if want.table.all_visible / max(1, want.table.pages) < _VISIBLE:
+        return ()
+    keys = {k.column for k in candidate.keys}
+    needed = want.outputs | (want.filtered - keys - _implied(want, candidate))
+    return tuple(c.name for c in want.table.columns if c.name in needed and c.name not in keys)
+
+
+def _implied(want: Want, candidate: IndexCandidate) -> set[str | None]:
+    """Return the columns of conditions that the index's predicate answers, for which no row need be looked at."""
+    if candidate.predicate is None:
+        return set()
+    return {t.operand.column for t in want.terms if t.text and t.text in candidate.predicate}
+
+
+def _including(candidate: IndexCandidate, extra: tuple[str, ...]) -> IndexCandidate:
+    return replace(candidate, include=extra, because=f"{candidate.because}, without visiting the table")
+
+
+def _with_keys(candidate: IndexCandidate, extra: tuple[str, ...]) -> IndexCandidate:
+    keys = (*candidate.keys, *(IndexKey(column=c) for c in extra))
+    return replace(candidate, keys=keys, because=f"{candidate.because}, without visiting the table")
+
+
+def _is_narrow(want: Want, candidate: IndexCandidate, extra: tuple[str, ...]) -> bool:
+    """Whether an index of these columns is well below the table's width."""
+    held = (*(k.column or "" for k in candidate.keys), *extra)
+    return _TUPLE_OVERHEAD + sum(_width(want.table, c) for c in held) <= _WORTH_OF_ROW * _row_width(want.table)
+
+
+def _row_width(table: Table) -> float:
+    return table.size_bytes / max(1.0, table.rows)
+
+
+def _width(table: Table, name: str) -> float:
+    column = table.column(name)
+    statistics = column.own_statistics if column else None
+    return float(statistics.average_width) if statistics else _UNKNOWN_WIDTH
