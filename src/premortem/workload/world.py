@@ -16,6 +16,11 @@ class World(Protocol):
         """The profile that the planners stand for."""
         ...
 
+    @property
+    def stocked(self) -> int:
+        """How many candidates are known, which is the number of the next one."""
+        ...
+
     def stock(self, candidates: Sequence[IndexCandidate]) -> tuple[str | None, ...]:
         """Make candidates known, none of them visible yet, and return the server's refusal for each, None where made.
 
