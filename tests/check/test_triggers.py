@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from premortem import sqltext
-from premortem.check.triggers import Change, changes, hidden
 from premortem.model import Constraint, Profile, RelationKind
+from premortem.triggers import Change, changes, hidden
 from tests.check.values import SITE, column, foreign_key, name, node, planned, profile, table
 
 

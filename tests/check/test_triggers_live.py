@@ -7,8 +7,8 @@ import re
 import pytest
 
 from premortem import catalog, pg
-from premortem.check.triggers import Change, hidden
 from premortem.model import RelationName, Site, Values
+from premortem.triggers import Change, hidden
 
 SCHEMA = """
 CREATE TABLE parent (a int, b int, PRIMARY KEY (a, b));

@@ -9,10 +9,10 @@ from premortem import sqltext
 from premortem.check.judgement import FOREIGN_KEY, Judgement, judge
 from premortem.check.planner import Planner
 from premortem.check.proof import unhelped
-from premortem.check.triggers import Change, Hidden, changes, hidden
 from premortem.errors import StatementError
 from premortem.model import Evidence, Finding, Gap, Profile, Query, Severity
 from premortem.settings import Settings
+from premortem.triggers import Change, Hidden, changes, hidden
 
 #: How many foreign keys a cascade is followed through; a longer chain is told as a gap.
 MOST_QUERIES = 64
