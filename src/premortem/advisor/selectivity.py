@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from premortem import sqltext
 from premortem.advisor.columns import distinct, key_statistics
 from premortem.advisor.conditions import terms
@@ -24,9 +26,22 @@ def share_of(term: Term, table: Table) -> float:
     """Return the share of the rows that one condition keeps, as the planner would guess it."""
     column = table.column(term.operand.column) if term.operand.column else None
     statistics = column.own_statistics if column else None
-    if statistics is None:
+    if column is None or statistics is None:
         return _blind(term, table)
+    if column.type.startswith("character("):
+        term, statistics = _unpadded(term), _unpadded_statistics(statistics)
     return min(1.0, _known(term, table, statistics))
+
+
+def _unpadded(term: Term) -> Term:
+    """Return a condition on a `character(n)` column with the value as it compares: blanks at the end do not count."""
+    value = term.value.rstrip(" ") if term.value is not None else None
+    return replace(term, value=value, values=tuple(v.rstrip(" ") for v in term.values))
+
+
+def _unpadded_statistics(statistics: ColumnStatistics) -> ColumnStatistics:
+    common = statistics.most_common_values
+    return replace(statistics, most_common_values=tuple(v.rstrip(" ") for v in common)) if common else statistics
 
 
 def _blind(term: Term, table: Table) -> float:
