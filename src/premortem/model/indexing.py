@@ -91,7 +91,8 @@ class Recommendation:
 
     `saves` is time a day, writes not counted, that is lost again without this index alone.  `enters_at` is the least
     budget in bytes from which it is in the best set, None where that was not worked out.  `replaces` are existing
-    indexes that it makes superfluous.  `statements` and `undo_statements` are complete SQL in the order to type.
+    indexes that it makes superfluous.  `statements` and `undo_statements` are complete SQL in the order to type;
+    `drop_statements` drop what it replaces, once it is there, and `restore_statements` bring that back.
     """
 
     candidate: IndexCandidate
@@ -108,6 +109,8 @@ class Recommendation:
     notes: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     undo_statements: tuple[str, ...] = ()
+    drop_statements: tuple[str, ...] = ()
+    restore_statements: tuple[str, ...] = ()
 
 
 class DropKind(StrEnum):
@@ -177,9 +180,9 @@ class Standing(StrEnum):
 class Explained:
     """Why an index that somebody named is recommended, or is not.
 
-    `alone` are the queries whose plans it changes where it is the only new index, `beside` those that it changes next
-    to the recommended ones; of a recommended or existing index, what is lost without it.  `readers` counts the queries
-    that read its table.  `better` are the indexes, existing or recommended, that do its work.
+    `alone` are the queries whose plans it changes, without and with it, among today's indexes; `beside` those that it
+    changes among the recommended ones too.  `readers` counts the queries that read its table.  `better` are the
+    indexes, existing or recommended, that do its work.
     """
 
     candidate: IndexCandidate

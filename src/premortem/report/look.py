@@ -17,7 +17,8 @@ class Look:
     `details` shows every parameter set's plan and what was declined (`explain`), not only what hurts (`check`).
     `limit` is how many characters a comment may have; what is cut refers to `whole`, a phrase that says where the whole
     report is.  `root` is the repository's folder and `here` the one that relative paths start from, both absolute:
-    what shows a finding at a line of a file wants the file's path from the root.
+    what shows a finding at a line of a file wants the file's path from the root.  `again` is the command line that made
+    the report, to be typed again with another format.
     """
 
     width: int = 80
@@ -27,3 +28,4 @@ class Look:
     whole: str = "premortem check --save html=FILE writes the whole report"
     root: str = ""
     here: str = ""
+    again: str = ""

@@ -100,7 +100,7 @@ def _executed(judged: QueryReport) -> Iterator[str]:
     rule = "|".join(["---", *("--:" for _ in story.execution_headings(executed)[1:])])
     rows = (" | ".join(inline(cell) for cell in row) for row in story.executions(executed))
     table = "\n".join([f"| {head} |", f"|{rule}|", *(f"| {row} |" for row in rows)])
-    yield _fold(story.executed_title(judged), f"{table}\n\n{inline(story.where_executed(executed))}")
+    yield fold(story.executed_title(judged), f"{table}\n\n{inline(story.where_executed(executed))}")
     yield from _executed_plans(judged, slowest=True)
 
 
@@ -108,7 +108,7 @@ def _executed_plans(judged: QueryReport, *, slowest: bool) -> Iterator[str]:
     """Yield the executed plans of the slowest parameter set, or of the others."""
     if judged.executed is not None and judged.executed.before:
         for title, plan in story.executed_plans(judged.executed, slowest=slowest):
-            yield _fold(title, fence(_tree(tree.text(plan))))
+            yield fold(title, fence(_tree(tree.text(plan))))
 
 
 def _place_section(place: str, found: Sequence[Finding]) -> Section:
@@ -130,7 +130,7 @@ def _listed(title: str, lines: Sequence[str]) -> Iterator[Section]:
         return
     more = [f"- … and {words.number(len(lines) - _MOST_LISTED)} more"] if len(lines) > _MOST_LISTED else []
     heading = f"{title} ({words.number(len(lines))})"
-    yield Section(texts=(f"- {heading}\n", _fold(heading, "\n".join([*lines[:_MOST_LISTED], *more]))), noun="list")
+    yield Section(texts=(f"- {heading}\n", fold(heading, "\n".join([*lines[:_MOST_LISTED], *more]))), noun="list")
 
 
 def _quiet(judged: QueryReport) -> str:
@@ -204,7 +204,7 @@ def _query(judged: QueryReport) -> Iterator[str]:
     yield fence(short, "sql")
     if short != words.plain(text).strip("\n"):
         whole = words.first_lines(text, lines=_LONG_LINES, characters=_LONG_CHARACTERS)
-        yield _fold("The whole query", fence(whole, "sql"))
+        yield fold("The whole query", fence(whole, "sql"))
 
 
 def _remedy(judged: QueryReport, lead: Finding) -> Iterator[str]:
@@ -234,20 +234,20 @@ def _folded(judged: QueryReport, look: Look) -> Iterator[str]:
     if look.details:
         yield from _every_plan(judged)
     for advice in judged.advice:
-        yield _fold(f"Cost for every parameter set: {advice.name}", _effects(judged, advice))
+        yield fold(f"Cost for every parameter set: {advice.name}", _effects(judged, advice))
     declined = story.declined(judged)
     if declined:
         lines = (f"- {code(d.candidate.definition)}: {inline(story.sentence(d.reason))}" for d in declined[:12])
-        yield _fold("Considered and declined", "\n".join(lines))
+        yield fold("Considered and declined", "\n".join(lines))
     if judged.suppressed:
         lines = (f"- {code(s.finding.rule)}: {inline(s.reason)}" for s in judged.suppressed)
-        yield _fold("Allowed", "\n".join(lines))
+        yield fold("Allowed", "\n".join(lines))
 
 
 def _every_plan(judged: QueryReport) -> Iterator[str]:
     for planned in judged.planned:
         title = f"EXPLAIN, {story.title(planned.parameters)}, cost {words.number(planned.plan.total_cost)}"
-        yield _fold(title, fence(_tree(tree.text(planned.plan))))
+        yield fold(title, fence(_tree(tree.text(planned.plan))))
 
 
 def _plans(judged: QueryReport, lead: Finding | None) -> Iterator[str]:
@@ -257,25 +257,25 @@ def _plans(judged: QueryReport, lead: Finding | None) -> Iterator[str]:
     if shown is None:
         return
     title = f"EXPLAIN now ({shown.parameters}), cost {words.number(shown.before.total_cost)}"
-    yield _fold(title, fence(_tree(tree.text(shown.before, hot=shown.hot))))
+    yield fold(title, fence(_tree(tree.text(shown.before, hot=shown.hot))))
     if shown.after is not None:
         title = f"EXPLAIN with the index ({shown.parameters}), cost {words.number(shown.after.total_cost)}"
-        yield _fold(title, fence(_tree(tree.text(shown.after))))
+        yield fold(title, fence(_tree(tree.text(shown.after))))
 
 
 def _compared(judged: QueryReport, lead: Finding | None) -> Iterator[str]:
     """Yield what an edit did to the text and to the plan, as far as the plan before was made."""
     if edit := novelty.edit(judged):
-        yield _fold("What the edit did", fence(_tree("\n".join(edit)), "diff"))
+        yield fold("What the edit did", fence(_tree("\n".join(edit)), "diff"))
     pair = novelty.compared(judged, lead.parameters if lead else None)
     if pair is not None and novelty.sentence(judged):
         title = f"EXPLAIN before ({pair.parameters}), cost {words.number(pair.before.total_cost)}"
-        yield _fold(title, fence(_tree(tree.text(pair.before))))
+        yield fold(title, fence(_tree(tree.text(pair.before))))
         if lead is None or story.shown(judged, lead) is None:
             title = f"EXPLAIN now ({pair.parameters}), cost {words.number(pair.after.total_cost)}"
-            yield _fold(title, fence(_tree(tree.text(pair.after))))
+            yield fold(title, fence(_tree(tree.text(pair.after))))
     elif outline := novelty.outline(judged):
-        yield _fold("The accepted plan", fence(_tree("\n".join(outline))))
+        yield fold("The accepted plan", fence(_tree("\n".join(outline))))
 
 
 def _tree(text: str) -> str:
@@ -302,7 +302,7 @@ def _basis(planned: Planned | None) -> str:
 def _tail(report: Report) -> Iterator[str]:
     gaps = story.gaps(report)
     if gaps:
-        yield _fold(f"What premortem could not see ({words.number(len(gaps))})", _gap_list(gaps))
+        yield fold(f"What premortem could not see ({words.number(len(gaps))})", _gap_list(gaps))
     yield f"<sub>{inline(story.source(report))}</sub>"
 
 
@@ -313,7 +313,7 @@ def _gap_list(gaps: Sequence[Gap]) -> str:
     return "\n".join(lines)
 
 
-def _fold(summary: str, body: str) -> str:
+def fold(summary: str, body: str) -> str:
     """Return a folded part; its summary stands in HTML, where Markdown's escapes would show."""
     safe = _REFERENCE.sub(r"\1<!-- -->", html.escape(words.one_line(summary), quote=False))
     return f"<details><summary>{safe}</summary>\n\n{body.rstrip()}\n\n</details>\n"
