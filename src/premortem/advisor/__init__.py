@@ -11,6 +11,8 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
     costs_of(plan, profile) -> Costs                a plan's cost as shown, and when nothing stops early
+    upkeep(candidate, table, profile, size) -> Upkeep   what it costs those who write, a day; existing_upkeep too
+    lock(candidate, table, profile) -> sentence     what creating it locks and waits for
     as_candidate(index, relation) -> candidate      an existing index in the words of one that could be created
     names(candidates, profile) -> names             what the indexes will be called
     looked(planned, profile) -> Look                all candidates for a query and what it asks of relations, untried
@@ -27,10 +29,12 @@ from premortem.advisor.existing import as_candidate
 from premortem.advisor.ideas import Asked, Look, asked, ideas, looked
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
+from premortem.advisor.owning import lock
 from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size
 from premortem.advisor.untried import untried
+from premortem.advisor.upkeep import existing_upkeep, upkeep
 
 __all__ = [
     "Asked",
@@ -44,10 +48,13 @@ __all__ = [
     "asked",
     "choose",
     "costs_of",
+    "existing_upkeep",
     "extensions",
     "ideas",
     "index_size",
     "looked",
+    "lock",
     "names",
     "untried",
+    "upkeep",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from premortem import words
 from premortem.advisor.columns import base_type
 from premortem.advisor.naming import free_name
 from premortem.advisor.operators import extensions, has_extension, operand_type
 from premortem.advisor.reading import leaves
-from premortem.advisor.size import IndexSize
+from premortem.advisor.size import IndexSize, index_size
 from premortem.advisor.wants import Operand
 from premortem.model import IndexCandidate, IndexKey, Profile, RelationKind, RelationName, Table, quoted
 
@@ -96,8 +97,7 @@ def _by_partition(candidate: IndexCandidate, name: str, table: Table, profile: P
     CONCURRENTLY is refused on a partitioned table; the manual's way round is ON ONLY and ATTACH PARTITION.
     """
     children = profile.children(table.relation)
-    nested = any(t.kind is RelationKind.PARTITIONED_TABLE for t in children)
-    if nested or len(children) > _MANY_PARTITIONS:
+    if _in_one_go(table, profile):
         return (candidate.create_sql(name, concurrently=False),)
     only = candidate.create_sql(name, concurrently=False).replace(
         f" ON {table.relation.sql}", f" ON ONLY {table.relation.sql}", 1
@@ -108,6 +108,12 @@ def _by_partition(candidate: IndexCandidate, name: str, table: Table, profile: P
     return tuple(found)
 
 
+def _in_one_go(table: Table, profile: Profile) -> bool:
+    """Whether there are so many partitions, or levels of them, that one blocking statement is what can be typed."""
+    children = profile.children(table.relation)
+    return len(children) > _MANY_PARTITIONS or any(t.kind is RelationKind.PARTITIONED_TABLE for t in children)
+
+
 def _one_partition(candidate: IndexCandidate, name: str, child: Table, profile: Profile) -> list[str]:
     taken = profile.names_in(child.schema) | {name}
     suffix = name.removeprefix(f"{candidate.table.name}_").removesuffix("_idx")
@@ -116,3 +122,27 @@ def _one_partition(candidate: IndexCandidate, name: str, child: Table, profile: 
     parent = RelationName(schema=candidate.table.schema, name=name).sql
     part = RelationName(schema=child.schema, name=local).sql
     return [create, f"ALTER INDEX {parent} ATTACH PARTITION {part};"]
+
+
+# the lock -------------------------------------------------------------------------------------------------------------
+
+
+def lock(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
+    """Return what creating the index locks and waits for, in one sentence."""
+    seconds = build_seconds(candidate, table, index_size(candidate, table))
+    took = words.duration(timedelta(seconds=seconds))
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        return _lock_of_partitions(table, profile, took)
+    return (
+        "SHARE UPDATE EXCLUSIVE, which lets reads and writes go on; it waits twice for the transactions that are older"
+        f", so end long ones first (without CONCURRENTLY, writes would wait for {took})"
+    )
+
+
+def _lock_of_partitions(table: Table, profile: Profile, took: str) -> str:
+    if _in_one_go(table, profile):
+        return f"SHARE on every partition of {table.full_name}: writes wait for about {took}"
+    return (
+        f"SHARE UPDATE EXCLUSIVE on one partition of {table.full_name} after the other, which lets reads and writes go"
+        " on; ON ONLY and each ATTACH block writes for a moment"
+    )

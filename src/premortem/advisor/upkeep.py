@@ -1,0 +1,101 @@
+"""What an index costs those who write, a day: entries, log, time; with the HOT updates that it ends.
+
+    upkeep(candidate, table, profile, size) -> Upkeep
+        writes       the profile -> rows written, and which columns updates change
+        entries      an index -> what an entry and a vacuum of it cost
+
+One more index takes an entry for every insert and for every update that is not HOT.  Where it holds a column that
+updates change, those are not HOT any more: each then writes an entry into *every* index of the table, and leaves one in
+each for VACUUM.  Time is a backend's: processor time, pages that it has to fetch, log that it has to write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+
+from premortem.advisor.entries import LOG_BYTES, Cost, Shape, entering, shape_of, vacuuming
+from premortem.advisor.existing import as_candidate
+from premortem.advisor.machine import Itself, Machine, machine_of
+from premortem.advisor.selectivity import share_of_predicate
+from premortem.advisor.size import PAGE, IndexSize
+from premortem.advisor.writes import Writes, blocks_hot, columns_of, writes_of
+from premortem.model import Index, IndexCandidate, Profile, Table, Upkeep
+
+DAY = 86_400.0
+_LONGEST = 1e12  # seconds; what cannot be true must not overflow either
+
+
+def upkeep(candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize) -> Upkeep:
+    """Return what an index that does not exist yet would cost those who write to its table."""
+    written = writes_of(table, profile)
+    columns = columns_of(candidate, table)
+    lost = written.hot * written.changing(columns) if blocks_hot(candidate.method, profile) else 0.0
+    others = _others(table, profile) if lost else ()
+    return _kept(candidate, table, profile, size, written, lost, others)
+
+
+def existing_upkeep(index: Index, table: Table, profile: Profile) -> Upkeep:
+    """Return what an index that is there costs those who write: what dropping it saves."""
+    written = writes_of(table, profile)
+    return _kept(as_candidate(index, table.relation), table, profile, _built(index), written, 0.0, ())
+
+
+def _kept(
+    candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize, written: Writes, lost: float,
+    others: tuple[Shape, ...],
+) -> Upkeep:  # fmt: skip
+    machine = machine_of(profile)
+    share = 1.0 if candidate.predicate is None else share_of_predicate(candidate.predicate, table)
+    shape = _where_written(shape_of(candidate, table, size), written)
+    inserted, moved, deleted = (rate * share for rate in (written.inserts, written.cold + lost, written.deletes))
+    new = entering(shape, inserted, machine) + entering(shape, moved, machine, scattered=True)
+    vacuum = _vacuumed(shape, moved + deleted, written.cold + lost + written.deletes, written, machine)
+    for other in others:
+        new += entering(other, lost, machine, scattered=True)
+        vacuum += _vacuumed(other, lost, lost, written, machine)
+    total = new + vacuum
+    return Upkeep(
+        entries=(inserted + moved) * shape.keys * DAY, wal_bytes=total.wal * DAY, time=_time(total),
+        lost_hot_updates=lost * DAY, vacuum=_time(vacuum), source=written.source,
+    )  # fmt: skip
+
+
+def _time(cost: Cost) -> timedelta:
+    return timedelta(seconds=min((cost.seconds + cost.wal / LOG_BYTES) * DAY, _LONGEST))
+
+
+def _where_written(shape: Shape, written: Writes) -> Shape:
+    """Return the part of a partitioned table's index that is written to."""
+    if written.held >= 1.0:
+        return shape
+    pages = max(shape.pages * written.held, 1.0)
+    return replace(shape, pages=pages, rows=max(shape.rows * written.held, 1.0), fronts=min(shape.fronts, pages))
+
+
+def _others(table: Table, profile: Profile) -> tuple[Shape, ...]:
+    """Return the indexes that a lost HOT update writes to besides."""
+    return _shapes(Itself(table), Itself(profile))
+
+
+@lru_cache(maxsize=4096)
+def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]:
+    written = writes_of(table.value, profile.value)
+    found = (i for i in table.value.indexes if i.method != "brin")
+    return tuple(
+        _where_written(shape_of(as_candidate(i, table.value.relation), table.value, _built(i)), written) for i in found
+    )
+
+
+def _built(index: Index) -> IndexSize:
+    pages = max(index.pages, 1)
+    return IndexSize(pages=pages, tuples=max(index.tuples, 0.0), level=index.level, bytes=pages * PAGE)
+
+
+def _vacuumed(shape: Shape, entries: float, dead_rows: float, written: Writes, machine: Machine) -> Cost:
+    """Return what a second's dead entries cost VACUUM, which runs when a share of the table's rows is dead."""
+    if entries <= 0 or dead_rows <= 0:
+        return Cost()
+    vacuums = dead_rows / max(machine.vacuum_threshold + machine.vacuum_scale * written.rows, 1.0)
+    return vacuuming(shape, entries / vacuums, machine).times(vacuums)
