@@ -11,6 +11,7 @@ from premortem.model import Table, quoted
 from premortem.sqltext import Comparison, ComparisonKind, OperandKind, PatternKind
 
 _RANGE_OPERATORS = frozenset({"<", "<=", ">", ">=", "~<~", "~<=~", "~>~", "~>=~"})
+_COMPARED = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _FIXED = frozenset({OperandKind.CONSTANT, OperandKind.PARAMETER, OperandKind.RUNTIME})
 
 
@@ -76,7 +77,9 @@ def _matches(expression: str) -> bool:
 
 def _term(comparison: Comparison, alias: str | None, table: Table) -> Term | None:
     about = comparison.about(alias)
-    if about is None or not about.left.columns or about.left.subplans:
+    if about is None:
+        return _of_one_row(comparison, alias, table)
+    if not about.left.columns or about.left.subplans or not _has_all(about.left, table):
         return None
     if about.kind is ComparisonKind.ROW:
         return _row_term(about, table)
@@ -94,6 +97,27 @@ def _term(comparison: Comparison, alias: str | None, table: Table) -> Term | Non
     return Term(
         operand=found, use=use, operator=operator, text=_text(about, use), constant=_is_constant(about),
         value=right.constant if right else None, values=_values(right),
+    )  # fmt: skip
+
+
+def _has_all(side: sqltext.Operand, table: Table) -> bool:
+    """Whether the table has all columns of an operand: a row as a whole and system columns cannot be indexed."""
+    return all(table.column(c.column) is not None for c in side.columns)
+
+
+def _of_one_row(comparison: Comparison, alias: str | None, table: Table) -> Term | None:
+    """Return a comparison of two columns of the same row, which no key serves and an index predicate may hold."""
+    left, right = comparison.left, comparison.right
+    if right is None or comparison.operator not in _COMPARED or comparison.quantifier or comparison.negated:
+        return None
+    plain = left.kind is OperandKind.COLUMN and right.kind is OperandKind.COLUMN
+    if not plain or not (left.is_about(alias) and right.is_about(alias) and _has_all(left, table)):
+        return None
+    text = f"{left.expression} {comparison.operator} {right.expression}"
+    columns = (*(c.column for c in left.columns), *(c.column for c in right.columns))
+    return Term(
+        operand=Operand(expression=text, columns=columns), use=Use.ROW, operator=comparison.operator, text=text,
+        constant=True,
     )  # fmt: skip
 
 

@@ -21,14 +21,14 @@ def is_of_values(candidate: IndexCandidate, planned: Sequence[Planned]) -> bool:
     generic = next((p for p in planned if p.parameters.is_generic), None)
     if not expressions or generic is None:
         return False
-    said = " ".join(_bare(text) for node in generic.plan.walk() for text in _texts(dict(node.raw)))
-    return any(_bare(e) not in said for e in expressions)
+    said = " ".join(bare(text) for node in generic.plan.walk() for text in _texts(dict(node.raw)))
+    return any(bare(e) not in said for e in expressions)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Return a deparsed text without the aliases that plans put before columns, then without blanks and brackets.
 
-    >>> _bare("to_tsvector('simple'::regconfig, COALESCE(v.note, ''::text))")
+    >>> bare("to_tsvector('simple'::regconfig, COALESCE(v.note, ''::text))")
     "to_tsvector'simple'::regconfig,COALESCEnote,''::text"
     """
     return re.sub(r"[\s()]", "", _ALIAS.sub("", text))

@@ -58,11 +58,13 @@ def _lacking(want: Want, candidate: IndexCandidate) -> tuple[str, ...]:
     return tuple(c.name for c in want.table.columns if c.name in needed and c.name not in keys)
 
 
-def _implied(want: Want, candidate: IndexCandidate) -> set[str | None]:
+def _implied(want: Want, candidate: IndexCandidate) -> set[str]:
     """Return the columns of conditions that the index's predicate answers, for which no row need be looked at."""
     if candidate.predicate is None:
         return set()
-    return {t.operand.column for t in want.terms if t.text and t.text in candidate.predicate}
+    answered = [t for t in want.terms if t.text and t.text in candidate.predicate]
+    open_terms = (t for t in want.terms if t not in answered)
+    return {c for t in answered for c in t.operand.columns} - {c for t in open_terms for c in t.operand.columns}
 
 
 def _including(candidate: IndexCandidate, extra: tuple[str, ...]) -> IndexCandidate:

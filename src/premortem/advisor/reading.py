@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from premortem import sqltext
 from premortem.advisor.conditions import arms, collation_key, operand, terms
+from premortem.advisor.constants import bare
 from premortem.advisor.selectivity import share_of
 from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
 from premortem.model import Node, Plan, Planned, Profile, RelationKind, RelationName, Table
@@ -28,6 +29,8 @@ _NO_SCAN = frozenset({"ModifyTable", "Foreign Scan", "Bitmap Index Scan"})
 _ORDERED_SCANS = frozenset({"Index Scan", "Index Only Scan"})
 #: Nodes whose output columns are computed from many rows, or that make several of one.
 _MADE_OF_ROWS = frozenset({"Aggregate", "Group", "WindowAgg", "ProjectSet"})
+#: The group keys of each alias whose rows were aggregated.
+_Grouped = Mapping[str, frozenset[str]]
 _MENTION = re.compile(
     r'(?<![\w"$.])("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)\.("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*|\*)'
 )
@@ -59,17 +62,17 @@ def wants(planned: Iterable[Planned], profile: Profile) -> tuple[Want, ...]:
     for one in in_order:
         literal = one.parameters.is_generic or one.parameters.name == "literal" or not has_generic
         _read(one.plan, profile, drafts, literal=literal)
-    found = (_finished(draft) for draft in drafts.values())
+    found = (_finished(draft, has_parameters=has_generic) for draft in drafts.values())
     return tuple(sorted(found, key=lambda w: -w.weight))
 
 
-def _finished(draft: _Draft) -> Want:
+def _finished(draft: _Draft, *, has_parameters: bool) -> Want:
     found = [replace(t, share=share_of(t, draft.table)) for t in draft.terms.values()]
     return Want(
         table=draft.table, alias=draft.alias, terms=tuple(found), arms=tuple(dict.fromkeys(draft.arms)),
         orders=tuple(dict.fromkeys(o for o in draft.orders if o)), distances=tuple(dict.fromkeys(draft.distances)),
         outputs=None if draft.whole_rows else frozenset(draft.mentioned), filtered=frozenset(draft.filtered),
-        weight=draft.weight,
+        weight=draft.weight, has_parameters=has_parameters,
     )  # fmt: skip
 
 
@@ -174,11 +177,12 @@ def _stem(node: Node, table: Table) -> str:
 
 def _conditions(node: Node, relations: Mapping[str, _Draft], profile: Profile, *, literal: bool) -> None:
     texts = [node.filter, node.join_filter, node.hash_condition, node.merge_condition]
+    grouped = _grouped((node,))
     if node.kind != "Bitmap Index Scan":  # under an OR it is one arm only; the heap scan's recheck says all
         texts += [node.index_condition, node.recheck_condition]
     for text in texts:
         if text:
-            _condition(sqltext.condition(text), relations, literal=literal)
+            _condition(sqltext.condition(text), relations, grouped, literal=literal)
     if node.order_by:
         _distance(sqltext.operand(node.order_by), relations)
     _implied(node, relations, profile)
@@ -195,13 +199,18 @@ def _implied(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> N
         _keep(draft, replace(term, constant=True))
 
 
-def _condition(condition: sqltext.Condition, relations: Mapping[str, _Draft], *, literal: bool) -> None:
+def _condition(
+    condition: sqltext.Condition, relations: Mapping[str, _Draft], grouped: _Grouped, *, literal: bool
+) -> None:
     for alias in _aliases(condition):
         draft = relations.get(alias)
         if draft is None:
             continue
         for term in terms(condition, alias, draft.table):
-            _keep(draft, _settled(term, relations, literal=literal))
+            if _is_of_rows(term.operand, grouped.get(alias)):
+                _keep(draft, _settled(term, relations, literal=literal))
+        if alias in grouped:
+            continue
         draft.arms.extend(
             tuple(tuple(_settled(t, relations, literal=literal) for t in arm) for arm in found)
             for found in arms(condition, alias, draft.table)
@@ -245,31 +254,33 @@ def _distance(side: sqltext.Operand | None, relations: Mapping[str, _Draft]) -> 
 
 def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:
     for keys in (node.sort_key, node.group_key):
-        _order(keys, relations, _grouped(node))
+        _order(keys, relations, _grouped(node.inputs))
     if node.kind == "Aggregate" and not node.group_key:
         for text in node.output:
             extreme = _EXTREME.match(text)
             if extreme:
-                _order((extreme.group(2),), relations)
+                _order((extreme.group(2),), relations, _grouped(node.inputs))
     draft = relations.get(node.alias or "")
     if node.kind in _ORDERED_SCANS and draft is not None:
         _given_order(node, draft, profile)
 
 
-def _grouped(node: Node) -> frozenset[str] | None:
-    """Return the group keys below a node, None where nothing below it makes rows of rows.
-
-    Above an aggregate, an expression that is no group key is made of aggregates, which no index holds.
-    """
-    below = [n for child in node.inputs for n in child.walk() if n.kind in _MADE_OF_ROWS]
-    return frozenset(_bare(key) for n in below for key in n.group_key) if below else None
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\s()]", "", text)
+def _grouped(nodes: Iterable[Node]) -> _Grouped:
+    """Return the group keys of each alias whose rows these nodes or nodes below have aggregated."""
+    found: dict[str, frozenset[str]] = {}
+    for node in nodes:
+        for maker in (n for n in node.walk() if n.kind in _MADE_OF_ROWS):
+            keys = frozenset(bare(key) for key in maker.group_key)
+            found |= {n.alias: keys | found.get(n.alias, keys) for n in maker.walk() if n.alias is not None}
+    return found
 
 
-def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft], grouped: frozenset[str] | None = None) -> None:
+def _is_of_rows(side: Operand, group_keys: frozenset[str] | None) -> bool:
+    """Whether an operand is of the relation's own rows: above an aggregate, an expression is, if it is a group key."""
+    return side.expression is None or group_keys is None or bare(side.expression) in group_keys
+
+
+def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft], grouped: _Grouped) -> None:
     """Add the leading keys that one relation could give sorted."""
     parsed = [sqltext.sort_key(key) for key in keys]
     if not parsed or _distance(parsed[0].operand, relations):
@@ -281,12 +292,17 @@ def _order(keys: tuple[str, ...], relations: Mapping[str, _Draft], grouped: froz
     for key in parsed:
         if key.operand is None or not key.operand.columns or _named(_alias_of(key), relations) is not draft:
             break
-        if key.column is None and grouped is not None and _bare(key.operand.text) not in grouped:
-            break
         side = _collated(operand(key.operand, draft.table), key.collation, draft.table)
+        if not _is_of_rows(side, grouped.get(_alias_of(key) or "")) or not _is_stored(side, draft.table):
+            break
         found.append(OrderKey(operand=side, descending=key.descending, nulls_first=key.nulls_first))
     if found:
         draft.orders.append(tuple(found))
+
+
+def _is_stored(side: Operand, table: Table) -> bool:
+    """Whether all of an operand's columns are the table's own: an index holds no row as a whole, no system column."""
+    return all(table.column(name) is not None for name in side.columns)
 
 
 def _collated(side: Operand, collation: str | None, table: Table) -> Operand:

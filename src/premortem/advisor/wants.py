@@ -23,6 +23,7 @@ class Use(StrEnum):
     FALSE = "is false"
     UNEQUAL = "unequal"
     OPERATOR = "operator"
+    ROW = "columns of one row compared"
 
 
 #: Uses that fix one value, so that what follows in the index stays sorted.
@@ -95,7 +96,8 @@ class Want:
 
     `arms` are its ORs: each a tuple of arms, each arm the conditions that hold together.  `orders` are sort and group
     orders that an index could give.  `outputs` are the columns needed beyond the conditions' (`filtered`),
-    None where it needs whole rows.
+    None where it needs whole rows.  `has_parameters` says that the query's text has placeholders, so that what it has
+    as constants is the program's own.
     `weight` is the share of the plan's cost that the relation's scans make up, in the worst of the plans.
     """
 
@@ -108,6 +110,7 @@ class Want:
     outputs: frozenset[str] | None = None
     filtered: frozenset[str] = frozenset()
     weight: float = 1.0
+    has_parameters: bool = False
 
     @property
     def relation(self) -> RelationName:
