@@ -38,7 +38,7 @@ def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
             for index in rest:
                 size = size_of(table, index, profile)
                 if size >= limits.min_megabytes * 2**20:
-                    yield _finding(table, index, kept, size)
+                    yield _finding(table, index, kept, size, profile)
 
 
 def _identity(index: Index) -> object:
@@ -49,7 +49,7 @@ def _worth(index: Index) -> tuple[bool, bool, bool]:
     return not index.primary, index.constraint is None, not is_bound(index)
 
 
-def _finding(table: Table, index: Index, kept: Index, size: int) -> Finding:
+def _finding(table: Table, index: Index, kept: Index, size: int, profile: Profile) -> Finding:
     free = not is_bound(index)
     return RULE.finding(
         f"{index.name} of {table.full_name} ({words_of(index)}) is the same as {kept.name}",
@@ -58,5 +58,5 @@ def _finding(table: Table, index: Index, kept: Index, size: int) -> Finding:
         about=index.name,
         advice=f"drop {index.name}, which takes {sized(size)}" if free else "drop the constraint that owns one of them",
         sql=drop_sql(table, index) if free else (),
-        undo=create_sql(table, index) if free else (),
+        undo=create_sql(table, index, profile) if free else (),
     )

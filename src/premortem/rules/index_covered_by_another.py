@@ -57,5 +57,5 @@ def _finding(table: Table, index: Index, other: Index, profile: Profile) -> Find
         about=index.name,
         advice=f"drop {index.name}: {other.name} serves its queries too",
         sql=drop_sql(table, index),
-        undo=create_sql(table, index),
+        undo=create_sql(table, index, profile),
     )

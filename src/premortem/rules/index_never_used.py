@@ -39,7 +39,7 @@ def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
         if window is None or window < timedelta(days=limits.min_days) or size < limits.min_megabytes * 2**20:
             continue
         if index.valid and not is_bound(index) and not _is_needed(table, index) and _scans(table, index, profile) == 0:
-            yield _finding(table, index, window, size)
+            yield _finding(table, index, profile, window, size)
 
 
 def _window(table: Table, profile: Profile) -> timedelta | None:
@@ -61,7 +61,7 @@ def _scans(table: Table, index: Index, profile: Profile) -> int | None:
     return sum(known) if len(known) == len(parts) else None
 
 
-def _finding(table: Table, index: Index, window: timedelta, size: int) -> Finding:
+def _finding(table: Table, index: Index, profile: Profile, window: timedelta, size: int) -> Finding:
     writes = table.activity.inserts + table.activity.updates + table.activity.deletes
     rate = f", while {table.full_name} was written {writes:,.1f} times a second" if writes >= 0.1 else ""
     return RULE.finding(
@@ -72,5 +72,5 @@ def _finding(table: Table, index: Index, window: timedelta, size: int) -> Findin
         about=index.name,
         advice="drop it, once you know that no replica uses it",
         sql=drop_sql(table, index),
-        undo=create_sql(table, index),
+        undo=create_sql(table, index, profile),
     )

@@ -37,7 +37,7 @@ def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
             continue
         found = _rarest(table, index)
         if found is not None and found[1] >= limits.min_share:
-            yield _finding(table, index, *found)
+            yield _finding(table, index, profile, *found)
 
 
 def _rarest(table: Table, index: Index) -> tuple[int, float] | None:
@@ -50,7 +50,7 @@ def _rarest(table: Table, index: Index) -> tuple[int, float] | None:
     return (len(shares), min(shares)) if len(shares) >= statistics.n_distinct else None
 
 
-def _finding(table: Table, index: Index, values: int, share: float) -> Finding:
+def _finding(table: Table, index: Index, profile: Profile, values: int, share: float) -> Finding:
     column = index.columns[0]
     has = "the same value in every row"
     if values > 1:
@@ -63,5 +63,5 @@ def _finding(table: Table, index: Index, values: int, share: float) -> Finding:
         about=index.name,
         advice="start the index with another column, or index the rows that are looked for only",
         sql=drop_sql(table, index),
-        undo=create_sql(table, index),
+        undo=create_sql(table, index, profile),
     )

@@ -69,14 +69,46 @@ def serves_foreign_key(table: Table, index: Index) -> bool:
     return any(set(index.columns[: len(k.columns)]) == set(k.columns) for k in keys)
 
 
+def family_of(table: Table, index: Index, profile: Profile) -> Iterator[tuple[Table, Index]]:
+    """Yield an index and, where it is of a partitioned table, its parts on all levels."""
+    yield table, index
+    for child, part in parts_of(table, index, profile):
+        yield from family_of(child, part, profile)
+
+
 def drop_sql(table: Table, index: Index) -> tuple[str, ...]:
     """Return the statement that drops an index; one of a partitioned table cannot be dropped concurrently."""
     how = "" if table.kind is RelationKind.PARTITIONED_TABLE else " CONCURRENTLY"
     return (f"DROP INDEX{how} {quoted(table.schema)}.{quoted(index.name)};",)
 
 
-def create_sql(table: Table, index: Index) -> tuple[str, ...]:
-    """Return the statement that makes an index again."""
-    if table.kind is RelationKind.PARTITIONED_TABLE:
-        return (f"{index.definition};",)
-    return (index.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1) + ";",)
+def create_sql(table: Table, index: Index, profile: Profile) -> tuple[str, ...]:
+    """Return the statements that make an index again as it was, without blocking writers.
+
+    One of a partitioned table is made of its parts, as the manual says: CONCURRENTLY is refused on the parent, whose
+    definition is ON ONLY it.  Expressions have no statistics before the next ANALYZE.
+    """
+    made = list(_made(table, index, profile))
+    if any(k.expression is not None for k in index.keys):
+        made.append(f"ANALYZE {table.relation.sql};")
+    return tuple(made)
+
+
+def _made(table: Table, index: Index, profile: Profile) -> Iterator[str]:
+    name = _name(table, index)
+    partitioned = table.kind is RelationKind.PARTITIONED_TABLE
+    text = index.definition if partitioned else index.definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+    if index.tablespace is None:
+        yield f"{text};"
+    else:
+        yield from (f"SET default_tablespace = {quoted(index.tablespace)};", f"{text};", "RESET default_tablespace;")
+    for column in index.expression_columns:
+        if column.statistics_target is not None:
+            yield f"ALTER INDEX {name} ALTER COLUMN {column.number} SET STATISTICS {column.statistics_target};"
+    for child, part in parts_of(table, index, profile):
+        yield from _made(child, part, profile)
+        yield f"ALTER INDEX {name} ATTACH PARTITION {_name(child, part)};"
+
+
+def _name(table: Table, index: Index) -> str:
+    return RelationName(schema=table.schema, name=index.name).sql
