@@ -12,7 +12,8 @@ from premortem.model import Connections, Extension, Gap, RoleSetting, ServerFact
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/server.sql")
 
-#: Settings outside "Query Tuning" that decide a plan, the size of a plan's work, or what a statement's text means.
+#: Settings outside "Query Tuning" that decide a plan, the size of a plan's work, what a write costs, or what a
+#: statement's text means.
 #: Nothing else is taken: a custom setting may hold a secret.
 SETTINGS = (
     "work_mem hash_mem_multiplier shared_buffers effective_cache_size temp_buffers maintenance_work_mem "
@@ -30,6 +31,7 @@ SETTINGS = (
     "quote_all_identifiers default_tablespace default_table_access_method default_toast_compression "
     "statement_timeout lock_timeout idle_in_transaction_session_timeout autovacuum autovacuum_analyze_scale_factor "
     "autovacuum_analyze_threshold autovacuum_vacuum_scale_factor autovacuum_vacuum_threshold "
+    "checkpoint_timeout max_wal_size full_page_writes wal_compression "
     "enable_async_append enable_bitmapscan enable_distinct_reordering enable_gathermerge enable_group_by_reordering "
     "enable_hashagg enable_hashjoin enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material "
     "enable_memoize enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash "
@@ -40,12 +42,13 @@ _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin", "d": "libc"}
 _APPLICATIONS = 50
 
 
-def facts(row: ServerRow, system_identifier: str = "") -> ServerFacts:
+def facts(row: ServerRow, system_identifier: str = "", standbys: int | None = None) -> ServerFacts:
     """Return the server's facts as the profile keeps them."""
     return ServerFacts(
         version_num=row.version_num, version=row.version, database=row.database, encoding=row.encoding,
         collate=row.collate, ctype=row.ctype, locale_provider=row.provider, locale=row.locale,
         block_size=row.block_size, in_recovery=row.in_recovery, role=row.role, system_identifier=system_identifier,
+        standbys=standbys,
     )  # fmt: skip
 
 
@@ -61,6 +64,11 @@ def system_identifier(db: pg.Session) -> str:
     """
     allowed = db.value(QUERIES["may read system identifier"])
     return str(db.value(QUERIES["system identifier"])) if allowed else ""
+
+
+def standbys(db: pg.Session) -> int | None:
+    """Return how many standbys stream from the server, those behind other standbys left out; None if nobody may ask."""
+    return int(str(db.value(QUERIES["standbys"]))) if db.value(QUERIES["may read standbys"]) else None
 
 
 def settings(db: pg.Session) -> tuple[Setting, ...]:

@@ -48,7 +48,9 @@ Progress = Callable[[str], None]
 HIDE = pg.named_sql("premortem.twin", "sql/whatif.sql")["hide"]
 
 #: Left as the twin's own whatever production says: they do not change a plan, and could keep the twin from answering.
-_NOT_COPIED = frozenset({"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout"})
+_NOT_COPIED = frozenset(
+    {"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout", "wal_compression"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
