@@ -22,8 +22,14 @@ from premortem.advisor.wants import EQUALITIES, PINS, Operand, OrderKey, Term, U
 from premortem.model import IndexCandidate, IndexKey, Profile
 
 _MAX_KEYS = 6
-_FLAG_DISTINCT = 64.0
+#: A constant of a program that has placeholders too says what kind of row it wants, where there are so many kinds.
+_KINDS = 64.0
+#: Where all values stand in the text, a constant says that where there are as few kinds as a flag or a return code
+#: has, or where it is this much rarer than the average one; any other may be somebody's value.
+_FLAG_KINDS = 4.0
+_RARER = 0.2
 _RARE = 0.3
+_HALF = 0.7  # an index that leaves out fewer rows is not worth being partial
 _RANGES = frozenset({Use.RANGE, Use.PREFIX})
 
 
@@ -102,11 +108,21 @@ def _marks(want: Want, term: Term) -> bool:
         return True
     if term.use in (Use.NOT_NULL, Use.UNEQUAL):
         return term.share <= _RARE
+    if term.use is Use.ROW:
+        return term.share <= _HALF
     if term.use in (Use.EQUAL, Use.SOME) and term.operand.column is not None:
         column = want.table.column(term.operand.column)
         statistics = column.own_statistics if column else None
-        return statistics is not None and distinct(statistics, want.table.rows) <= _FLAG_DISTINCT
+        return statistics is not None and _is_kind(want, term, distinct(statistics, want.table.rows))
     return False
+
+
+def _is_kind(want: Want, term: Term, kinds: float) -> bool:
+    """Whether a constant says what kind of row is wanted, and is not the value that somebody asked for this time."""
+    if want.has_parameters:
+        return kinds <= _KINDS
+    values = max(1, len(term.values))
+    return kinds <= _FLAG_KINDS or (kinds <= _KINDS and term.share <= _RARER * values / kinds)
 
 
 def _best(
@@ -120,24 +136,35 @@ def _best(
     for order in want.orders:
         tail = _order_tail(order, pins)
         if tail:
-            yield _made(want, [*_keys(pins), *tail], predicate, "equality, then order")
+            yield _made(want, pins, tail, predicate, "equality, then order")
             extra = _filters(tail, [*nulls, *some, *ranges])
             if extra:
-                yield _made(want, [*_keys(pins), *tail, *extra], predicate, "equality, order, then filter")
+                yield _made(want, pins, [*tail, *extra], predicate, "equality, order, then filter")
+    fixed = (*pins, *nulls)
     for term in ranges:
-        yield _made(
-            want, [*_keys((*pins, *nulls)), *_range_keys(want, term, profile)], predicate, "equality, then range"
-        )
+        yield _made(want, fixed, _range_keys(want, term, profile), predicate, "equality, then range")
+    yield from _with_all_ranges(want, fixed, ranges, predicate, profile)
     if some:
-        yield _made(want, _keys((*pins, *nulls, *some)), predicate, "equality, then IN list")
+        yield _made(want, (*fixed, *some), (), predicate, "equality, then IN list")
         for term in ranges:
-            keys = [*_keys((*pins, *nulls, *some)), *_range_keys(want, term, profile)]
-            yield _made(want, keys, predicate, "equality, IN list, then range")
+            tail = _range_keys(want, term, profile)
+            yield _made(want, (*fixed, *some), tail, predicate, "equality, IN list, then range")
         for order in want.orders:
-            tail = _order_tail(order, (*pins, *some))
-            yield _made(want, [*_keys((*pins, *some)), *tail], predicate, "equality, IN list, then order")
+            tail = [*_keys(some), *_order_tail(order, (*pins, *some))]
+            yield _made(want, pins, tail, predicate, "equality, IN list, then order")
     if base:
-        yield _made(want, _keys((*pins, *nulls)), predicate, "equality")
+        yield _made(want, fixed, (), predicate, "equality")
+
+
+def _with_all_ranges(
+    want: Want, fixed: tuple[Term, ...], ranges: Sequence[Term], predicate: tuple[Term, ...], profile: Profile
+) -> Iterator[IndexCandidate]:
+    """Yield the narrowest range with the others behind it, where they are tested before the table is visited."""
+    by_operand = {t.operand: t for t in sorted(ranges, key=lambda t: -t.share) if not t.row}
+    narrowest = sorted(by_operand.values(), key=lambda t: t.share)
+    if len(narrowest) > 1:
+        tail = _range_keys(want, narrowest[0], profile)
+        yield _made(want, fixed, [*tail, *_filters(tail, narrowest[1:])], predicate, "equality, range, then filter")
 
 
 def _flag_only(want: Want, predicate: tuple[Term, ...]) -> Iterator[IndexCandidate]:
@@ -145,25 +172,33 @@ def _flag_only(want: Want, predicate: tuple[Term, ...]) -> Iterator[IndexCandida
     keys = next((i.keys for i in want.table.indexes if i.primary), ())
     columns = [IndexKey(column=k.column) for k in keys if k.column is not None]
     if columns:
-        yield _made(want, columns, predicate, "only the rows that the constants mark")
+        yield _made(want, (), columns, predicate, "only the rows that the constants mark")
 
 
 def _narrow(want: Want, base: tuple[Term, ...], profile: Profile) -> Iterator[IndexCandidate]:
     """Yield shapes that leave equalities out: an index of fewer columns is worth having when it does as well."""
     for length in range(1, len(base)):
         prefix = base[:length]
-        yield _made(want, _keys(prefix), (), "the most selective equality")
+        yield _made(want, prefix, (), (), "the most selective equality")
         for order in want.orders:
             tail = _order_tail(order, tuple(t for t in prefix if t.use is not Use.NULL))
-            yield _made(want, [*_keys(prefix), *tail], (), "one equality, then order")
+            yield _made(want, prefix, tail, (), "one equality, then order")
     for term in base[1:]:
-        yield _made(want, _keys((term,)), (), "one equality")
+        yield _made(want, (term,), (), (), "one equality")
 
 
-def _made(want: Want, keys: Sequence[IndexKey], predicate: Sequence[Term], because: str) -> IndexCandidate:
-    unique = tuple({(k.column, k.expression): k for k in reversed(keys)}.values())[::-1]
+def _made(
+    want: Want, fixed: Sequence[Term], tail: Sequence[IndexKey], predicate: Sequence[Term], because: str
+) -> IndexCandidate:
+    """Return an index of the keys that conditions fix, in whatever order, then of the tail."""
+    keys: dict[tuple[str | None, str | None], IndexKey] = {}
+    for key in (*_keys(fixed), *tail):
+        keys.setdefault((key.column, key.expression), key)
     where = " AND ".join(dict.fromkeys(t.text for t in predicate)) or None
-    return IndexCandidate(table=want.relation, keys=unique, predicate=where, because=because)
+    return IndexCandidate(
+        table=want.relation, keys=tuple(keys.values()), predicate=where, because=because,
+        interchangeable=len({t.operand for t in fixed}),
+    )  # fmt: skip
 
 
 def _keys(terms: Sequence[Term]) -> list[IndexKey]:

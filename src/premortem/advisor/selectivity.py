@@ -7,8 +7,9 @@ from dataclasses import replace
 from premortem import sqltext
 from premortem.advisor.columns import distinct, key_statistics
 from premortem.advisor.conditions import terms
+from premortem.advisor.histograms import share_below, share_less
 from premortem.advisor.wants import Term, Use
-from premortem.model import ColumnStatistics, Table
+from premortem.model import Column, ColumnStatistics, Table
 
 _RANGE_SHARE = 1 / 3  # DEFAULT_INEQ_SEL
 _MATCH_SHARE = 0.005  # DEFAULT_MATCH_SEL
@@ -30,7 +31,7 @@ def share_of(term: Term, table: Table) -> float:
         return _blind(term, table)
     if column.type.startswith("character("):
         term, statistics = _unpadded(term), _unpadded_statistics(statistics)
-    return min(1.0, _known(term, table, statistics))
+    return min(1.0, _known(term, table, column, statistics))
 
 
 def _unpadded(term: Term) -> Term:
@@ -47,10 +48,12 @@ def _unpadded_statistics(statistics: ColumnStatistics) -> ColumnStatistics:
 def _blind(term: Term, table: Table) -> float:
     if term.use in (Use.EQUAL, Use.JOIN):
         return 1.0 / key_statistics(term.operand.key, table).distinct
+    if term.use is Use.ROW:
+        return _of_row(term, table)
     return {Use.RANGE: _RANGE_SHARE, Use.NULL: 0.005, Use.TRUE: 0.5, Use.FALSE: 0.5}.get(term.use, 0.1)
 
 
-def _known(term: Term, table: Table, statistics: ColumnStatistics) -> float:
+def _known(term: Term, table: Table, column: Column, statistics: ColumnStatistics) -> float:
     nulls = statistics.null_fraction
     match term.use:
         case Use.NULL:
@@ -70,8 +73,25 @@ def _known(term: Term, table: Table, statistics: ColumnStatistics) -> float:
         case Use.UNEQUAL:
             return max(1.0 - nulls - _of_value(term.value, table, statistics), 0.0)
         case Use.RANGE:
-            return _RANGE_SHARE * (1.0 - nulls)
+            return _of_range(term, column) * (1.0 - nulls)
     return _MATCH_SHARE
+
+
+def _of_range(term: Term, column: Column) -> float:
+    """Return the share of the values on the wanted side of a known bound."""
+    below = share_below(column, term.value) if term.value is not None and not term.row else None
+    if below is None:
+        return _RANGE_SHARE
+    return below if term.operator.startswith("<") else 1.0 - below
+
+
+def _of_row(term: Term, table: Table) -> float:
+    """Return the share of the rows in which one column is less than another, as if the two were independent."""
+    one, other = (table.column(name) for name in term.operand.columns)
+    less = share_less(one, other) if one is not None and other is not None else None
+    if term.operator in ("=", "<>") or less is None:
+        return {"=": _MATCH_SHARE, "<>": 1.0 - _MATCH_SHARE}.get(term.operator, _RANGE_SHARE)
+    return less if term.operator.startswith("<") else 1.0 - less
 
 
 def _of_value(value: str | None, table: Table, statistics: ColumnStatistics) -> float:
@@ -81,7 +101,7 @@ def _of_value(value: str | None, table: Table, statistics: ColumnStatistics) -> 
     kinds = distinct(statistics, table.rows)
     if value is not None and value in common:
         return frequencies[common.index(value)]
-    if value is None:
+    if value is None or len(common) < len(frequencies):
         return (1.0 - statistics.null_fraction) / kinds
     rest = max(0.0, 1.0 - statistics.null_fraction - sum(frequencies))
     return rest / max(1.0, kinds - len(frequencies))
