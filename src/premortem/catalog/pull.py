@@ -104,7 +104,8 @@ def _pulled(
     tell("workload")
     seen, workload_gaps = workload.read(session, facts.taken_at, values) if queries else (Workload(), ())
     return Profile(
-        taken_at=facts.taken_at, server=server.facts(facts, server.system_identifier(session)), values=values,
+        taken_at=facts.taken_at, values=values,
+        server=server.facts(facts, server.system_identifier(session), server.standbys(session)),
         extensions=server.extensions(session),
         objects=(*made, *found.rules), tables=shown.tables, settings=settings, role_settings=role_settings,
         tablespaces=server.tablespaces(session), search_path=server.search_path(settings), workload=seen,

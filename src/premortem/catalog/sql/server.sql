@@ -65,6 +65,20 @@ SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXEC
 -- needs: EXECUTE on pg_control_system()
 SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() c
 
+-- name: may read standbys
+-- purpose: whether the next query is allowed; public has the privilege unless somebody took it away
+-- needs: nothing
+SELECT pg_catalog.has_table_privilege('pg_catalog.pg_stat_replication', 'SELECT')
+       AND pg_catalog.has_table_privilege('pg_catalog.pg_replication_slots', 'SELECT')
+
+-- name: standbys
+-- purpose: how many standbys stream, as what they read is counted there; whoever only receives WAL replays none
+-- needs: nothing; pg_read_all_stats to tell standbys from receivers
+SELECT pg_catalog.count(*)::int
+FROM pg_catalog.pg_stat_replication r
+     LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
+WHERE COALESCE(s.slot_type, 'physical') = 'physical' AND (r.state IS NULL OR r.replay_lsn IS NOT NULL)
+
 -- name: settings
 -- purpose: settings that decide a plan or what a statement means, as every session of this database starts with them
 -- needs: nothing; reset_val is what a session had before ours set anything
