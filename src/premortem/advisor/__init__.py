@@ -14,7 +14,9 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
     upkeep(candidate, table, profile, size) -> Upkeep   what it costs those who write, a day; existing_upkeep too
     lock(candidate, table, profile) -> sentence     what creating it locks and waits for
     as_candidate(index, relation) -> candidate      an existing index in the words of one that could be created
+    same_index, invalid_index, replaced             what the indexes that are there mean for a candidate
     names(candidates, profile) -> names             what the indexes will be called
+    statements, undo_statements, build_seconds      how it is created and undone, and how long that takes
     looked(planned, profile) -> Look                all candidates for a query and what it asks of relations, untried
     ideas(planned, profile), asked(planned, profile)    either of the two
     untried(planned, table, profile) -> candidate   what the conditions suggest where nobody can plan with it
@@ -25,11 +27,11 @@ touches a server itself.
 
 from premortem.advisor.case import Limits
 from premortem.advisor.choice import Choice, choose
-from premortem.advisor.existing import as_candidate
+from premortem.advisor.existing import as_candidate, invalid_index, replaced, same_index
 from premortem.advisor.ideas import Asked, Look, asked, ideas, looked
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
-from premortem.advisor.owning import lock
+from premortem.advisor.owning import build_seconds, lock, statements, undo_statements
 from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size
@@ -46,15 +48,21 @@ __all__ = [
     "Replan",
     "as_candidate",
     "asked",
+    "build_seconds",
     "choose",
     "costs_of",
     "existing_upkeep",
     "extensions",
     "ideas",
     "index_size",
+    "invalid_index",
     "looked",
     "lock",
     "names",
+    "replaced",
+    "same_index",
+    "statements",
+    "undo_statements",
     "untried",
     "upkeep",
 ]

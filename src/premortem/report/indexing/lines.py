@@ -228,9 +228,7 @@ def _asked(asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
     yield line()
 
 
-def _effects(
-    title: str, gains: Sequence[Gain], asked: Explained, found: Indexing, look: Look
-) -> Iterator[Line]:
+def _effects(title: str, gains: Sequence[Gain], asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
     of = f"of {words.plural(asked.readers, 'query', 'queries')} on {words.one_line(str(asked.candidate.table))}"
     if not gains:
         yield line(f"{title}: the plan of none {of} changes.")

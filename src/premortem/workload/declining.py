@@ -1,0 +1,187 @@
+"""Why the other candidates are not in the set, in one sentence each, those first that somebody would have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from premortem import words
+from premortem.model import Declined, IndexCandidate
+from premortem.workload.knowledge import Known, Visible
+from premortem.workload.merging import extends
+from premortem.workload.selection import Chosen
+from premortem.workload.weighing import a_day, expected_cost
+
+#: So many are told; a thousand others differ in a column from one of these.
+_MOST = 40
+#: What a candidate adds to the chosen set is asked for so many.
+_ASKED = 20
+#: Milliseconds a day that nobody would notice.
+_NOTHING_MS = 1.0
+
+
+def declined(chosen: Chosen, budget: int | None, min_share: float) -> tuple[Declined, ...]:
+    """Return the most telling candidates that were left, with the reason: by what each would save alone."""
+    alone = alone_savings(chosen)
+    left = [n for n in alone if n not in chosen.visible]
+    tempting = sorted(left, key=lambda n: (-alone[n], n))[:_MOST]
+    beside = besides(chosen, tempting[:_ASKED])
+    told = [
+        Declined(candidate=chosen.candidates[n], reason=reason(chosen, n, alone[n], beside.get(n), budget, min_share))
+        for n in tempting
+    ]
+    return (*told, *_refused(chosen))
+
+
+def _refused(chosen: Chosen) -> Iterator[Declined]:
+    """Yield what the server would not make, each message once: a hundred candidates may hold the same expression."""
+    told: set[str] = set()
+    for number, message in sorted(chosen.refused.items()):
+        if message not in told:
+            told.add(message)
+            yield Declined(candidate=chosen.candidates[number], reason=f"PostgreSQL refuses it: {message}")
+
+
+def alone_savings(chosen: Chosen) -> dict[int, float]:
+    """Return what each candidate that a plan used by itself saves alone, in milliseconds a day."""
+    found: dict[int, float] = {}
+    for known in chosen.knowledge.known:
+        for used, cost in known.atoms.items():
+            if len(used) == 1:
+                (number,) = used
+                found[number] = found.get(number, 0.0) + max(known.before - cost, 0.0)
+    return found
+
+
+def besides(chosen: Chosen, numbers: list[int]) -> dict[int, float]:
+    """Return what each of some candidates would save besides the chosen set, in milliseconds a day."""
+    knowledge = chosen.knowledge
+    pairs = [(d, n) for n in numbers for d, k in enumerate(knowledge.known) if n in k.relevant and _is_tempted(k, n)]
+    knowledge.ask((d, chosen.visible | {n}) for d, n in pairs)
+    found = dict.fromkeys(numbers, 0.0)
+    for demand, number in pairs:
+        known = knowledge.known[demand]
+        with_it = knowledge.answer(demand, chosen.visible | {number})
+        found[number] += known.cost(chosen.after[demand]) - known.cost(with_it)
+    return found
+
+
+def _is_tempted(known: Known, number: int) -> bool:
+    """Whether a plan of the demand used the candidate, whatever else was there."""
+    return any(number in used for used in known.atoms)
+
+
+def reason(
+    chosen: Chosen, number: int, alone: float, beside: float | None, budget: int | None, min_share: float
+) -> str:
+    """Return why a candidate is not in the set, in one sentence."""
+    rules = (
+        _covered(chosen, number),
+        _harmful(chosen, number),
+        _too_large(chosen, number, budget),
+        _too_dear(chosen, number, alone),
+        _too_little(chosen, number, alone, min_share),
+        _beaten(chosen, number, beside),
+    )
+    return next((said for said in rules if said), "another set of the same size saves more")
+
+
+def _covered(chosen: Chosen, number: int) -> str:
+    mine = chosen.candidates[number]
+    longer = next((chosen.candidates[i] for i in sorted(chosen.visible) if extends(chosen.candidates[i], mine)), None)
+    return f"already covered by {longer.definition}" if longer is not None else ""
+
+
+def _harmful(chosen: Chosen, number: int) -> str:
+    alone: Visible = frozenset({number})
+    for known in chosen.knowledge.known:
+        if alone in known.harmful:
+            demand = known.studied.demand
+            worse = [a for a in known.answers.values() if a.used == alone]
+            if worse:
+                before, after = expected_cost(demand, known.studied.before), expected_cost(demand, worse[0])
+                values = _worst_values(known, number)
+                return f"makes {demand.query.site} slower{values}: {_numbers(before, after)}"
+    return ""
+
+
+def _worst_values(known: Known, number: int) -> str:
+    """Return which parameter set gets worse, with its costs, where there are several."""
+    answer = next(a for a in known.answers.values() if a.used == frozenset({number}))
+    sets, old = known.studied.demand.sets, known.studied.before
+    if len(sets) < 2:
+        return ""
+    place = max(range(len(sets)), key=lambda n: answer.risk[n] - old.risk[n])
+    return f" for its {sets[place].name} values ({_numbers(old.risk[place], answer.risk[place])} at worst)"
+
+
+def _numbers(before: float, after: float) -> str:
+    return f"cost {words.number(before)} → {words.number(after)}"
+
+
+def _too_large(chosen: Chosen, number: int, budget: int | None) -> str:
+    size = chosen.sizes.get(number, 0)
+    if budget is None:
+        return ""
+    if size > budget:
+        return f"does not fit: it takes {words.size(size)}, and {words.size(budget)} are allowed"
+    larger = [s.bytes for s in chosen.steps if number in s.visible and s.bytes > budget]
+    return f"does not fit beside better ones: it enters at {words.size(min(larger))}" if larger else ""
+
+
+def _too_dear(chosen: Chosen, number: int, alone: float) -> str:
+    upkeep = chosen.upkeep.get(number, 0.0)
+    if upkeep <= alone:
+        return ""
+    return f"would cost {_day(upkeep)} to keep and saves {_day(alone)}"
+
+
+def _too_little(chosen: Chosen, number: int, alone: float, min_share: float) -> str:
+    spent = _spent_on(chosen, chosen.candidates[number])
+    share = alone / spent if spent > 0 else 0.0
+    if share >= min_share:
+        return ""
+    return f"saves {words.percent(share)} of its table's queries' time for {words.size(chosen.sizes.get(number, 0))}"
+
+
+def _spent_on(chosen: Chosen, candidate: IndexCandidate) -> float:
+    return sum(k.before for k in chosen.knowledge.known if candidate.table in k.studied.keys)
+
+
+def _beaten(chosen: Chosen, number: int, beside: float | None) -> str:
+    """Return which of the chosen indexes does its work, and what it would add."""
+    rivals = _rivals(chosen, number)
+    size = words.size(chosen.sizes.get(number, 0))
+    by = f"{words.listing([chosen.candidates[i].definition for i in rivals], most=2)} " if rivals else ""
+    order = _same_columns(chosen, number, rivals)
+    if order is not None:
+        return f"another order of the same columns, {order.definition}, serves the queries at less cost in all"
+    if beside is None:
+        return f"{by}saves more for its size" if by else ""
+    if beside <= _NOTHING_MS:
+        return f"saves nothing beside {by or 'the proposed ones'}".rstrip()
+    return f"saves {_day(beside)} beside {by or 'the proposed ones '}for {size}".rstrip()
+
+
+def _rivals(chosen: Chosen, number: int) -> list[int]:
+    """Return the chosen indexes on the candidate's table that the queries use which could use it, most often first."""
+    table = chosen.candidates[number].table
+    counts: dict[int, int] = {}
+    for known, after in zip(chosen.knowledge.known, chosen.after, strict=True):
+        if number in known.relevant and _is_tempted(known, number):
+            for used in after.used:
+                if chosen.candidates[used].table == table:
+                    counts[used] = counts.get(used, 0) + 1
+    return sorted(counts, key=lambda i: (-counts[i], i))
+
+
+def _same_columns(chosen: Chosen, number: int, rivals: list[int]) -> IndexCandidate | None:
+    mine = chosen.candidates[number]
+    for rival in rivals:
+        other = chosen.candidates[rival]
+        if other.keys != mine.keys and set(other.keys) == set(mine.keys) and other.predicate == mine.predicate:
+            return other
+    return None
+
+
+def _day(milliseconds: float) -> str:
+    return f"{words.duration(a_day(milliseconds))}/day"

@@ -1,0 +1,298 @@
+"""The case for a chosen set: what each index does for which query, what it costs, when it enters, what it replaces.
+
+```
+explain
+├── _recommendation      each index: the queries that lose something without it, the others staying
+├── _replaced            existing indexes that it makes superfluous, planned without them
+├── frontier             the best set of every size, with what came and went
+└── declining            what was considered and left, and why
+```
+Everything rests on plans: what the chosen set was planned to do, and what is planned without one of its members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from premortem import advisor, words
+from premortem.model import (
+    Answer,
+    Drop,
+    FrontierPoint,
+    Gain,
+    Index,
+    IndexCandidate,
+    Indexing,
+    Profile,
+    Question,
+    Recommendation,
+    RelationKind,
+    RelationName,
+    Table,
+    Upkeep,
+)
+from premortem.workload.declining import declined
+from premortem.workload.hinting import hints
+from premortem.workload.knowledge import Known, Visible
+from premortem.workload.selection import Chosen
+from premortem.workload.studied import Studied
+from premortem.workload.weighing import a_day, expected_cost
+
+#: What an index of the set costs those who write.
+Price = Callable[[IndexCandidate], Upkeep]
+#: Less than this part of a query's cost is not called a saving.
+_NOTICED = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the user asked for, as far as it decides what is said."""
+
+    budget: int | None = None
+    min_share: float = 0.01
+    max_loss: float = 0.05
+
+
+def explain(chosen: Chosen, studied: Sequence[Studied], price: Price, terms: Terms) -> Indexing:
+    """Return the whole case for a chosen set; where it comes from, and what may go, is for the caller to add."""
+    case = Case.of(chosen, studied, price)
+    recommendations = case.recommendations()
+    before, after = case.total(chosen.before), case.total(chosen.after)
+    return Indexing(
+        recommendations=recommendations,
+        frontier=frontier(chosen, before),
+        declined=declined(chosen, terms.budget, terms.min_share),
+        before=a_day(before),
+        after=a_day(after),
+        upkeep=sum((r.upkeep.time for r in recommendations), timedelta()),
+        relative_cost=after / before if before > 0 else 1.0,
+        measured=case.measured(before),
+        budget_bytes=terms.budget,
+        slower=case.slower(terms.max_loss),
+        hints=hints(chosen, recommendations),
+        is_counted=any(s.demand.calls_per_day is not None for s in studied),
+        effort=chosen.effort,
+    )
+
+
+@dataclass(slots=True)
+class Case:
+    """A chosen set, and what has to be planned to explain it."""
+
+    chosen: Chosen
+    studied: Sequence[Studied]
+    price: Price
+    names: dict[int, str] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, chosen: Chosen, studied: Sequence[Studied], price: Price) -> Case:
+        """Return the case, with the plans of all queries without each of the indexes that they use."""
+        numbers = sorted(chosen.visible)
+        pairs = [(d, chosen.visible - {i}) for d, a in enumerate(chosen.after) for i in a.used & chosen.visible]
+        chosen.knowledge.ask(pairs)
+        case = cls(chosen, studied, price)
+        case.order = tuple(sorted(numbers, key=lambda i: (-case.lost(i), i)))
+        named = advisor.names([chosen.candidates[i] for i in case.order], case.profile)
+        case.names = dict(zip(case.order, named, strict=True))
+        return case
+
+    @property
+    def profile(self) -> Profile:
+        """The profile that the planners stand for."""
+        return self.chosen.knowledge.world.profile
+
+    def total(self, answers: Sequence[Answer]) -> float:
+        """Return what all demands cost under these answers, in milliseconds a day."""
+        return sum(k.cost(a) for k, a in zip(self.chosen.knowledge.known, answers, strict=True))
+
+    def measured(self, before: float) -> float:
+        """Return the part of today's time that rests on times that somebody measured."""
+        known = zip(self.chosen.knowledge.known, self.studied, strict=True)
+        timed = sum(k.before for k, s in known if s.demand.mean is not None and s.demand.calls_per_day is not None)
+        return timed / before if before > 0 else 0.0
+
+    def recommendations(self) -> tuple[Recommendation, ...]:
+        """Return the indexes, those first that most is lost without."""
+        saved = self.total(self.chosen.before) - self.total(self.chosen.after)
+        return tuple(self._recommendation(i, saved) for i in self.order)
+
+    def lost(self, index: int) -> float:
+        """Return the milliseconds a day that are lost again without an index, the others staying."""
+        return sum(self._loss(d, index) for d in self._users(index))
+
+    def _users(self, index: int) -> Iterator[int]:
+        return (d for d, a in enumerate(self.chosen.after) if index in a.used)
+
+    def _loss(self, demand: int, index: int) -> float:
+        known = self.chosen.knowledge.known[demand]
+        without = self.chosen.knowledge.answer(demand, self.chosen.visible - {index})
+        loss = known.cost(without) - known.cost(self.chosen.after[demand])
+        return max(loss, 0.0) if math.isfinite(loss) else known.before
+
+    def _recommendation(self, index: int, saved: float) -> Recommendation:
+        candidate, name = self.chosen.candidates[index], self.names[index]
+        table = self.profile.table(candidate.table)
+        assert table is not None
+        size = advisor.index_size(candidate, table)
+        lost = self.lost(index)
+        replaced = tuple(self._replaced(candidate, table))
+        return Recommendation(
+            candidate=candidate,
+            name=name,
+            size_bytes=self.chosen.sizes[index],
+            build_time=timedelta(seconds=advisor.build_seconds(candidate, table, size)),
+            lock=advisor.lock(candidate, table, self.profile),
+            upkeep=self.price(candidate),
+            gains=tuple(self._gains(index)),
+            saves=a_day(lost),
+            share=min(lost / saved, 1.0) if saved > 0 else 0.0,
+            enters_at=enters_at(self.chosen, frozenset({index})),
+            replaces=tuple(RelationName(schema=table.schema, name=i.name) for i in replaced),
+            notes=tuple(self._notes(candidate, table)),
+            statements=advisor.statements(candidate, name, table, self.profile),
+            undo_statements=advisor.undo_statements(candidate, name, table),
+            drop_statements=tuple(dropping(i, table) for i in replaced),
+            restore_statements=tuple(restoring(i, table) for i in replaced),
+        )
+
+    def _gains(self, index: int) -> Iterator[Gain]:
+        for demand in self._users(index):
+            known = self.chosen.knowledge.known[demand]
+            found = gain(known, self.chosen.before[demand], self.chosen.after[demand])
+            saved = known.cost(self.chosen.before[demand]) - known.cost(self.chosen.after[demand])
+            share = min(self._loss(demand, index) / saved, 1.0) if saved > 0 else 0.0
+            yield replace(found, share=share)
+
+    def slower(self, max_loss: float) -> tuple[Gain, ...]:
+        """Return the queries that the set slows down."""
+        rows = zip(self.chosen.knowledge.known, self.chosen.before, self.chosen.after, strict=True)
+        return tuple(gain(k, b, a) for k, b, a in rows if a.used and k.harms(a, max_loss))
+
+    # what is superfluous then -----------------------------------------------------------------------------------
+
+    def _replaced(self, candidate: IndexCandidate, table: Table) -> Iterator[Index]:
+        """Yield the existing indexes that the candidate begins like, and without which no query gets slower."""
+        for index in advisor.replaced(candidate, table):
+            if not self._missed(RelationName(schema=table.schema, name=index.name), self.chosen.visible):
+                yield index
+
+    def _missed(self, name: RelationName, visible: Visible) -> bool:
+        """Whether a query that reads the index, with the chosen set, would be slower without it."""
+        world, family = self.chosen.knowledge.world, _family(name, self.profile)
+        readers = [d for d, a in enumerate(self.chosen.after) if family & a.kept]
+        hidden = frozenset({name})
+        answers = world.ask(tuple(Question(demand=d, visible=visible, hidden=hidden) for d in readers))
+        return any(dearer(self.chosen.after[d], answer) for d, answer in zip(readers, answers, strict=True))
+
+    def _notes(self, candidate: IndexCandidate, table: Table) -> Iterator[str]:
+        if candidate.because:
+            yield candidate.because
+        for extension in advisor.extensions(candidate):
+            if not any(e.name == extension for e in self.profile.extensions):
+                yield f"needs the extension {extension}, which production does not have yet"
+        invalid = advisor.invalid_index(candidate, table)
+        if invalid is not None:
+            yield f"{invalid.name} is the same index, left invalid by a failed build; REINDEX CONCURRENTLY mends it too"
+        if candidate.include and _is_hardly_visible(table):
+            share = words.percent(round(table.all_visible / max(table.relation_pages, 1), 2))
+            yield (
+                f"includes columns to spare visits to the table, and {share} of its pages are known to be visible to "
+                f"all: VACUUM {table.relation.sql} first, and often enough"
+            )
+
+
+#: A table of whose pages fewer are all-visible has to be visited after an index-only scan anyway.
+_VISIBLE = 0.8
+
+
+def _is_hardly_visible(table: Table) -> bool:
+    return table.kind is not RelationKind.PARTITIONED_TABLE and table.all_visible < _VISIBLE * table.relation_pages
+
+
+def _family(index: RelationName, profile: Profile) -> frozenset[RelationName]:
+    """Return the index and its parts on partitions, which are what plans name."""
+    table = profile.table_of_index(index.schema, index.name)
+    children = profile.children(table.relation) if table is not None else ()
+    parts = (RelationName(schema=c.schema, name=i.name) for c in children for i in c.indexes if i.parent == index)
+    return frozenset({index}).union(*(_family(part, profile) for part in parts))
+
+
+def gain(known: Known, before: Answer, after: Answer) -> Gain:
+    """Return what becomes of a demand: costs of an average call, and times a day."""
+    return Gain(
+        query=known.studied.demand.query,
+        before_cost=expected_cost(known.studied.demand, before),
+        after_cost=expected_cost(known.studied.demand, after),
+        before=a_day(known.cost(before)),
+        after=a_day(known.cost(after)),
+    )
+
+
+def dearer(before: Answer, after: Answer) -> bool:
+    """Whether a parameter set's plan costs noticeably more, shown or at risk."""
+    pairs = [*zip(before.shown, after.shown, strict=True), *zip(before.risk, after.risk, strict=True)]
+    return any(new > old * (1 + _NOTICED) + 1.0 for old, new in pairs)
+
+
+def enters_at(chosen: Chosen, indexes: Visible) -> int | None:
+    """Return the bytes of the smallest best set that the indexes are in, None where they are in none."""
+    return min((s.bytes for s in chosen.steps if indexes <= s.visible), default=None)
+
+
+def frontier(chosen: Chosen, before: float) -> tuple[FrontierPoint, ...]:
+    """Return the best sets by size, each with what came and went against the one before."""
+    points: list[FrontierPoint] = []
+    previous: Visible = frozenset()
+    for step in chosen.steps:
+        points.append(
+            FrontierPoint(
+                size_bytes=step.bytes,
+                reads=a_day(step.reads),
+                upkeep=a_day(step.upkeep),
+                relative_cost=step.reads / before if before > 0 else 1.0,
+                indexes=_definitions(chosen, step.visible),
+                added=_definitions(chosen, step.visible - previous),
+                removed=_definitions(chosen, previous - step.visible),
+                chosen=step.visible == chosen.visible,
+            )
+        )
+        previous = step.visible
+    return tuple(points)
+
+
+def _definitions(chosen: Chosen, numbers: Visible) -> tuple[str, ...]:
+    return tuple(sorted(chosen.candidates[i].definition for i in numbers))
+
+
+def dropping(index: Index, table: Table) -> str:
+    """Return the statement that drops an existing index."""
+    name = RelationName(schema=table.schema, name=index.name).sql
+    how = "" if table.kind is RelationKind.PARTITIONED_TABLE else " CONCURRENTLY"
+    return f"DROP INDEX{how} IF EXISTS {name};"
+
+
+def restoring(index: Index, table: Table) -> str:
+    """Return the statement that brings an existing index back, as production's catalog spells it."""
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        return f"{index.definition};"
+    return f"{index.definition.replace(' INDEX ', ' INDEX CONCURRENTLY ', 1)};"
+
+
+def without_dropped(found: Indexing, drops: Sequence[Drop]) -> Indexing:
+    """Return the answer without those replacements that are told as drops of their own."""
+    told = {d.index for d in drops}
+    recommendations = tuple(_without(r, told) for r in found.recommendations)
+    return replace(found, recommendations=recommendations, drops=tuple(drops))
+
+
+def _without(one: Recommendation, told: set[RelationName]) -> Recommendation:
+    kept = [n for n, name in enumerate(one.replaces) if name not in told]
+    return replace(
+        one,
+        drop_statements=tuple(one.drop_statements[n] for n in kept),
+        restore_statements=tuple(one.restore_statements[n] for n in kept),
+    )
