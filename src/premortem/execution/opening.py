@@ -11,6 +11,7 @@ from premortem import pg, words
 from premortem.check import Executor
 from premortem.errors import ServerError, ServerTimeout, StatementError
 from premortem.execution import admission
+from premortem.execution.rehearsing import Stage
 from premortem.execution.running import Runner, queries
 from premortem.execution.values import Rows
 from premortem.migrations import Migration, apply
@@ -50,7 +51,77 @@ def open(
 
     Raises TargetRefused where nothing may be executed there: production, a replica, somebody's own database.
     """
-    with pg.writer(dsn, purpose="execution") as db, contextlib.ExitStack() as stack:
+    with _entered(dsn, profile, limit, in_transaction=bool(migrations)) as entered, contextlib.ExitStack() as stack:
+        db, runner = entered.runner.db, entered.runner
+        may_show = entered.made is not None or shows_values
+        gaps = (
+            *(() if may_show else (_UNASKED,)),
+            *entered.gaps,
+            *_migrated(db, migrations, profile, stack),
+            *_first_runs(runner),
+        )
+        executor = Executor(
+            place=db.place,
+            execute=runner.execute,
+            sampled=Rows(db=db, present=entered.present).sampled if may_show else _no_values,
+            building=runner.building,
+            is_whole=entered.is_whole,
+        )
+        yield Opened(executor=executor, gaps=gaps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A mirror on which indexes can be built, hidden and shown, and what it cannot tell."""
+
+    stage: Stage
+    gaps: tuple[Gap, ...]
+
+
+@contextlib.contextmanager
+def rehearse(dsn: str, profile: Profile, *, limit: timedelta = LIMIT) -> Iterator[Rehearsal]:
+    """Yield what builds indexes on the database of a connection string and executes queries without and with them.
+
+    Raises TargetRefused where nothing may be executed there: production, a replica, somebody's own database.
+    """
+    try:
+        with _entered(dsn, profile, limit) as entered:
+            runner = entered.runner
+            stage = Stage(
+                db=runner.db, explainer=runner.explainer, profile=profile, limit=limit, build_limit=_BUILD_LIMIT,
+                whole=entered.is_whole,
+            )  # fmt: skip
+            with stage.open():
+                yield Rehearsal(stage=stage, gaps=entered.gaps)
+    except KeyboardInterrupt:
+        _sweep_after(dsn, profile)
+        raise
+
+
+def _sweep_after(dsn: str, profile: Profile) -> None:
+    """Drop what had to be committed and was left by an interruption that closed the connection."""
+    with _entered(dsn, profile, LIMIT):
+        pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entered:
+    """A session on the mirror that was let in: it plans as production does, and nobody's leftovers are there."""
+
+    runner: Runner
+    profile: Profile
+    made: manifest.Manifest | None
+    present: Mapping[RelationName, float]
+    gaps: tuple[Gap, ...]
+
+    def is_whole(self, relation: RelationName) -> bool:
+        """Whether the mirror's table has at least half of production's rows."""
+        return admission.is_whole(relation, self.profile, self.present)
+
+
+@contextlib.contextmanager
+def _entered(dsn: str, profile: Profile, limit: timedelta, *, in_transaction: bool = False) -> Iterator[_Entered]:
+    with pg.writer(dsn, purpose="execution") as db:
         facts, made = target.look(db), manifest.read(db)
         refused = admission.refusal(facts, profile, made)
         if refused is not None:
@@ -61,26 +132,12 @@ def open(
             limit=limit,
             build_limit=_BUILD_LIMIT,
             evicts=_evicts(db),
-            in_transaction=bool(migrations),
+            in_transaction=in_transaction,
         )
         runner.sweep()
         present = _present(db)
-        may_show = made is not None or shows_values
-        gaps = (
-            *(() if may_show else (_UNASKED,)),
-            *admission.gaps(profile, made, db.server_version, present),
-            *_take_settings(db, profile),
-            *_migrated(db, migrations, profile, stack),
-            *_first_runs(runner),
-        )
-        executor = Executor(
-            place=db.place,
-            execute=runner.execute,
-            sampled=Rows(db=db, present=present).sampled if may_show else _no_values,
-            building=runner.building,
-            is_whole=lambda relation: admission.is_whole(relation, profile, present),
-        )
-        yield Opened(executor=executor, gaps=gaps)
+        gaps = (*admission.gaps(profile, made, db.server_version, present), *_take_settings(db, profile))
+        yield _Entered(runner=runner, profile=profile, made=made, present=present, gaps=gaps)
 
 
 def _migrated(

@@ -68,13 +68,20 @@ class Runner:
     def _once(self, query: Query, parameters: ParameterSet) -> Planned:
         with self.db.rolled_back():
             self.db.execute(f"SET LOCAL statement_timeout = {int(self.limit.total_seconds() * 1000)}")
+            self._look_along(query)
             return self.explainer.explain(query, parameters, self.options)
+
+    def _look_along(self, query: Query) -> None:
+        """Set the search path for this transaction: the one that the query was prepared with went with another."""
+        path = query.search_path or self.explainer.profile.search_path
+        self.db.execute(f"SET LOCAL search_path = {', '.join(quoted(s) for s in path) or literal('')}")
 
     def _evict(self, query: Query, parameters: ParameterSet) -> bool:
         """Throw the blocks of the query's tables out of shared buffers where the server lets us."""
         if self.evicts is None:
             return False
         with self.db.rolled_back():
+            self._look_along(query)
             plan = self.explainer.explain(query, parameters).plan
             tables = sorted({n.relation.sql for n in plan.walk() if n.relation is not None})
             self.db.execute(_eviction(self.evicts), tables=tables)

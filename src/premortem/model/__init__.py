@@ -21,7 +21,7 @@ from premortem.model.alert import (
 )
 from premortem.model.delivery import DeadLetter, Letter, Outbox
 from premortem.model.difference import Accepted, AcceptedFinding, Change, Difference
-from premortem.model.execution import Built, Executed, Execution
+from premortem.model.execution import Built, Comparison, Executed, Execution, Run
 from premortem.model.finding import Evidence, Finding, Proof, Remedy, Severity, Source
 from premortem.model.gap import Gap
 from premortem.model.index import Advice, Declined, Effect, IndexCandidate, IndexKey
@@ -125,6 +125,7 @@ __all__ = [
     "Change",
     "Column",
     "ColumnStatistics",
+    "Comparison",
     "Confidence",
     "Connections",
     "Constraint",
@@ -189,6 +190,7 @@ __all__ = [
     "Repeats",
     "Report",
     "RoleSetting",
+    "Run",
     "Sample",
     "SchemaObject",
     "Seats",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from premortem.model.plan import Actual, Json, Plan
-from premortem.model.query import ParameterSet
+from premortem.model.query import ParameterSet, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +80,32 @@ class Executed:
 def _pairs(before: Sequence[Execution], after: Sequence[Execution]) -> list[tuple[Execution, Execution]]:
     known = {e.parameters.name: e for e in after}
     return [(e, known[e.parameters.name]) for e in before if e.parameters.name in known]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a query on a mirror where some new indexes are visible.
+
+    `ms` is the executor's time, at least the limit where it did not finish.  `cpu_ms` is the processor time of its
+    backend, None where the server does not tell it or other processes helped.  `used` are the numbers of the built
+    indexes that its plan read.
+    """
+
+    ms: float
+    blocks: int = 0
+    cpu_ms: float | None = None
+    used: frozenset[int] = frozenset()
+    finished: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A query with one set of values, executed in turns without and with new indexes: the quickest run of each.
+
+    `after` is None where the plan reads none of them: it is the same plan.
+    """
+
+    query: Query
+    parameters: ParameterSet
+    before: Run
+    after: Run | None

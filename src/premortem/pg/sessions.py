@@ -131,6 +131,20 @@ class Session:
         with self._ran(sql, params, tuple_row) as cursor:
             return cursor.rowcount
 
+    def replies(self, sql: str) -> tuple[str, ...]:
+        """Run several statements as one message and one transaction; the first value of each that gives rows.
+
+        The values are as the server wrote them: nothing is decoded, which for plans takes as long as making them.
+        """
+        found: list[str] = []
+        with self._ran(sql, {}, tuple_row) as cursor:
+            while True:
+                result = cursor.pgresult
+                if result is not None and result.ntuples:
+                    found.append((result.get_value(0, 0) or b"").decode("utf-8", "backslashreplace"))
+                if not cursor.nextset():
+                    return tuple(found)
+
     def copy_in(self, sql: Sql, rows: Iterable[Sequence[object] | Buffer | str], /) -> int:
         """Run a `COPY … FROM STDIN` fed with rows, or with pieces in COPY's own format; the number of rows."""
         with self._guarded(), self._connection.cursor() as cursor:
@@ -155,12 +169,15 @@ class Session:
             yield
 
     @contextlib.contextmanager
-    def noticed(self) -> Iterator[list[str]]:
-        """Gather what the server says beside its answers: notices, and more where `client_min_messages` asks for it."""
+    def noticed(self, *, detailed: bool = False) -> Iterator[list[str]]:
+        """Gather what the server says beside its answers: notices, and more where `client_min_messages` asks for it.
+
+        `detailed` has the details of the messages in place of their first lines.
+        """
         said: list[str] = []
 
         def note(diagnostic: psycopg.errors.Diagnostic) -> None:
-            said.append(diagnostic.message_primary or "")
+            said.append((diagnostic.message_detail if detailed else diagnostic.message_primary) or "")
 
         self._connection.add_notice_handler(note)
         try:

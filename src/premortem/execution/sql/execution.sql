@@ -54,3 +54,12 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE c.relkind IN ('i', 'I') AND pg_catalog.obj_description(c.oid, 'pg_class') = %(mark)s
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
                   WHERE l.locktype = 'advisory' AND l.classid = %(lock)s::oid AND l.granted)
+
+-- name: parts
+-- purpose: the names that plans know an index by: its own, or those of a partitioned table's parts
+-- needs: nothing
+SELECT p.relname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+     LATERAL (SELECT c.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t) AS part (oid)
+JOIN pg_catalog.pg_class p ON p.oid = part.oid
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s

@@ -1,0 +1,169 @@
+"""What an execution says of an estimate: whether a query got slower, and whether the planner promised too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from premortem import words
+from premortem.model import Answer, Comparison, Run
+from premortem.workload.measuring import Noise, Outcome, outcome, ratio, saved, times
+from premortem.workload.studied import Studied
+
+#: Indexes by what CREATE INDEX says of them: numbers differ from one search to the next.
+Definitions = frozenset[str]
+
+#: A promise counts from a tenth of the cost on, and is broken when less than half of it is kept.
+_WORTH, _KEPT = 0.1, 0.5
+#: A promise of so little time is not worth an argument.
+_LEAST_MS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What execution says of a demand whose plans use some indexes.
+
+    All tuples have an item for each of its sets of values: the comparison, None where the set could not be executed (as
+    the generic plan, which has no values); what became of it; what the planner thought is left of the cost; what is
+    left of the time, and of time or blocks, whichever is less, None where unknown.  `is_lie` says that the plans are
+    not to be costed by the planner.  `refusal` is the mirror's, where it refused the query.
+    """
+
+    demand: int
+    used: Definitions
+    comparisons: tuple[Comparison | None, ...]
+    outcomes: tuple[Outcome, ...]
+    estimated: tuple[float, ...]
+    left: tuple[float | None, ...]
+    is_lie: bool = False
+    refusal: str = ""
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether a set got slower."""
+        return Outcome.SLOWER in self.outcomes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every set of values was executed and came to an end on one side at least."""
+        return all(c is not None for c in self.comparisons) and Outcome.UNKNOWN not in self.outcomes
+
+
+Facts = dict[tuple[int, Definitions], Fact]
+
+
+def fact(
+    demand: int,
+    used: Definitions,
+    studied: Studied,
+    answer: Answer,
+    comparisons: Sequence[Comparison | None],
+    noise: Noise,
+    *,
+    whole: bool,
+    refusal: str = "",
+) -> Fact:
+    """Return what the comparisons say of the planner's answer.
+
+    `whole` says that the mirror's tables are as large as production's: a smaller one breaks no promise.
+    """
+    outcomes = tuple(Outcome.UNKNOWN if c is None else outcome(c, noise) for c in comparisons)
+    estimated = _estimated(studied.before, answer)
+    promised = tuple(None if c is None else saved(c) for c in comparisons)
+    slower = Outcome.SLOWER in outcomes
+    broken = whole and _is_broken(studied.demand.shares, estimated, promised, comparisons)
+    return Fact(
+        demand=demand, used=used, comparisons=tuple(comparisons), outcomes=outcomes, estimated=estimated,
+        left=tuple(_left(c, o, p) for c, o, p in zip(comparisons, outcomes, promised, strict=True)),
+        is_lie=slower or broken, refusal=refusal,
+    )  # fmt: skip
+
+
+def _estimated(before: Answer, after: Answer) -> tuple[float, ...]:
+    pairs = zip(before.shown, after.shown, strict=True)
+    return tuple(new / max(old, 0.01) for old, new in pairs)
+
+
+def _left(comparison: Comparison | None, found: Outcome, promised: float | None) -> float | None:
+    """Return what is left of a set's cost: of one that got slower the time, else time or blocks."""
+    if comparison is None:
+        return None
+    return ratio(comparison) if found is Outcome.SLOWER else promised
+
+
+def _is_broken(
+    shares: Sequence[float],
+    estimated: Sequence[float],
+    left: Sequence[float | None],
+    comparisons: Sequence[Comparison | None],
+) -> bool:
+    """Whether less than half of what the planner promised for an average call was kept."""
+    rows = [
+        (share * _before_ms(c), e, m)
+        for share, e, m, c in zip(shares, estimated, left, comparisons, strict=True)
+        if c is not None and m is not None and c.before.finished
+    ]
+    total = sum(weight for weight, _, _ in rows)
+    if total <= 0:
+        return False
+    promise = sum(weight * (1 - e) for weight, e, _ in rows) / total
+    kept = sum(weight * (1 - m) for weight, _, m in rows) / total
+    worth = sum(weight * max(m - e, 0.0) for weight, e, m in rows)
+    return promise >= _WORTH and kept < _KEPT * promise and worth > _LEAST_MS
+
+
+def _before_ms(comparison: Comparison) -> float:
+    return times(comparison.before, comparison.after or comparison.before)[0]
+
+
+def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
+    """Return the answer with costs as execution found them; sets that were not executed fare as the worst that was.
+
+    >>> told = Answer(shown=(1.0, 2.0), risk=(1.0, 2.0))
+    >>> found = Fact(demand=0, used=frozenset("a"), comparisons=(None, None), outcomes=(Outcome.SLOWER,
+    ...              Outcome.UNKNOWN), estimated=(0.1, 0.2), left=(3.0, None), is_lie=True)
+    >>> corrected(told, Answer(shown=(10.0, 10.0), risk=(20.0, 10.0)), found).shown
+    (30.0, 30.0)
+    """
+    known = [left for left in found.left if left is not None]
+    worst = max(known, default=1.0)
+    factors = [worst if left is None else left for left in found.left]
+    return Answer(
+        shown=tuple(old * f for old, f in zip(before.shown, factors, strict=True)),
+        risk=tuple(old * f for old, f in zip(before.risk, factors, strict=True)),
+        used=answer.used, kept=answer.kept,
+    )  # fmt: skip
+
+
+def sentence(found: Fact, studied: Studied) -> str:
+    """Return what the planner thought and what came of it, told by the set that fares worst."""
+    told = [(c, e, o) for c, e, o in zip(found.comparisons, found.estimated, found.outcomes, strict=True) if c]
+    worst = max(told, key=lambda t: (t[2] is Outcome.SLOWER, ratio(t[0]) or 0.0))
+    comparison, estimate, result = worst
+    values = "" if comparison.parameters.name == "literal" else f" with the {comparison.parameters.name} values"
+    query = studied.demand.query.site
+    came = "it got slower" if result is Outcome.SLOWER else "it takes"
+    share = words.percent(estimate)
+    indexes = words.listing(sorted(found.used))
+    return (
+        f"with {indexes}, {query}{values} was to cost {share} of what it does; executed, {came}: {compared(comparison)}"
+    )
+
+
+def compared(comparison: Comparison) -> str:
+    """Return both sides' figures: time and blocks."""
+    after = comparison.after
+    if after is None:
+        return f"{_figures(comparison.before)} as before, for the mirror's planner does not use it"
+    if comparison.before.finished and after.finished:
+        old, new = times(comparison.before, after)
+        return f"{_side(old, comparison.before)} → {_side(new, after)}"
+    return f"{_figures(comparison.before)} → {_figures(after)}"
+
+
+def _figures(run: Run) -> str:
+    return _side(run.ms, run) if run.finished else f"not finished within {words.duration(run.ms / 1000)}"
+
+
+def _side(milliseconds: float, run: Run) -> str:
+    return f"{words.duration(milliseconds / 1000)}, {words.plural(run.blocks, 'block')}"

@@ -1,0 +1,310 @@
+"""Chooses indexes, executes what they change, and chooses again with what the execution says.
+
+```
+refute
+├── select(view)         the search, asking a view of the world: no index that was refused, costs as measured
+├── mirror.build         what is chosen and not built yet
+├── _learn               each demand whose plans use something new: its values in turns without and with all of it
+└── again                where an estimate lied, until none does
+```
+A plan whose estimate lies is costed by what it took, so that the search finds another index or column order, or none.
+What makes a query slower even so, after some rounds, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from premortem import words
+from premortem.errors import ServerTimeout, StatementError
+from premortem.model import (
+    Answer,
+    Built,
+    Certainty,
+    Comparison,
+    Declined,
+    Gap,
+    IndexCandidate,
+    ParameterSet,
+    Query,
+    RelationName,
+    Run,
+    StatementKind,
+)
+from premortem.workload.facts import Definitions, Fact, fact, sentence
+from premortem.workload.measuring import Noise, compared
+from premortem.workload.studied import Studied
+from premortem.workload.view import Ground, View
+from premortem.workload.weighing import day_weight, expected_cost
+from premortem.workload.world import World
+
+Chosen = TypeVar("Chosen")
+#: Refusals that production's server would give as well: a row too long, not immutable, not unique.
+_FINAL = frozenset({"54000", "42P17", "23505"})
+_MOST_TOLD = 3
+
+
+class Mirror(Protocol):
+    """Where indexes are built and queries executed; all of it is undone in the end.
+
+    `build` numbers indexes on from those that it was given before; one that cannot be built has the server's error.
+    `run` executes a query where of these only the `visible` ones are there, and of its own not the `hidden` ones.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, without a password."""
+        ...
+
+    def build(self, candidates: Sequence[IndexCandidate]) -> tuple[Built | StatementError | ServerTimeout, ...]:
+        """Build indexes, none of them visible yet."""
+        ...
+
+    def run(
+        self,
+        query: Query,
+        parameters: ParameterSet,
+        *,
+        visible: frozenset[int] = frozenset(),
+        hidden: frozenset[RelationName] = frozenset(),
+        limit_ms: float | None = None,
+    ) -> Run:
+        """Execute a query; raises StatementError where it is refused."""
+        ...
+
+    def is_whole(self, relation: RelationName) -> bool:
+        """Whether a table is about as large as production's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How long to go on: so many rounds that learn, as many more that refuse what still does harm; what is noise."""
+
+    rounds: int = 4
+    noise: Noise = field(default_factory=Noise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuted(Generic[Chosen]):
+    """The set that is left, the world as the last search saw it, and what was found out.
+
+    `facts` are those of the chosen set's plans; `lies` are estimates that execution refuted, as sentences; `declined`
+    are the indexes that it refused.  `built` are sizes and build times on the mirror, by definition.  `slower` are
+    demands that the set slows down: none, unless the time was up.
+    """
+
+    chosen: Chosen
+    world: World
+    place: str
+    facts: tuple[Fact, ...] = ()
+    lies: tuple[str, ...] = ()
+    declined: tuple[Declined, ...] = ()
+    built: Mapping[str, Built] = field(default_factory=dict)
+    slower: tuple[Fact, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    certainty: Certainty = Certainty.PLANNED
+    rounds: int = 0
+
+
+def refute(
+    select: Callable[[World], Chosen],
+    visible: Callable[[Chosen], frozenset[int]],
+    studied: Sequence[Studied],
+    world: World,
+    mirror: Mirror,
+    *,
+    rules: Rules | None = None,
+    enough: Callable[[], bool] = lambda: False,
+) -> Refuted[Chosen]:
+    """Return the set that `select` chooses once every plan that it changes was executed and none got slower.
+
+    `visible` tells the numbers of a choice's indexes.  `enough` says whether the time is up: then what was not executed
+    is a gap, and the set is as sure as its plans are.
+    """
+    return _Trial(Ground(world, studied), mirror, rules or Rules(), enough).run(select, visible)
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Searches and executions under way, and what they have found."""
+
+    ground: Ground
+    mirror: Mirror
+    rules: Rules
+    enough: Callable[[], bool]
+    built: dict[str, Built] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    tables: dict[str, IndexCandidate] = field(default_factory=dict)
+    unbuilt: dict[str, str] = field(default_factory=dict)
+
+    def run(self, select: Callable[[World], Chosen], visible: Callable[[Chosen], frozenset[int]]) -> Refuted[Chosen]:
+        last: Definitions | None = None
+        for number in range(1, 2 * self.rules.rounds + 1):
+            view = View(self.ground)
+            chosen = select(view)
+            shown = visible(chosen)
+            wanted = self._wanted(view, shown)
+            new = self._learn(wanted, self._build(view, shown))
+            if not any(f.is_lie for f in new) and not self._does_harm(wanted):
+                break
+            stays = view.definitions(shown) == last
+            last = view.definitions(shown)
+            if stays or number >= self.rules.rounds or self.enough():
+                self._refuse(wanted)
+        return self._result(chosen, view, wanted, number)
+
+    # what a choice asks for ---------------------------------------------------------------------------------------
+
+    def _wanted(self, view: View, shown: frozenset[int]) -> list[tuple[int, Answer, Definitions]]:
+        """Return the demands whose plans a choice changes: reading ones first, the heaviest of them first.
+
+        What writes leaves dead rows behind, and pages that an index-only scan has to visit.
+        """
+        definitions = view.definitions(shown)
+        every = range(len(self.ground.studied))
+        found = self.ground.ask([(n, definitions, frozenset()) for n in every])
+        changed = [(n, answer, used) for n, (answer, used) in zip(every, found, strict=True) if used]
+        return sorted(changed, key=lambda one: (self._writes(one[0]), -self._weight(one[0])))
+
+    def _writes(self, demand: int) -> bool:
+        return self.ground.studied[demand].demand.query.kind not in (StatementKind.SELECT, StatementKind.VALUES)
+
+    def _weight(self, number: int) -> float:
+        one = self.ground.studied[number]
+        return day_weight(one.demand, one.before) * expected_cost(one.demand, one.before)
+
+    def _build(self, view: View, shown: frozenset[int]) -> Definitions:
+        """Build what is chosen and was not built before; return what is there of it."""
+        wanted = [view.candidates[n] for n in sorted(shown)]
+        new = [c for c in wanted if c.definition not in self.numbers]
+        for candidate, found in zip(new, self.mirror.build(new) if new else (), strict=True):
+            self.numbers[candidate.definition] = len(self.numbers)
+            self.tables[candidate.definition] = candidate
+            if isinstance(found, Built):
+                self.built[candidate.definition] = found
+            elif isinstance(found, StatementError) and found.sqlstate in _FINAL:
+                self.ground.banned[candidate.definition] = f"it cannot be built on the mirror: {found.message}"
+            else:
+                self.unbuilt[candidate.definition] = found.message
+        return frozenset(c.definition for c in wanted) & self.built.keys()
+
+    # executing ----------------------------------------------------------------------------------------------------
+
+    def _learn(self, wanted: Sequence[tuple[int, Answer, Definitions]], there: Definitions) -> list[Fact]:
+        """Execute what is not known yet of a choice, and return what that says."""
+        new = []
+        for demand, answer, used in wanted:
+            if (demand, used) not in self.ground.facts and used <= there and not self.enough():
+                found = self._executed(demand, answer, used, there)
+                self.ground.facts[demand, used] = found
+                new.append(found)
+        return new
+
+    def _executed(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
+        one = self.ground.studied[demand]
+        comparisons, refusal = [], ""
+        for values in one.demand.sets:
+            try:
+                comparisons.append(None if values.is_generic else self._compared(one.demand.query, values, there))
+            except StatementError as error:
+                comparisons.append(None)
+                refusal = error.message
+        whole = all(self.mirror.is_whole(self.tables[d].table) for d in used)
+        noise = self.rules.noise
+        return fact(demand, used, one, answer, comparisons, noise, whole=whole, refusal=refusal)
+
+    def _compared(self, query: Query, values: ParameterSet, there: Definitions) -> Comparison:
+        visible = frozenset(self.numbers[d] for d in there)
+        without, with_them = partial(self._run, query, values, frozenset()), partial(self._run, query, values, visible)
+        return compared(query, values, without, with_them, self.rules.noise)
+
+    def _run(self, query: Query, values: ParameterSet, visible: frozenset[int], limit_ms: float | None) -> Run:
+        return self.mirror.run(query, values, visible=visible, limit_ms=limit_ms)
+
+    # what still does harm -----------------------------------------------------------------------------------------
+
+    def _slower(self, wanted: Sequence[tuple[int, Answer, Definitions]]) -> list[Fact]:
+        found = (self.ground.facts.get((demand, used)) for demand, _, used in wanted)
+        return [f for f in found if f is not None and f.is_slower]
+
+    def _does_harm(self, wanted: Sequence[tuple[int, Answer, Definitions]]) -> bool:
+        return bool(self._slower(wanted)) or any(used & self.ground.banned.keys() for _, _, used in wanted)
+
+    def _refuse(self, wanted: Sequence[tuple[int, Answer, Definitions]]) -> None:
+        """Refuse the indexes that make a query slower though the search knows what they cost."""
+        for found in self._slower(wanted):
+            why = sentence(found, self.ground.studied[found.demand])
+            for definition in self._culprits(found):
+                self.ground.banned.setdefault(definition, why)
+
+    def _culprits(self, found: Fact) -> Definitions:
+        """Return the index without which the query is not slower; all of them where there is no such one."""
+        if len(found.used) == 1 or self.enough():
+            return found.used
+        cured = [d for d in sorted(found.used) if not self._is_slower_without(found, d)]
+        return frozenset(cured[:1]) or found.used
+
+    def _is_slower_without(self, found: Fact, definition: str) -> bool:
+        there = found.used - {definition}
+        ((answer, _),) = self.ground.ask([(found.demand, there, frozenset())])
+        return self._executed(found.demand, answer, there, there).is_slower
+
+    # the end ------------------------------------------------------------------------------------------------------
+
+    def _result(
+        self, chosen: Chosen, view: View, wanted: Sequence[tuple[int, Answer, Definitions]], rounds: int
+    ) -> Refuted[Chosen]:
+        keys = [(demand, used) for demand, _, used in wanted]
+        facts = tuple(self.ground.facts[k] for k in keys if k in self.ground.facts)
+        gaps = tuple(self._gaps(keys))
+        slower = tuple(self._slower(wanted))
+        sure = not gaps and not slower and len(facts) == len(keys) and all(f.is_whole for f in facts)
+        lies = [f for f in self.ground.facts.values() if f.is_lie]
+        return Refuted(
+            chosen=chosen, world=view, place=self.mirror.place, facts=facts, built=dict(self.built), slower=slower,
+            lies=tuple(sentence(f, self.ground.studied[f.demand]) for f in lies),
+            declined=tuple(
+                Declined(candidate=self.tables[d], reason=why) for d, why in self.ground.banned.items()
+            ),
+            gaps=gaps, certainty=Certainty.EXECUTED if sure else Certainty.PLANNED, rounds=rounds,
+        )  # fmt: skip
+
+    def _gaps(self, keys: Sequence[tuple[int, Definitions]]) -> Iterator[Gap]:
+        """Yield why the set is not sure, reason by reason."""
+        for definition, why in self.unbuilt.items():
+            if any(definition in used for _, used in keys):
+                yield Gap(subject=definition, says=f"It could not be built on the mirror: {why}", effect=_PLANNED)
+        open_ = {key: self.ground.facts.get(key) for key in keys}
+        for refusal in dict.fromkeys(f.refusal for f in open_.values() if f is not None and f.refusal):
+            demands = [d for (d, _), f in open_.items() if f is not None and f.refusal == refusal]
+            yield self._unexecuted(demands, f"The mirror refuses {{}}: {refusal}")
+        waiting = [d for (d, used), f in open_.items() if f is None and used <= self.built.keys()]
+        if waiting:
+            yield self._unexecuted(waiting, "The time was up before {} came to be executed", cure="--time")
+        valueless = [d for (d, _), f in open_.items() if f is not None and not f.refusal and None in f.comparisons]
+        if valueless:
+            yield self._unexecuted(valueless, "There are no values to execute {} with")
+        unending = [
+            d for (d, _), f in open_.items() if f is not None and any(_never_ended(c) for c in f.comparisons)
+        ]  # fmt: skip
+        if unending:
+            yield self._unexecuted(unending, "{} came to no end, with the indexes or without", cure="--mirror-timeout")
+
+    def _unexecuted(self, demands: Sequence[int], says: str, cure: str = "") -> Gap:
+        named = words.listing([str(self.ground.studied[d].demand.query.site) for d in demands], most=_MOST_TOLD)
+        return Gap(subject="execution on the mirror", says=says.format(named), effect=_PLANNED, cure=cure)
+
+
+_PLANNED = "that they get no slower is as sure as the twin's plans are"
+
+
+def _never_ended(comparison: Comparison | None) -> bool:
+    return (
+        comparison is not None
+        and not comparison.before.finished
+        and (comparison.after is None or not comparison.after.finished)
+    )
