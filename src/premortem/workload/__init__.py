@@ -6,12 +6,13 @@ size.  What an index costs to keep is its *upkeep*.
 
     demands(queries, profile) -> Gathered            each query once, with its weight; what cannot be read and why
     study(demand, planner, profile) -> Studied       its parameter sets, its costs today, its candidates
+    missing(gathered, studied) -> Gap …              what of the workload could not be planned
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
 
 It asks servers nothing itself: a `World` that is handed in plans, and everything here is decided from its answers.
 """
 
-from premortem.workload.demands import Gathered, demands
+from premortem.workload.demands import Gathered, demands, missing
 from premortem.workload.planner import Planner
 from premortem.workload.refuting import Mirror, Refuted, Rules, refute
 from premortem.workload.studied import Studied

@@ -2,67 +2,150 @@
 
 ```
 demands
-├── catalog queries, statements that are none of the workload's, our own     left out, and counted by kind
-├── _alike           queries that are the same but for their values          one demand
-└── _demand          calls a day, measured time, what values were seen
+├── aside            transactions, settings, catalogs; cursors, procedures and copies are counted as unseen
+├── alike            queries that differ in values only are one demand, with their values
+├── weights          calls a day and time: production's counters, else a capture's executions, else one call each
+├── keys             what foreign keys search for
+├── tail             of tens of thousands of queries, those that hardly take any time
+└── code             functions and triggers whose statements nobody sees
+missing              what of it could not be planned
 ```
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from premortem.model import Demand, Gap, Profile, Query, StatementKind, Unreadable
-
-_DAY = timedelta(days=1).total_seconds()
+from premortem import words
+from premortem.model import Demand, Gap, Profile, Query, Unreadable
+from premortem.workload import code, tail
+from premortem.workload.alike import Alike, alike
+from premortem.workload.aside import Aside, aside, unseen
+from premortem.workload.keys import demands_of_keys
+from premortem.workload.studied import Studied
+from premortem.workload.weights import Scale, scale_of, time_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The demands of a workload; what of it cannot be read; and in one phrase, whose calls and times these are."""
+    """The demands of a workload, heaviest first, and what of it cannot be read.
+
+    `says` is whose queries, calls and times these are.  `measured` is the time that all of the workload's statements
+    took, as far as it was measured.
+    """
 
     demands: tuple[Demand, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     gaps: tuple[Gap, ...] = ()
     says: str = ""
+    measured: timedelta = timedelta()
 
 
-def demands(queries: Iterable[Query | Unreadable], profile: Profile) -> Gathered:
-    """Return the demands of a workload, heaviest first, not yet studied: their parameter sets are still to be chosen."""
+def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_share: float = 0.0) -> Gathered:
+    """Return the demands of a workload; they are not studied yet, and most have no parameter sets.
+
+    Those that took less than `min_share` of the measured time are left out, and said to be.
+    """
     found = tuple(queries)
     unreadable = tuple(q for q in found if isinstance(q, Unreadable))
-    plannable = [q for q in found if isinstance(q, Query) and q.kind is not StatementKind.UTILITY]
-    groups: dict[object, list[Query]] = {}
-    for query in plannable:
-        groups.setdefault(_identity(query), []).append(query)
-    made = sorted((_demand(group) for group in groups.values()), key=_heaviness, reverse=True)
-    return Gathered(demands=tuple(made), unreadable=unreadable)
+    put_aside = [(q, why) for q in found if isinstance(q, Query) and (why := aside(q)) is not None]
+    left_out = {id(q) for q, _ in put_aside}
+    plannable = [q for q in found if isinstance(q, Query) and id(q) not in left_out]
+    scale = scale_of(plannable, profile)
+    asked = _shared([_demand(one, scale) for one in alike(plannable)], profile)
+    total = sum(map(time_of, plannable), timedelta()) + sum(_times(put_aside).values(), timedelta())
+    total += sum((_time_of_unreadable(u, profile) for u in unreadable), timedelta())
+    kept, cut = tail.kept(asked, total, min_share)
+    return Gathered(
+        demands=(*kept, *demands_of_keys(plannable, profile)),
+        unreadable=unreadable,
+        gaps=(*_unread(unreadable, profile, total), *unseen(put_aside, _times(put_aside), total), *cut,
+              *code.unseen(plannable, profile, total)),
+        says=scale.says,
+        measured=total,
+    )  # fmt: skip
 
 
-def _identity(query: Query) -> object:
-    return query.text, query.search_path
-
-
-def _heaviness(demand: Demand) -> float:
-    mean = demand.mean.total_seconds() if demand.mean is not None else 0.0
-    return mean * (demand.calls_per_day or 0.0)
-
-
-def _demand(alike: Sequence[Query]) -> Demand:
-    first, *others = alike
+def _demand(one: Alike, scale: Scale) -> Demand:
+    first = next(iter(one.members))
     return Demand(
-        query=first, sets=(), shares=(), calls_per_day=_calls_a_day(alike), mean=_mean(alike), others=tuple(others)
+        query=one.query,
+        sets=one.sets,
+        shares=one.shares,
+        calls_per_day=scale.calls_a_day(one.members),
+        mean=scale.mean_time(one.members),
+        others=tuple(q for q in one.members if q is not first),
     )
 
 
-def _calls_a_day(alike: Sequence[Query]) -> float | None:
-    rates = [q.calls_per_second for q in alike if q.calls_per_second is not None]
-    return sum(rates) * _DAY if rates else None
+def _shared(found: Sequence[Demand], profile: Profile) -> tuple[Demand, ...]:
+    """Return the demands with the calls shared out among those that one entry of production's counters stands for.
+
+    A query of a file is given the calls of production's query of the same fingerprint; where the constants make two
+    demands of a fingerprint, each has only a part of them.
+    """
+    numbers: dict[object, int] = {}
+    for demand in found:
+        numbers[_entry(demand)] = numbers.get(_entry(demand), 0) + 1
+    return tuple(
+        replace(d, calls_per_day=d.calls_per_day / numbers[_entry(d)]) if d.calls_per_day is not None else d
+        for d in found
+    )
 
 
-def _mean(alike: Sequence[Query]) -> timedelta | None:
-    timed = [(q.mean_time, q.calls or 1.0) for q in alike if q.mean_time is not None]
-    calls = sum(n for _, n in timed)
-    return sum((time * (n / calls) for time, n in timed), timedelta()) if timed else None
+def _entry(demand: Demand) -> object:
+    query = demand.query
+    own = query.site if query.site.source == "pg_stat_statements" or query.calls is None else None
+    return own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time
+
+
+# what is missing --------------------------------------------------------------------------------------------
+
+
+def _times(put_aside: Iterable[tuple[Query, Aside]]) -> dict[Aside, timedelta]:
+    times: dict[Aside, timedelta] = {}
+    for query, why in put_aside:
+        times[why] = times.get(why, timedelta()) + time_of(query)
+    return times
+
+
+def _time_of_unreadable(piece: Unreadable, profile: Profile) -> timedelta:
+    """Return the time of a statement that cannot be read, where it is an entry of the profile's workload."""
+    if piece.site.source != "pg_stat_statements":
+        return timedelta()
+    same = (q for q in profile.workload.statements if q.site.name == piece.site.name)
+    return sum(map(time_of, same), timedelta())
+
+
+def _unread(unreadable: Sequence[Unreadable], profile: Profile, total: timedelta) -> tuple[Gap, ...]:
+    time = sum((_time_of_unreadable(u, profile) for u in unreadable), timedelta())
+    return (_not_planned(unreadable, "cannot be read", time, total),) if unreadable else ()
+
+
+def missing(gathered: Gathered, outcomes: Iterable[Studied | Unreadable]) -> tuple[Gap, ...]:
+    """Return what of the workload could not be planned; the outcomes are those of the demands in their order."""
+    failed = [(d, found) for d, found in zip(gathered.demands, outcomes, strict=True) if isinstance(found, Unreadable)]
+    if not failed:
+        return ()
+    time = sum((_time(d) for d, _ in failed), timedelta())
+    return (_not_planned([u for _, u in failed], "cannot be planned", time, gathered.measured),)
+
+
+def _time(demand: Demand) -> timedelta:
+    return sum((time_of(q) for q in (demand.query, *demand.others)), timedelta())
+
+
+def _not_planned(found: Sequence[Unreadable], cannot: str, time: timedelta, total: timedelta) -> Gap:
+    part = f", {words.percent(time / total)} of the measured time" if time and total else ""
+    reasons: dict[str, int] = {}
+    for one in found:
+        reasons[one.says] = reasons.get(one.says, 0) + 1
+    most = sorted(reasons, key=lambda says: -reasons[says])
+    return Gap(
+        subject=f"queries that {cannot}",
+        says=f"{words.plural(len(found), 'query', 'queries')}{part}: {words.listing(most, most=3)}",
+        effect="no index is looked for them, and whether one would slow them down is unknown",
+        cure=next((one.hint for one in found if one.hint), ""),
+    )

@@ -77,7 +77,7 @@ def _plans(demand: Demand, planner: Planner, profile: Profile) -> tuple[Planned 
         return None, (planner.explain(query, demand.sets[0] if demand.sets else LITERAL),)
     types = planner.parameter_types(query)
     generic = planner.explain(query, GENERIC)
-    if not demand.sets and _looks_up_rows(generic.plan, profile):
+    if _looks_up_rows(generic.plan, profile):
         return generic, (generic,)
     chosen = demand.sets or telling(planner.choose(query, generic.plan, types, profile))
     planned = tuple(_each(query, chosen[:MOST_SETS], planner, generic))

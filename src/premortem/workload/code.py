@@ -1,0 +1,117 @@
+"""Functions and triggers of a workload whose own statements are in none of its plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from premortem import sqltext, words
+from premortem.errors import StatementError
+from premortem.model import Gap, ObjectKind, Profile, Query, StatementKind, Table, TriggerDefinition
+from premortem.workload.weights import time_of
+
+_CALL = re.compile(r'("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)\s*\(', re.IGNORECASE)
+#: What a function's definition says where it reads or writes tables; an immutable one may not.
+_TOUCHES = re.compile(r"\b(?:from|join|into|update|delete|execute|perform)\b", re.IGNORECASE)
+_IMMUTABLE = re.compile(r"\bIMMUTABLE\b")
+_LANGUAGE = re.compile(r"\bLANGUAGE\s+(?:c|internal)\b", re.IGNORECASE)
+_EXECUTES = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (?:[\w\"$]+\.)?(\"(?:[^\"]|\"\")+\"|[\w$]+)\(", re.IGNORECASE)
+_NESTED = "set pg_stat_statements.track = all, so that their statements are among the workload"
+_WRITES = frozenset({StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE, StatementKind.MERGE})
+
+
+def unseen(queries: Sequence[Query], profile: Profile, total: timedelta) -> tuple[Gap, ...]:
+    """Return what functions and triggers leave unseen of these queries."""
+    bodies = _with_statements(profile)
+    if not bodies or profile.setting("pg_stat_statements.track") == "all":
+        return ()
+    return (*_of_functions(queries, bodies, total), *_of_triggers(queries, profile, bodies))
+
+
+def _with_statements(profile: Profile) -> Mapping[str, str]:
+    """Return the functions that run statements of their own, by name."""
+    return {
+        o.name: o.definition
+        for o in profile.objects
+        if o.kind is ObjectKind.FUNCTION and _TOUCHES.search(_body(o.definition)) and _may_read(o.definition)
+    }
+
+
+def _body(definition: str) -> str:
+    """Return what stands after the head of a definition: `RETURNS … LANGUAGE …` has no statement in it."""
+    return definition.partition(" AS ")[2] or definition.partition("\nAS ")[2] or definition
+
+
+def _may_read(definition: str) -> bool:
+    return not _IMMUTABLE.search(definition) and not _LANGUAGE.search(definition)
+
+
+def _of_functions(queries: Sequence[Query], bodies: Mapping[str, str], total: timedelta) -> tuple[Gap, ...]:
+    callers = {id(q): called for q in queries if (called := [n for n in _called(q.text) if n in bodies])}
+    if not callers:
+        return ()
+    names = list(dict.fromkeys(name for called in callers.values() for name in called))
+    time = sum((time_of(q) for q in queries if id(q) in callers), timedelta())
+    part = f" ({words.percent(time / total)} of the measured time)" if time and total else ""
+    return (
+        Gap(
+            subject="functions",
+            says=f"{words.plural(len(callers), 'query', 'queries')}{part} call functions whose own statements no plan "
+            f"shows: {words.listing([f'{n}()' for n in names], most=5)}",
+            effect="no index is looked for these statements, nor is their time an index's to save",
+            cure=_NESTED,
+        ),
+    )
+
+
+def _called(text: str) -> Iterable[str]:
+    return dict.fromkeys(_plain(name) for name in _CALL.findall(text))
+
+
+def _plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+
+
+def _of_triggers(queries: Sequence[Query], profile: Profile, bodies: Mapping[str, str]) -> tuple[Gap, ...]:
+    written = [t for t in _written(queries, profile) if any(_runs(d.definition, bodies) for d in _enabled(t))]
+    if not written:
+        return ()
+    return (
+        Gap(
+            subject="triggers",
+            says=f"triggers run statements that no plan shows on writes to "
+            f"{words.listing([t.full_name for t in written], most=5)}",
+            effect="no index is looked for these statements; those of foreign keys are looked at",
+            cure=_NESTED,
+        ),
+    )
+
+
+def _enabled(table: Table) -> Iterable[TriggerDefinition]:
+    return [t for t in table.triggers if t.enabled]
+
+
+def _runs(definition: str, bodies: Mapping[str, str]) -> bool:
+    found = _EXECUTES.search(definition)
+    return found is not None and _plain(found[1]) in bodies
+
+
+def _written(queries: Sequence[Query], profile: Profile) -> tuple[Table, ...]:
+    """Return the tables with triggers of users that the queries write, in the order of their names."""
+    guarded = {t.name: t for t in profile.tables if t.triggers}
+    found = {
+        name.name
+        for query in queries
+        if guarded and query.kind in _WRITES
+        for name in _targets(query.text)
+        if name.name in guarded
+    }
+    return tuple(guarded[name] for name in sorted(found))
+
+
+def _targets(text: str) -> tuple[sqltext.TableName, ...]:
+    try:
+        return sqltext.statement_facts(text).writes
+    except StatementError:
+        return ()

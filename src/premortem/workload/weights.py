@@ -1,0 +1,118 @@
+"""How often a day the queries of a workload run, from whatever counted them: production, a capture, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from premortem import words
+from premortem.model import Profile, Query
+
+_DAY = timedelta(days=1).total_seconds()
+_STATEMENTS = "pg_stat_statements"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How counts become calls a day, the same for all of a workload; `says` is what was counted, as a phrase.
+
+    `per_call` is what a counted call is worth where there is no rate: calls of an extension too old to say since when
+    it counts, taken for those of a day.  `per_execution` is the same for what a capture saw.
+    """
+
+    says: str
+    per_call: float | None = None
+    per_execution: float | None = None
+
+    def calls_a_day(self, queries: Sequence[Query]) -> float | None:
+        """Return how often some queries run a day together, None where nobody counted."""
+        rate = calls_a_day(queries)
+        if rate is not None:
+            return rate
+        calls = sum(q.calls or 0.0 for q in counted(queries))
+        if calls and self.per_call is not None:
+            return calls * self.per_call
+        seen = executions(queries)
+        return seen * self.per_execution if seen and self.per_execution is not None else None
+
+    def mean_time(self, queries: Sequence[Query]) -> timedelta | None:
+        """Return the average time of a call, None where nobody measured."""
+        timed = [(q.mean_time, calls_of(q)) for q in counted(queries) if q.mean_time is not None]
+        calls = sum(n for _, n in timed)
+        return sum((time * (n / calls) for time, n in timed), timedelta()) if calls else None
+
+
+def calls_of(query: Query) -> float:
+    """Return how often a query ran, in whatever unit is known: what queries of one fingerprint are weighed by."""
+    return query.calls_per_second or query.calls or query.executions or 1.0
+
+
+def calls_a_day(queries: Sequence[Query]) -> float | None:
+    """Return how often some queries run a day together by their rates, None where none has one."""
+    rates = [q.calls_per_second for q in counted(queries) if q.calls_per_second is not None]
+    return sum(rates) * _DAY if rates else None
+
+
+def counted(queries: Iterable[Query]) -> tuple[Query, ...]:
+    """Return the queries without those whose calls are another's over again.
+
+    A query of a file has the calls of production's query of the same fingerprint; of two such files' queries each has
+    all of them.
+    """
+    found: dict[object, Query] = {}
+    for query in queries:
+        own = query.site if query.site.source == _STATEMENTS else None
+        found.setdefault((own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time), query)
+    return tuple(found.values())
+
+
+def executions(queries: Iterable[Query]) -> float:
+    """Return how often a capture saw some queries."""
+    return float(sum(q.executions or 0 for q in queries))
+
+
+def time_of(query: Query) -> timedelta:
+    """Return the time that all calls of a query took, as far as it was measured."""
+    return (query.mean_time or timedelta()) * (query.calls or 0.0)
+
+
+# what was counted -------------------------------------------------------------------------------------------
+
+
+def scale_of(queries: Sequence[Query], profile: Profile) -> Scale:
+    """Return how the counts of a workload become calls a day."""
+    known = [q for q in queries if q.calls_per_second is not None]
+    called = [q for q in queries if q.calls is not None]
+    seen = [q for q in queries if q.executions]
+    if known:
+        return Scale(says=_of_rates(queries, known, profile), per_execution=_calibrated(known))
+    if called:
+        unknown = "taken for those of one day: it does not say since when"
+        return Scale(says=f"{_some(called, queries)} by calls of {_STATEMENTS}, {unknown}", per_call=1.0)
+    if seen:
+        return Scale(says=f"{_some(seen, queries)} by how often the capture saw them", per_execution=1.0)
+    return Scale(says=f"{_queries(len(queries))}, one call a day each: nobody counted calls or measured times")
+
+
+def _of_rates(queries: Sequence[Query], known: Sequence[Query], profile: Profile) -> str:
+    window = profile.workload.window
+    over = f" over {words.duration(window)}" if window is not None else ""
+    rest = "" if len(known) == len(queries) else "; production did not run the others, one call a day each"
+    return f"{_some(known, queries)} by calls and times of {_STATEMENTS}{over}{rest}"
+
+
+def _calibrated(known: Sequence[Query]) -> float | None:
+    """Return how many calls a day stand behind an execution of a capture, by the queries that have both."""
+    both = [q for q in known if q.executions]
+    rate = calls_a_day(both)
+    return rate / executions(both) if both and rate is not None else None
+
+
+def _some(known: Sequence[Query], queries: Sequence[Query]) -> str:
+    every = len(known) == len(queries)
+    return f"{_queries(len(queries))} weighed" if every else f"{len(known):,} of {_queries(len(queries))} weighed"
+
+
+def _queries(count: int) -> str:
+    return words.plural(count, "query", "queries")
