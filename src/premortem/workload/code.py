@@ -9,7 +9,7 @@ from datetime import timedelta
 from premortem import sqltext, words
 from premortem.errors import StatementError
 from premortem.model import Gap, ObjectKind, Profile, Query, StatementKind, Table, TriggerDefinition
-from premortem.workload.weights import time_of
+from premortem.workload.calls import time_of
 
 _CALL = re.compile(r'("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)\s*\(', re.IGNORECASE)
 #: What a function's definition says where it reads or writes tables; an immutable one may not.

@@ -4,7 +4,7 @@
 demands
 ├── aside            transactions, settings, catalogs; cursors, procedures and copies are counted as unseen
 ├── alike            queries that differ in values only are one demand, with their values
-├── weights          calls a day and time: production's counters, else a capture's executions, else one call each
+├── calls            calls a day and time: production's counters, else a capture's executions, else one call each
 ├── keys             what foreign keys search for
 ├── tail             of tens of thousands of queries, those that hardly take any time
 └── code             functions and triggers whose statements nobody sees
@@ -23,9 +23,9 @@ from premortem.model import Demand, Gap, Profile, Query, Unreadable
 from premortem.workload import code, tail
 from premortem.workload.alike import Alike, alike
 from premortem.workload.aside import Aside, aside, unseen
+from premortem.workload.calls import Scale, scale_of, time_of
 from premortem.workload.keys import demands_of_keys
 from premortem.workload.studied import Studied
-from premortem.workload.weights import Scale, scale_of, time_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
