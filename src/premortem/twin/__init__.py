@@ -10,6 +10,7 @@ open(profile)                 find a server of production's major, build or take
 briefly(profile)              the same, built for one question and kept nowhere
 ├── build.build               the cluster, once per profile and migrations
 └── Twin.explain              PREPARE, EXPLAIN EXECUTE with values, or the generic plan
+    ├── Twin.stock            the same for a search: thousands of questions about hundreds of indexes
     └── Twin.replanner        the same with indexes that production does not have, or without some that it has
 differences(profile, branch)  what a schema that tests built has else than production's
 ```
@@ -25,6 +26,7 @@ from premortem.twin.differing import differences
 from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
 from premortem.twin.opening import briefly, locale_of, open
+from premortem.twin.stock import Stock
 from premortem.twin.twin import Twin
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Assumption",
     "Explainer",
     "Migration",
+    "Stock",
     "Twin",
     "briefly",
     "differences",

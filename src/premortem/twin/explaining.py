@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from premortem import pg, plans
@@ -15,6 +15,7 @@ from premortem.twin.build import APPLICATION_ROLE
 from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
 from premortem.twin.whatif import queries
 
+#: How many queries stay prepared by default: one is asked about many times in a row, then never again.
 _PREPARED = 16
 #: What EXPLAIN is asked for where nothing is to be executed.
 ESTIMATES = "FORMAT JSON, VERBOSE, SETTINGS"
@@ -32,8 +33,10 @@ class Explainer:
     db: pg.Session
     profile: Profile
     role: str | None = APPLICATION_ROLE
+    most_prepared: int = _PREPARED
     _prepared: dict[tuple[str, tuple[str, ...] | None], str] = field(default_factory=dict)
     _types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _path: tuple[str, ...] | None = None
 
     def parameter_types(self, query: Query) -> tuple[str, ...]:
         """Return the types that PostgreSQL infers for the query's parameters.
@@ -47,17 +50,32 @@ class Explainer:
 
         Raises StatementError with the server's own message where it cannot be planned.
         """
+        statements = self._statements(query, parameters, options)
+        explained = self._explained(*statements)
+        return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
+
+    def message(self, query: Query, sets: Sequence[ParameterSet], options: Sequence[str]) -> str:
+        """Return the statements that explain a query with each set's options, for one message in one transaction.
+
+        They make what `explain` makes, but for settings that only the application has: these are an error.
+        """
+        planned = [s for one, how in zip(sets, options, strict=True) for s in self._statements(query, one, how)]
+        if self.role is None or not self.profile.has_row_security:
+            return "; ".join(planned)
+        return "; ".join((f"SET ROLE {quoted(self.role)}", *planned, "RESET ROLE"))
+
+    def _statements(self, query: Query, parameters: ParameterSet, options: str) -> tuple[str, str]:
+        """Return what sets the kind of plan, and what explains it."""
         name = self._prepare(query)
         mode = "force_generic_plan" if parameters.is_generic else "force_custom_plan"
-        self.db.execute(f"SET plan_cache_mode = {mode}")
         values = (None,) * len(self._types[name]) if parameters.is_generic else parameters.values
         arguments = ", ".join("NULL" if v is None else literal(v) for v in values)
         call = f"{name}({arguments})" if arguments else name
-        explained = self._explained(f"EXPLAIN ({options}) EXECUTE {call}")
-        return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
+        return f"SET plan_cache_mode = {mode}", f"EXPLAIN ({options}) EXECUTE {call}"
 
-    def _explained(self, sql: str) -> list[Json]:
+    def _explained(self, setup: str, sql: str) -> list[Json]:
         """Run an EXPLAIN; a setting that only the application makes (as in a policy) is made up and tried again."""
+        self.db.execute(setup)
         setting: str | None = None
         values: Iterator[str] = iter(())
         while True:
@@ -86,19 +104,24 @@ class Explainer:
             self.db.execute("RESET ROLE")
 
     def _forget_old_statements(self) -> None:
-        """A query is asked about many times in a row, then never again; ten thousand of them would fill the server."""
-        if len(self._prepared) >= _PREPARED:
+        """Ten thousand prepared statements would fill the server."""
+        if len(self._prepared) >= self.most_prepared:
             self.db.execute("DEALLOCATE ALL")
             self._prepared.clear()
             self._types.clear()
 
+    def _look_along(self, path: tuple[str, ...]) -> None:
+        """Set the search path; a prepared statement is read anew along the one that there is when it is executed."""
+        if path != self._path:
+            self.db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
+            self._path = path
+
     def _prepare(self, query: Query) -> str:
         key = (query.text, query.search_path)
+        self._look_along(query.search_path or self.profile.search_path)
         if key not in self._prepared:
             self._forget_old_statements()
             name = f"premortem_{len(self._prepared)}"
-            path = query.search_path or self.profile.search_path
-            self.db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
             with self._as_application():
                 self._prepare_as(name, query)
             types = self.db.values(queries["parameter-types"], name=name)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from premortem import pg
 from premortem.advisor import Replan
 from premortem.migrations import Observed
-from premortem.model import GENERIC, Gap, IndexCandidate, ParameterSet, Planned, Profile, Query, RelationName
+from premortem.model import GENERIC, Demand, Gap, IndexCandidate, ParameterSet, Planned, Profile, Query, RelationName
 from premortem.twin.explaining import Explainer
+from premortem.twin.stock import Stock
 from premortem.twin.whatif import WhatIf
 
 
@@ -50,6 +51,16 @@ class Twin:
         Raises StatementError with the server's own message where it cannot be planned.
         """
         return self._explainer.explain(query, parameters)
+
+    def stock(self, demands: Sequence[Demand] = ()) -> Stock:
+        """Return what a search for a workload's indexes asks: candidates stay in the twin, demands go by number."""
+        return Stock(
+            db=self._what_if.db,
+            server=self.server,
+            profile=self.profile,
+            explainer=self._explainer,
+            demands=list(demands),
+        )
 
     def replanner(self, query: Query, sets: Sequence[ParameterSet]) -> Replan:
         """Return a function that plans the query, for all its sets, with other indexes than production has."""

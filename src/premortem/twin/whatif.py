@@ -77,7 +77,7 @@ class WhatIf:
             ),
         )  # fmt: skip
         for position, key in enumerate(candidate.keys, start=1):
-            distinct = _expression_distinct(key, table)
+            distinct = expression_distinct(key, table)
             if distinct is not None:
                 self.db.execute(queries["expression-statistics"], oid=made.oid, number=position, **distinct)
 
@@ -92,7 +92,7 @@ class _Made:
     table: str
 
 
-def _expression_distinct(key: IndexKey, table: Table) -> dict[str, float] | None:
+def expression_distinct(key: IndexKey, table: Table) -> dict[str, float] | None:
     """What ANALYZE will find for an expression over one column that keeps its values apart (`lower`, `host`, casts)."""
     if key.expression is None or _MERGES.search(key.expression):
         return None

@@ -1,0 +1,230 @@
+"""A twin with every candidate of a workload in it, and a planner that is asked thousands of questions about them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from premortem import pg, plans
+from premortem.advisor import costs_of
+from premortem.errors import StatementError
+from premortem.model import (
+    Answer,
+    Demand,
+    IndexCandidate,
+    ParameterSet,
+    Plan,
+    Planned,
+    Profile,
+    Question,
+    RelationName,
+)
+from premortem.twin import candidates as making
+from premortem.twin.answering import Names, glance
+from premortem.twin.candidates import queries
+from premortem.twin.explaining import ESTIMATES, Explainer
+
+#: How many queries stay prepared: each costs the server some tens of kilobytes.
+_PREPARED = 1_000
+_BRIEF, _WHOLE = "FORMAT JSON", ESTIMATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """One parameter set's costs and the indexes of its plan."""
+
+    shown: float
+    risk: float
+    used: frozenset[int] = frozenset()
+    kept: frozenset[RelationName] = frozenset()
+
+
+_REFUSED = _Read(shown=math.inf, risk=math.inf)
+
+
+@dataclass(slots=True)
+class Stock:
+    """The candidates that a twin holds, which of them its planner sees at the moment, and the demands it plans.
+
+    It is a `workload.World` of one process.  A question that the server refuses, such as an ON CONFLICT without its
+    index, costs infinitely much.  Existing indexes are hidden with their partitions' parts, and what is `kept` names
+    the partitions' parts.
+    """
+
+    db: pg.Session
+    server: pg.Server
+    profile: Profile
+    explainer: Explainer
+    demands: list[Demand] = field(default_factory=list)
+    _count: int = 0
+    _made: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _names: Names = field(default_factory=Names)
+    _parts: dict[RelationName, frozenset[int]] | None = None
+    _shown: frozenset[int] = frozenset()
+    _hidden: frozenset[int] = frozenset()
+    _bets: set[tuple[int, int]] = field(default_factory=set)
+    _changes: int = 0
+    _generic: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.explainer.most_prepared = _PREPARED
+        self._names = Names.of(self.profile)
+
+    def stock(self, candidates: Sequence[IndexCandidate]) -> tuple[str | None, ...]:
+        """Make candidates known, none of them visible yet, and return the server's refusal for each, None where made.
+
+        They are numbered on from those that are stocked already; a refused one keeps its number and is never visible.
+        """
+        outcome = making.make(self.db, self.server, self.profile, candidates, first=self._count)
+        self._count += len(candidates)
+        for made in outcome.made.values():
+            self._made[made.number] = (*self._made.get(made.number, ()), made.oid)
+        self._names.candidates.update({name: made.number for name, made in outcome.made.items()})
+        return outcome.refusals
+
+    def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        """Return the answers in the questions' order; they are asked in the order that changes least."""
+        answers: dict[int, Answer] = {}
+        order = sorted(range(len(questions)), key=lambda i: _nearness(questions[i]))
+        for place in order:
+            answers[place] = self._answer(questions[place])
+        return tuple(answers[place] for place in range(len(questions)))
+
+    def plans(self, question: Question) -> tuple[Planned, ...]:
+        """Return the plans themselves, one for each of the demand's parameter sets.
+
+        Raises StatementError where the server refuses to plan it.
+        """
+        demand = self.demands[question.demand]
+        self._see(question)
+        return tuple(self.explainer.explain(demand.query, s) for s in demand.sets)
+
+    def rest(self) -> None:
+        """Show no candidate and hide no index: the twin that the stock is in plans as production would again."""
+        self.db.replies("; ".join([*self._turn(frozenset(), frozenset()), "DISCARD PLANS"]))
+        self._shown = self._hidden = frozenset()
+
+    def _answer(self, question: Question) -> Answer:
+        demand = self.demands[question.demand]
+        wanted = self._wanted(question)
+        options = [self._options(question.demand, place) for place in range(len(demand.sets))]
+        try:
+            explains = self.explainer.message(demand.query, demand.sets, options)
+            texts = self.db.replies("; ".join([*self._turn(*wanted), *self._afresh(question, demand), explains]))
+        except StatementError:
+            return self._one_by_one(question, demand)
+        self._shown, self._hidden = wanted
+        return _answer_of([self._read(question.demand, place, text) for place, text in enumerate(texts)])
+
+    def _options(self, demand: int, place: int) -> str:
+        return _WHOLE if (demand, place) in self._bets else _BRIEF
+
+    def _afresh(self, question: Question, demand: Demand) -> list[str]:
+        """Return what has a plan made anew that the server keeps: the generic one, and that of a query without values.
+
+        It would keep it while no table changes, and an index that was there and not valid has not changed its table.
+        """
+        if (
+            not any(s.is_generic or not s.values for s in demand.sets)
+            or self._generic.get(question.demand) == self._changes
+        ):
+            return []
+        self._generic[question.demand] = self._changes
+        return ["DISCARD PLANS"]
+
+    def _read(self, demand: int, place: int, text: str) -> _Read:
+        """Read one plan; where a glance is not enough, with all that EXPLAIN can say."""
+        seen = glance(text)
+        if not seen.bets and not self._names.ambiguous(seen.indexes):
+            used, kept = self._names.used(seen.indexes), self._names.kept(seen.indexes)
+            return _Read(shown=seen.cost, risk=seen.cost, used=used, kept=kept)
+        if (demand, place) not in self._bets:
+            self._bets.add((demand, place))
+            known = self.demands[demand]
+            (text,) = self.db.replies(self.explainer.message(known.query, [known.sets[place]], [_WHOLE]))
+        return self._judged(plans.parse_json(text))
+
+    def _judged(self, plan: Plan) -> _Read:
+        costs = costs_of(plan, self.profile)
+        used = self._names.used(frozenset(n.index for n in plan.walk() if n.index is not None))
+        return _Read(shown=costs.shown, risk=costs.risk, used=used, kept=self._names.kept_by(plan.root))
+
+    def _one_by_one(self, question: Question, demand: Demand) -> Answer:
+        """Ask about one set after the other: a refusal is one set's, and a missing setting is made up."""
+        self._see(question)
+        return _answer_of([self._tried(demand, one) for one in demand.sets])
+
+    def _tried(self, demand: Demand, one: ParameterSet) -> _Read:
+        try:
+            return self._judged(self.explainer.explain(demand.query, one).plan)
+        except StatementError:
+            return _REFUSED
+
+    def _see(self, question: Question) -> None:
+        """Make the question's indexes visible, and have every plan made anew."""
+        wanted = self._wanted(question)
+        self.db.replies("; ".join([*self._turn(*wanted), "DISCARD PLANS"]))
+        self._shown, self._hidden = wanted
+
+    def _wanted(self, question: Question) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the OIDs of the candidates to show, and of the existing indexes to hide."""
+        shown = frozenset(oid for n in question.visible for oid in self._made.get(n, ()))
+        hidden = frozenset(oid for name in question.hidden for oid in self._of(name))
+        return shown, hidden
+
+    def _turn(self, shown: frozenset[int], hidden: frozenset[int]) -> list[str]:
+        """Return the statement that makes just these visible and invisible, none where nothing changes."""
+        on = (shown - self._shown) | (self._hidden - hidden)
+        off = (self._shown - shown) | (hidden - self._hidden)
+        if not on and not off:
+            return []
+        self._changes += 1
+        return [
+            f"UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY ({_array(on)})"
+            f" WHERE indexrelid = ANY ({_array(on | off)})"
+        ]
+
+    def _of(self, name: RelationName) -> frozenset[int]:
+        """Return the OIDs of an existing index and of its parts on partitions; none where the planner never saw it."""
+        if self._parts is None:  # while none is hidden yet
+            self._parts = _parts(self.db.rows(queries["existing"], _Existing))
+        return self._parts.get(name, frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Existing:
+    oid: int
+    schema: str
+    name: str
+    parent: int | None
+
+
+def _parts(rows: Sequence[_Existing]) -> dict[RelationName, frozenset[int]]:
+    """Return every index's OID and those of all that hang below it."""
+    parents = {r.oid: r.parent for r in rows}
+    below: dict[int, set[int]] = {r.oid: set() for r in rows}
+    for oid in parents:
+        above: int | None = oid
+        while above is not None:
+            below.get(above, set()).add(oid)
+            above = parents.get(above)
+    return {RelationName(schema=r.schema, name=r.name): frozenset(below[r.oid]) for r in rows}
+
+
+def _array(oids: frozenset[int]) -> str:
+    return "'{" + ",".join(map(str, sorted(oids))) + "}'::pg_catalog.oid[]"
+
+
+def _nearness(question: Question) -> tuple[int, list[str], list[int]]:
+    """Sort a demand's questions next to each other, like sets of indexes next to like ones."""
+    return question.demand, sorted(map(str, question.hidden)), sorted(question.visible)
+
+
+def _answer_of(read: Sequence[_Read]) -> Answer:
+    return Answer(
+        shown=tuple(r.shown for r in read),
+        risk=tuple(r.risk for r in read),
+        used=frozenset().union(*(r.used for r in read)),
+        kept=frozenset().union(*(r.kept for r in read)),
+    )
