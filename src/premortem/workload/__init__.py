@@ -8,18 +8,23 @@ size.  What an index costs to keep is its *upkeep*.
     study(demand, planner, profile) -> Studied       its parameter sets, its costs today, its candidates
     missing(gathered, studied) -> Gap …              what of the workload could not be planned
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
+    drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
+    drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
 
 It asks servers nothing itself: a `World` that is handed in plans, and everything here is decided from its answers.
 """
 
 from premortem.workload.demands import Gathered, demands, missing
+from premortem.workload.dropping import drop_gaps, drops
 from premortem.workload.planner import Planner
 from premortem.workload.refuting import Mirror, Refuted, Rules, refute
 from premortem.workload.studied import Studied
 from premortem.workload.study import existing_indexes, study
+from premortem.workload.suspects import DropLimits
 from premortem.workload.world import World
 
 __all__ = [
+    "DropLimits",
     "Gathered",
     "Mirror",
     "Planner",
@@ -28,6 +33,8 @@ __all__ = [
     "Studied",
     "World",
     "demands",
+    "drop_gaps",
+    "drops",
     "existing_indexes",
     "refute",
     "study",
