@@ -1,0 +1,55 @@
+"""The first questions: what each demand would take if it could have anything, and what it takes when that is gone.
+
+```
+seed
+├── everything      all of a demand's candidates at once: the planner picks (DB2Advis' idea)
+├── without         the same without what it picked, again and again; and without the largest of it
+└── singles         each of its own groups alone, unless everything together gains nothing
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from premortem.workload.knowledge import Knowledge, Visible
+
+#: A demand whose every candidate together saves less than this share is left alone.
+WORTH = 0.02
+_ROUNDS = 4
+_GROUPS = 40
+
+
+def seed(knowledge: Knowledge, numbers: Mapping[str, int], sizes: Mapping[int, float]) -> None:
+    """Ask about each demand's own candidates; what is learnt is in the knowledge."""
+    own = [_groups(knowledge, demand, numbers) for demand in range(len(knowledge.known))]
+    everything = [frozenset(i for group in groups for i in group) for groups in own]
+    knowledge.ask((d, v) for d, v in enumerate(everything) if v)
+    open_ = [d for d, v in enumerate(everything) if v and _gains(knowledge, d, v)]
+    ladders = {d: everything[d] for d in open_}
+    slides = dict(ladders)
+    for _ in range(_ROUNDS):
+        ladders = dict(_below(knowledge, ladders, lambda used: used))
+        slides = dict(_below(knowledge, slides, lambda used: {max(used, key=lambda i: sizes[i])}))
+        knowledge.ask([*ladders.items(), *slides.items()])
+    knowledge.ask((d, frozenset(group)) for d in open_ for group in own[d][:_GROUPS])
+
+
+def _groups(knowledge: Knowledge, demand: int, numbers: Mapping[str, int]) -> list[Visible]:
+    groups = (frozenset(numbers[c.definition] for c in g) for g in knowledge.known[demand].studied.groups)
+    return [g for g in groups if g <= knowledge.usable]
+
+
+def _gains(knowledge: Knowledge, demand: int, visible: Visible) -> bool:
+    known = knowledge.known[demand]
+    return known.cost(knowledge.answer(demand, visible)) < known.before * (1 - WORTH)
+
+
+def _below(
+    knowledge: Knowledge, rungs: Mapping[int, Visible], taken: Callable[[Visible], Iterable[int]]
+) -> Iterator[tuple[int, Visible]]:
+    """Yield the next rung of each ladder: what was visible without some of what was used."""
+    for demand, visible in rungs.items():
+        used = knowledge.answer(demand, visible).used
+        if used and _gains(knowledge, demand, visible):
+            yield demand, visible - frozenset(taken(used))
