@@ -4,36 +4,40 @@ pg_stat_statements counts calls, not values, so this is an assumption, made the 
 
 - values that are typical are asked for most;
 - a hot value is asked for as often as it is in the data, within bounds: most rows of a table may be `done`, and yet
-  nobody asks for the done ones alone;
-- what was captured is known to be asked for;
+  the done ones are not what is asked for;
+- what a capture saw is known to be asked for, and weighs as much as the typical values;
 - the generic plan counts only where no value is known at all.
+
+The parts are made to add up to 1.  Values that are counted, of texts that differ in constants only, weigh as counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from premortem.model import ParameterSet, Planned
+from premortem.model import ParameterSet
 
 #: More sets than this make every question to the planner dearer and hardly change an answer.
 MOST_SETS = 4
-#: The sets in the order in which they are kept where there are more, with their weights before they add up to 1.
+#: The sets in the order in which they are kept where there are more, with their weights.
 _WEIGHTS = {
-    "given": 0.5,
-    "literal": 1.0,
+    "given": 0.55,
+    "literal": 0.55,
     "typical": 0.55,
+    "captured": 0.55,
     "hot": 0.15,
-    "wide": 0.15,
-    "captured": 0.4,
     "rare": 0.15,
+    "wide": 0.15,
     "off": 0.15,
+    "narrow": 0.15,
     "mixed": 0.1,
-    "narrow": 0.2,
     "absent": 0.05,
     "crossed": 0.05,
     "generic": 0.55,
 }
 _OTHER = 0.1
+_ASKED_FOR = frozenset({"given", "literal", "typical", "captured"})
+_LEAST_HOT, _MOST_HOT = 0.05, 0.4
 
 
 def telling(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
@@ -43,8 +47,20 @@ def telling(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
     return tuple(s for s in sets if s in kept)
 
 
-def settled(planned: Sequence[Planned], given: Mapping[tuple[str | None, ...], float]) -> tuple[float, ...]:
-    """Return the parts of the calls, adding up to 1; `given` are counted ones, by values."""
-    weights = [given.get(p.parameters.values) or _WEIGHTS.get(p.parameters.name, _OTHER) for p in planned]
+def shares(sets: Sequence[ParameterSet], frequencies: Sequence[float | None]) -> tuple[float, ...]:
+    """Return the part of the calls that each set stands for, adding up to 1.
+
+    >>> [round(s, 2) for s in shares([ParameterSet(name="hot"), ParameterSet(name="typical")], [0.3, None])]
+    [0.35, 0.65]
+    """
+    weights = [_weight(one, frequency) for one, frequency in zip(sets, frequencies, strict=True)]
+    if not _ASKED_FOR.intersection(s.name for s in sets):  # where most values are rare, the rare are the typical ones
+        weights = [_WEIGHTS["typical"] if s.name == "rare" else w for s, w in zip(sets, weights, strict=True)]
     total = sum(weights)
-    return tuple(w / total for w in weights)
+    return tuple(weight / total for weight in weights)
+
+
+def _weight(one: ParameterSet, frequency: float | None) -> float:
+    if one.name == "hot" and frequency is not None:
+        return min(max(frequency, _LEAST_HOT), _MOST_HOT)
+    return _WEIGHTS.get(one.name, _OTHER)

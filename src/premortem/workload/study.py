@@ -29,8 +29,9 @@ from premortem.model import (
     RelationName,
     Unreadable,
 )
+from premortem.parameters import frequencies
 from premortem.workload.planner import Planner
-from premortem.workload.shares import MOST_SETS, settled, telling
+from premortem.workload.shares import MOST_SETS, shares, telling
 from premortem.workload.studied import Studied
 
 LITERAL = ParameterSet(name="literal", basis="the values in the text")
@@ -49,19 +50,24 @@ def study(demand: Demand | Query, planner: Planner, profile: Profile) -> Studied
     except (StatementError, ServerTimeout) as error:
         query = demand.query
         return Unreadable(original=query.original, site=query.site, says=error.message, hint=error.hint)
-    return _studied(_weighed(demand, planned), generic, planned, profile)
+    return _studied(_weighed(demand, generic, planned, profile), generic, planned, profile)
 
 
 def _studied(demand: Demand, generic: Planned | None, planned: tuple[Planned, ...], profile: Profile) -> Studied:
+    """Return what the plans say.
+
+    What finds single rows by unique keys is served, and those indexes stay.  What has nothing to gain is asked about
+    all the same where an index is replaced, so what it asks of its tables is kept.
+    """
     before = _answer(planned, profile)
-    if _has_nothing_to_gain(planned, before, profile):
+    if all(_looks_up_rows(p.plan, profile) for p in planned):
         return Studied(demand=demand, before=before, keys={}, visits={})
-    read = (*planned, generic) if generic is not None and generic not in planned else planned
-    look = advisor.looked(read, profile)
+    is_apart = generic is not None and all(generic is not p for p in planned)
+    look = advisor.looked((*planned, generic) if is_apart and generic is not None else planned, profile)
     return Studied(
         demand=demand,
         before=before,
-        groups=look.groups,
+        groups=() if _has_nothing_to_gain(planned, before, profile) else look.groups,
         keys={name: one.keys for name, one in look.asked.items()},
         visits={name: one.visits for name, one in look.asked.items()},
     )
@@ -99,11 +105,16 @@ def _reads(plan: Plan) -> bool:
     return any(node.relation is not None for node in plan.walk())
 
 
-def _weighed(demand: Demand, planned: Sequence[Planned]) -> Demand:
+def _weighed(demand: Demand, generic: Planned | None, planned: Sequence[Planned], profile: Profile) -> Demand:
     """Return the demand with the sets that were planned and their parts of its calls."""
     sets = tuple(p.parameters for p in planned)
-    given = dict(zip((s.values for s in demand.sets), demand.shares, strict=False))
-    return replace(demand, sets=sets, shares=settled(planned, given))
+    counted = dict(zip((s.values for s in demand.sets), demand.shares, strict=True))
+    if counted and all(s.values in counted for s in sets):
+        total = sum(counted[s.values] for s in sets)
+        return replace(demand, sets=sets, shares=tuple(counted[s.values] / total for s in sets))
+    if generic is None or len(sets) == 1:
+        return replace(demand, sets=sets, shares=shares(sets, (None,) * len(sets)))
+    return replace(demand, sets=sets, shares=shares(sets, frequencies(demand.query, generic.plan, profile, sets)))
 
 
 # answers ----------------------------------------------------------------------------------------------------
@@ -149,8 +160,12 @@ def _scans(plan: Plan) -> Iterator[Node]:
 
 
 def _looks_up_rows(plan: Plan, profile: Profile) -> bool:
-    """Whether a generic plan finds single rows by unique keys only: it is the plan for any value, then."""
-    return all(_looks_up_row(node, profile) for node in _scans(plan))
+    """Whether a plan finds single rows by unique keys only: it is the plan for any value, then.
+
+    Partitions that are left out only when the plan is executed are not seen in it.
+    """
+    whole = not any(node.raw.get("Subplans Removed") for node in plan.walk())
+    return whole and all(_looks_up_row(node, profile) for node in _scans(plan))
 
 
 def _looks_up_row(node: Node, profile: Profile) -> bool:
