@@ -7,6 +7,7 @@ size.  What an index costs to keep is its *upkeep*.
     demands(queries, profile) -> Gathered            each query once, with its weight; what cannot be read and why
     study(demand, planner, profile) -> Studied       its parameter sets, its costs today, its candidates
     missing(gathered, studied) -> Gap …              what of the workload could not be planned
+    select(studied, world, limits) -> Chosen         the set of indexes, and the frontier of cost against size
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
     drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
     drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
@@ -18,24 +19,30 @@ from premortem.workload.demands import Gathered, demands, missing
 from premortem.workload.dropping import drop_gaps, drops
 from premortem.workload.planner import Planner
 from premortem.workload.refuting import Mirror, Refuted, Rules, refute
+from premortem.workload.selection import Chosen, Limits, Step, select
 from premortem.workload.studied import Studied
 from premortem.workload.study import existing_indexes, study
 from premortem.workload.suspects import DropLimits
 from premortem.workload.world import World
 
 __all__ = [
+    "Chosen",
     "DropLimits",
     "Gathered",
+    "Limits",
     "Mirror",
     "Planner",
     "Refuted",
     "Rules",
+    "Step",
     "Studied",
     "World",
     "demands",
     "drop_gaps",
     "drops",
     "existing_indexes",
+    "missing",
     "refute",
+    "select",
     "study",
 ]

@@ -7,7 +7,7 @@ in INUM (Papadomanolakis et al., VLDB 2007) and AutoIndex's atomic configuration
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -25,7 +25,7 @@ _NOTHING: Visible = frozenset()
 class Known:
     """What is known of one demand: its answers by what was visible, and the cost of each set that a plan used.
 
-    Costs are milliseconds a day.  `corrections` are factors that execution found for the plans that use a set.
+    Costs are milliseconds a day.
     """
 
     studied: Studied
@@ -34,7 +34,6 @@ class Known:
     answers: dict[Visible, Answer] = field(default_factory=dict)
     atoms: dict[Visible, float] = field(default_factory=dict)
     harmful: set[Visible] = field(default_factory=set)
-    corrections: Mapping[Visible, float] = field(default_factory=dict)
 
     def note(self, visible: Visible, answer: Answer, *, max_loss: float) -> None:
         """Remember an answer, and the set that its plans used: as harmful where a parameter set got worse.
@@ -50,13 +49,11 @@ class Known:
             self.harmful.add(answer.used)
 
     def cost(self, answer: Answer) -> float:
-        """Return what an answer costs a day, as execution corrects it."""
-        return self.weight * expected_cost(self.studied.demand, answer) * self.corrections.get(answer.used, 1.0)
+        """Return what an answer costs a day."""
+        return self.weight * expected_cost(self.studied.demand, answer)
 
     def harms(self, answer: Answer, max_loss: float) -> bool:
         """Whether a parameter set got worse by more than the share, and by more than anybody would notice."""
-        if self.corrections.get(answer.used, 0.0) > 0.0:
-            return self.cost(answer) > self.before * (1 + max_loss)
         old = self.studied.before
         least = max(50.0, 0.01 * max(map(max, zip(old.shown, old.risk, strict=True))))
         pairs = [*zip(old.shown, answer.shown, strict=True), *zip(old.risk, answer.risk, strict=True)]

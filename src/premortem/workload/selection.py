@@ -92,16 +92,12 @@ def select(
     *,
     upkeep: Callable[[IndexCandidate], float] = lambda _: 0.0,
     remaining: Callable[[], float] = lambda: 3600.0,
-    corrections: Mapping[int, Mapping[Visible, float]] | None = None,
 ) -> Chosen:
     """Return the best set of indexes for these demands that was found before the time was up.
 
-    `upkeep` gives milliseconds a day, `remaining` the seconds that are left.  `corrections` are factors on the cost of
-    what a demand's plans use, by the demand's number: what execution made of an estimate.
+    `upkeep` gives milliseconds a day, `remaining` the seconds that are left.  The world knows no candidate yet.
     """
     knowledge = Knowledge.of(studied, world, limits.max_loss)
-    for demand, factors in (corrections or {}).items():
-        knowledge.known[demand].corrections = factors
     search = _Search(knowledge, limits, upkeep, remaining)
     try:
         search.begin()
