@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from premortem import check, parameters, twin
 from premortem.cli.given import Choose
@@ -32,6 +32,7 @@ CHUNK = 50
 _WORTH_IT = 4 * CHUNK
 
 
+_T = TypeVar("_T")
 Mapped: TypeAlias = MappingProxyType[object, object]
 
 
@@ -112,17 +113,21 @@ def judged(
             else:
                 wait(running, return_when=FIRST_COMPLETED)
             for future in [f for f in running if f.done()]:
-                done[running.pop(future)] = _result(future)
+                done[running.pop(future)] = result(future)
             progress(sum(len(reports) for reports in done.values()))
     return tuple(report for number in sorted(done) for report in done[number])
 
 
-def _result(future: Future[Sequence[QueryReport]]) -> Sequence[QueryReport]:
+def result(future: Future[_T]) -> _T:
+    """Return what a process found out.
+
+    Raises PremortemError where it was killed.
+    """
     try:
         return future.result()
     except BrokenProcessPool as error:
         raise PremortemError(
-            "a process that judged queries was killed, perhaps for want of memory", hint="run it again with --jobs 1"
+            "a process that planned queries was killed, perhaps for want of memory", hint="run it again with --jobs 1"
         ) from error
 
 

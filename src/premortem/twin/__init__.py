@@ -26,7 +26,7 @@ from premortem.twin.differing import differences
 from premortem.twin.explaining import Explainer
 from premortem.twin.newcomers import Assumption
 from premortem.twin.opening import briefly, locale_of, open
-from premortem.twin.stock import Stock
+from premortem.twin.stock import Stock, nearness
 from premortem.twin.twin import Twin
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "briefly",
     "differences",
     "locale_of",
+    "nearness",
     "open",
     "read_migrations",
 ]

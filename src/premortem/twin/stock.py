@@ -86,7 +86,7 @@ class Stock:
     def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """Return the answers in the questions' order; they are asked in the order that changes least."""
         answers: dict[int, Answer] = {}
-        order = sorted(range(len(questions)), key=lambda i: _nearness(questions[i]))
+        order = sorted(range(len(questions)), key=lambda i: nearness(questions[i]))
         for place in order:
             answers[place] = self._answer(questions[place])
         return tuple(answers[place] for place in range(len(questions)))
@@ -216,7 +216,7 @@ def _array(oids: frozenset[int]) -> str:
     return "'{" + ",".join(map(str, sorted(oids))) + "}'::pg_catalog.oid[]"
 
 
-def _nearness(question: Question) -> tuple[int, list[str], list[int]]:
+def nearness(question: Question) -> tuple[int, list[str], list[int]]:
     """Sort a demand's questions next to each other, like sets of indexes next to like ones."""
     return question.demand, sorted(map(str, question.hidden)), sorted(question.visible)
 
