@@ -50,7 +50,7 @@ def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
     plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
     filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()
     captured = capturing.gathered(arguments, [Path(p) for p in arguments.paths if p.endswith(_CAPTURE)], profile)
-    workload = _workload(profile) if arguments.workload else ()
+    workload = workload_of(profile) if arguments.workload else ()
     return Inputs(
         queries=(*filed, *sources.with_calls(captured.queries, profile), *workload),
         branch=captured.branch,
@@ -61,10 +61,10 @@ def gather(arguments: argparse.Namespace, profile: Profile) -> Inputs:
     )
 
 
-def _workload(profile: Profile) -> Queries:
+def workload_of(profile: Profile) -> Queries:
     """Return the profile's workload.
 
-    Raises ProfileError where it has none: nothing was checked then, and that is no pass.
+    Raises ProfileError where it has none: nothing can be said then, and that is no pass.
     """
     found = sources.workload(profile)
     if not found:

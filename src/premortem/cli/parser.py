@@ -11,6 +11,7 @@ from typing import TypeAlias
 from premortem import __version__
 
 FORMATS = ("terminal", "markdown", "html", "json", "sarif", "junit", "github", "gitlab", "text")
+ADVICE_FORMATS = ("terminal", "sql", "json", "markdown", "html")
 VALUES = ("low-cardinality", "all", "none")
 
 _EPILOG = """\
@@ -46,6 +47,7 @@ def build() -> argparse.ArgumentParser:
     _explain(commands)
     _check(commands)
     _adopt(commands)
+    _advise(commands)
     _capture(commands)
     _mirror(commands)
     _comment(commands)
@@ -199,6 +201,93 @@ def _adopt(commands: _Commands) -> None:
     parser.add_argument("--reason", metavar="TEXT", help="why they are accepted (default: adopted and today's date)")
     _twin(parser)
     parser.set_defaults(no_lock=False, changed_since=None)
+
+
+_ADVISE = """\
+Finds the indexes that serve a whole workload best for the space that they take, and says what each one does for which
+query, what it costs those who write, and how it is created and undone. Without QUERIES, the workload is production's
+own, as pg_stat_statements counted it. Nothing is created: --format sql writes a script.
+Ends with 0 where it could tell, whether or not there is anything to do, and with 3 where no query could be planned.
+"""
+
+
+def _advise(commands: _Commands) -> None:
+    about = "find the indexes that a whole workload is best served by, and those that may go"
+    parser = _command(commands, "advise", "advise", about, _ADVISE)
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="QUERIES",
+        help="a .sql file, a folder, a .capture file, or - for standard input (default: the profile's own workload)",
+    )
+    parser.add_argument("-p", "--profile", type=Path, required=True, metavar="FILE", help="production's profile")
+    parser.add_argument("--workload", action="store_true", help="the profile's own workload besides QUERIES")
+    _advise_limits(parser)
+    parser.add_argument(
+        "--drop", action="store_true", help="say which indexes may go, too; with --budget 0, nothing else"
+    )
+    parser.add_argument(
+        "--replica-profile",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a replica's profile: an index that is used there stays; may be repeated",
+    )
+    parser.add_argument(
+        "--explain",
+        action="append",
+        default=[],
+        metavar="INDEX",
+        help="say why this index, or why not: 'orders(status, created_at) WHERE paid', a CREATE INDEX statement, or "
+        "the name of an existing or proposed one; may be repeated",
+    )
+    parser.add_argument(
+        "-f", "--format", choices=ADVICE_FORMATS, default=ADVICE_FORMATS[0], help="default: %(default)s"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there (default: -)")
+    parser.add_argument("--details", action="store_true", help="everything, in the terminal's format too")
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="plan in so many processes (default: as many as there are cores, where there are many queries)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def _advise_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--budget", type=_size, metavar="SIZE", help="what new indexes may take, such as 500MB (default: no limit)"
+    )
+    parser.add_argument("--max-per-table", type=_count, metavar="N", help="at most so many new indexes on a table")
+    parser.add_argument(
+        "--max-upkeep",
+        type=_ago,
+        metavar="TIME",
+        help="at most so much database time a day to keep them, such as 90s or 5m",
+    )
+    parser.add_argument(
+        "--min-share",
+        type=_share,
+        default=0.01,
+        metavar="SHARE",
+        help="an index saves at least this share of the time of its table's queries (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--skip-below",
+        type=_share,
+        default=0.0001,
+        metavar="SHARE",
+        help="leave out queries that take less than this share of the measured time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--time",
+        type=_seconds,
+        metavar="SECONDS",
+        help="give the best set found by then; so does Ctrl-C (default: until nothing better is found)",
+    )
 
 
 def _paths(parser: argparse.ArgumentParser) -> None:
@@ -720,6 +809,22 @@ def _ago(text: str) -> timedelta:
     if not amount.isdecimal() or unit not in _UNITS or int(amount) > 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time such as 90m, 6h or 7d")
     return timedelta(**{_UNITS[unit]: int(amount)})
+
+
+_SIZE_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+
+def _size(text: str) -> int:
+    """Return a size in bytes, with PostgreSQL's units: 1 kB is 1,024 bytes."""
+    typed = text.strip().lower().removesuffix("ib").removesuffix("b")
+    unit = _SIZE_UNITS.get(typed[-1:])
+    try:
+        amount = float(typed[:-1] if unit else typed)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < 1e9 or (unit is None and amount):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500MB or 2GB")
+    return round(amount * (unit or 0))
 
 
 def _moment(text: str) -> datetime:

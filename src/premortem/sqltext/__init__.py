@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from premortem.model import Allow, Query, Unreadable
+from premortem.model import Allow, IndexCandidate, Query, Unreadable
 from premortem.sqltext.conditions import (
     And,
     ColumnName,
@@ -87,6 +87,7 @@ __all__ = [
     "definition",
     "disjuncts",
     "fingerprint",
+    "index",
     "inner",
     "lasting_tags",
     "looks_like_code",
@@ -169,6 +170,19 @@ def definition(sql: str) -> Definition:
     from premortem.sqltext import defining
 
     return defining.definition(sql)
+
+
+def index(text: str) -> tuple[str | None, IndexCandidate]:
+    """Return the name and the index that `t (a, b) WHERE c` or CREATE INDEX defines; or raise StatementError.
+
+    The table's schema is empty where the text does not say it.
+
+    >>> index("orders (status, created_at DESC) INCLUDE (total) WHERE paid")[1].definition
+    'orders (status, created_at DESC) INCLUDE (total) WHERE paid'
+    """
+    from premortem.sqltext import indexes
+
+    return indexes.index(text)
 
 
 def condition(expression: str, initplans: Collection[int] = ()) -> Condition:

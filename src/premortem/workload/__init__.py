@@ -8,6 +8,8 @@ size.  What an index costs to keep is its *upkeep*.
     study(demand, planner, profile) -> Studied       its parameter sets, its costs today, its candidates
     missing(gathered, studied) -> Gap …              what of the workload could not be planned
     select(studied, world, limits) -> Chosen         the set of indexes, and the frontier of cost against size
+    explain(chosen, studied, price, terms) -> Indexing    the case for each index, the frontier, what was declined
+    meant(typed, profile) -> Meant; why(meant, …) -> Explained    the case of one index that somebody named
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
     drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
     drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
@@ -17,12 +19,15 @@ It asks servers nothing itself: a `World` that is handed in plans, and everythin
 
 from premortem.workload.demands import Gathered, demands, missing
 from premortem.workload.dropping import drop_gaps, drops
+from premortem.workload.explaining import Terms, explain, without_dropped
+from premortem.workload.meaning import Meant, meant
 from premortem.workload.planner import Planner
 from premortem.workload.refuting import Mirror, Refuted, Rules, refute
 from premortem.workload.selection import Chosen, Limits, Step, select
 from premortem.workload.studied import Studied
 from premortem.workload.study import existing_indexes, study
 from premortem.workload.suspects import DropLimits
+from premortem.workload.why import why
 from premortem.workload.world import World
 
 __all__ = [
@@ -30,19 +35,25 @@ __all__ = [
     "DropLimits",
     "Gathered",
     "Limits",
+    "Meant",
     "Mirror",
     "Planner",
     "Refuted",
     "Rules",
     "Step",
     "Studied",
+    "Terms",
     "World",
     "demands",
     "drop_gaps",
     "drops",
     "existing_indexes",
+    "explain",
+    "meant",
     "missing",
     "refute",
     "select",
     "study",
+    "why",
+    "without_dropped",
 ]

@@ -13,7 +13,7 @@ Everything rests on plans: what the chosen set was planned to do, and what is pl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -34,6 +34,7 @@ from premortem.model import (
     Table,
     Upkeep,
 )
+from premortem.rules.indexes import create_sql, drop_sql, own_indexes
 from premortem.workload.declining import declined
 from premortem.workload.hinting import hints
 from premortem.workload.knowledge import Known, Visible
@@ -139,7 +140,8 @@ class Case:
         assert table is not None
         size = advisor.index_size(candidate, table)
         lost = self.lost(index)
-        replaced = tuple(self._replaced(candidate, table))
+        replaces = tuple(RelationName(schema=table.schema, name=i.name) for i in self._replaced(candidate, table))
+        drops, restores = _replacing(replaces, self.profile) if replaces else ((), ())
         return Recommendation(
             candidate=candidate,
             name=name,
@@ -151,12 +153,12 @@ class Case:
             saves=a_day(lost),
             share=min(lost / saved, 1.0) if saved > 0 else 0.0,
             enters_at=enters_at(self.chosen, frozenset({index})),
-            replaces=tuple(RelationName(schema=table.schema, name=i.name) for i in replaced),
+            replaces=replaces,
             notes=tuple(self._notes(candidate, table)),
             statements=advisor.statements(candidate, name, table, self.profile),
             undo_statements=advisor.undo_statements(candidate, name, table),
-            drop_statements=tuple(dropping(i, table) for i in replaced),
-            restore_statements=tuple(restoring(i, table) for i in replaced),
+            drop_statements=drops,
+            restore_statements=restores,
         )
 
     def _gains(self, index: int) -> Iterator[Gain]:
@@ -182,7 +184,7 @@ class Case:
 
     def _missed(self, name: RelationName, visible: Visible) -> bool:
         """Whether a query that reads the index, with the chosen set, would be slower without it."""
-        world, family = self.chosen.knowledge.world, _family(name, self.profile)
+        world, family = self.chosen.knowledge.world, family_of(name, self.profile)
         readers = [d for d, a in enumerate(self.chosen.after) if family & a.kept]
         hidden = frozenset({name})
         answers = world.ask(tuple(Question(demand=d, visible=visible, hidden=hidden) for d in readers))
@@ -213,12 +215,12 @@ def _is_hardly_visible(table: Table) -> bool:
     return table.kind is not RelationKind.PARTITIONED_TABLE and table.all_visible < _VISIBLE * table.relation_pages
 
 
-def _family(index: RelationName, profile: Profile) -> frozenset[RelationName]:
+def family_of(index: RelationName, profile: Profile) -> frozenset[RelationName]:
     """Return the index and its parts on partitions, which are what plans name."""
     table = profile.table_of_index(index.schema, index.name)
     children = profile.children(table.relation) if table is not None else ()
     parts = (RelationName(schema=c.schema, name=i.name) for c in children for i in c.indexes if i.parent == index)
-    return frozenset({index}).union(*(_family(part, profile) for part in parts))
+    return frozenset({index}).union(*(family_of(part, profile) for part in parts))
 
 
 def gain(known: Known, before: Answer, after: Answer) -> Gain:
@@ -268,31 +270,20 @@ def _definitions(chosen: Chosen, numbers: Visible) -> tuple[str, ...]:
     return tuple(sorted(chosen.candidates[i].definition for i in numbers))
 
 
-def dropping(index: Index, table: Table) -> str:
-    """Return the statement that drops an existing index."""
-    name = RelationName(schema=table.schema, name=index.name).sql
-    how = "" if table.kind is RelationKind.PARTITIONED_TABLE else " CONCURRENTLY"
-    return f"DROP INDEX{how} IF EXISTS {name};"
-
-
-def restoring(index: Index, table: Table) -> str:
-    """Return the statement that brings an existing index back, as production's catalog spells it."""
-    if table.kind is RelationKind.PARTITIONED_TABLE:
-        return f"{index.definition};"
-    return f"{index.definition.replace(' INDEX ', ' INDEX CONCURRENTLY ', 1)};"
-
-
-def without_dropped(found: Indexing, drops: Sequence[Drop]) -> Indexing:
-    """Return the answer without those replacements that are told as drops of their own."""
-    told = {d.index for d in drops}
-    recommendations = tuple(_without(r, told) for r in found.recommendations)
+def without_dropped(found: Indexing, drops: Sequence[Drop], profile: Profile) -> Indexing:
+    """Return the answer with what may go; an index that is told there is not dropped by what replaces it, too."""
+    told = frozenset(d.index for d in drops)
+    recommendations = tuple(_less(r, told, profile) for r in found.recommendations)
     return replace(found, recommendations=recommendations, drops=tuple(drops))
 
 
-def _without(one: Recommendation, told: set[RelationName]) -> Recommendation:
-    kept = [n for n, name in enumerate(one.replaces) if name not in told]
-    return replace(
-        one,
-        drop_statements=tuple(one.drop_statements[n] for n in kept),
-        restore_statements=tuple(one.restore_statements[n] for n in kept),
-    )
+def _less(one: Recommendation, told: frozenset[RelationName], profile: Profile) -> Recommendation:
+    drops, restores = _replacing({*one.replaces} - told, profile)
+    return replace(one, drop_statements=drops, restore_statements=restores)
+
+
+def _replacing(names: Collection[RelationName], profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the statements that drop what an index replaces, and those that bring it back."""
+    found = [(t, i) for t, i in own_indexes(profile) if RelationName(schema=t.schema, name=i.name) in names]
+    drops = tuple(s for t, i in found for s in drop_sql(t, i))
+    return drops, tuple(s for t, i in found for s in create_sql(t, i, profile))

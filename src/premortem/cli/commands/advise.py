@@ -1,0 +1,190 @@
+"""`premortem advise`: the best set of indexes for a whole workload, and the ones that may go."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from premortem import __version__, advisor, sources, twin, words, workload
+from premortem.cli import capturing, judging, output, parallel, planners
+from premortem.cli.inputs import workload_of
+from premortem.cli.progress import Told, shown
+from premortem.errors import InputError, PremortemError
+from premortem.model import (
+    Facts,
+    Gap,
+    IndexCandidate,
+    Indexing,
+    Profile,
+    Query,
+    Unreadable,
+    Upkeep,
+)
+from premortem.report import indexing as report
+
+_CAPTURE = ".capture"
+_INTERRUPTED = 130
+_FOREVER = 1e9
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Advise on the workload's indexes; 0 where that was possible, 130 with the best so far after Ctrl-C."""
+    output.check(arguments.output)
+    profile, identity = judging.profile_of(arguments.profile)
+    wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)
+    replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
+    gathered = workload.demands(_queries(arguments, profile), profile, min_share=arguments.skip_below)
+    if not gathered.demands:
+        raise InputError("there is no query to look for indexes for", hint="name files, or pull a profile with one")
+    asked = _Asked(arguments=arguments, profile=profile, identity=identity, replicas=replicas, wanted=wanted)
+    with shown("starting", quiet=arguments.quiet) as told:
+        found = asked.advise(gathered, told)
+    look = replace(output.look(arguments.output, details=arguments.details), again=_again(arguments))
+    output.write(report.render(found, arguments.format, look=look), arguments.output)
+    return 0 if found.effort.finished or asked.remaining() <= 0 else _INTERRUPTED
+
+
+def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[Query | Unreadable, ...]:
+    """Return the queries of the paths, or production's own where there are none."""
+    if not arguments.paths:
+        return workload_of(profile)
+    plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
+    filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()
+    captured = capturing.gathered(arguments, [Path(p) for p in arguments.paths if p.endswith(_CAPTURE)], profile)
+    own = workload_of(profile) if arguments.workload else ()
+    return (*sources.with_calls((*filed, *captured.queries), profile), *own)
+
+
+def _again(arguments: argparse.Namespace) -> str:
+    """Return the command line without what decides on the format, to be typed again."""
+    typed = list(sys.argv[1:])
+    kept: list[str] = []
+    skip = False
+    for word in typed:
+        if skip:
+            skip = False
+        elif word in ("-f", "--format", "-o", "--output"):
+            skip = True
+        elif word not in ("--details", "-q", "--quiet", "--debug") and not word.startswith(("--format=", "--output=")):
+            kept.append(word)
+    return shlex.join(["premortem", *kept]) if "advise" in kept else f"premortem advise -p {arguments.profile}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the user asked for, with the profile read."""
+
+    arguments: argparse.Namespace
+    profile: Profile
+    identity: str
+    replicas: tuple[Profile, ...] = ()
+    wanted: tuple[workload.Meant, ...] = ()
+    started: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "started", time.monotonic())
+
+    def remaining(self) -> float:
+        """Return the seconds that are left for the search."""
+        most: float = self.arguments.time or _FOREVER
+        return most - (time.monotonic() - self.started)
+
+    def advise(self, gathered: workload.Gathered, told: Told) -> Indexing:
+        """Open the planners, study every query, choose, and explain."""
+        world = parallel.World(profile=self.profile, identity=self.identity, assumptions={})
+        count = len(gathered.demands)
+        with planners.opened(world, queries=count, count=self.arguments.jobs, progress=told) as opened:
+            outcomes = opened.study(gathered.demands, lambda done: told(f"planned {done} of {count} queries"))
+            return self._advised(gathered, outcomes, opened, told)
+
+    def _advised(
+        self,
+        gathered: workload.Gathered,
+        outcomes: Sequence[workload.Studied | Unreadable],
+        opened: planners.Planners,
+        told: Told,
+    ) -> Indexing:
+        studied = tuple(s for s in outcomes if isinstance(s, workload.Studied))
+        unplanned = tuple(u for u in outcomes if isinstance(u, Unreadable))
+        if not studied:
+            raise _nothing_planned(unplanned)
+        told(f"looking for indexes for {words.plural(len(studied), 'query', 'queries')}")
+        world = opened.world(studied)
+        chosen = workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.remaining)
+        told("explaining")
+        terms = workload.Terms(budget=self.arguments.budget, min_share=self.arguments.min_share)
+        found = workload.explain(chosen, studied, self._upkeep, terms)
+        if self.arguments.drop:
+            found = self._with_drops(found, chosen, studied, world)
+        asked = tuple(workload.why(one, chosen, found, self._upkeep, terms) for one in self.wanted)
+        return replace(
+            found,
+            asked=asked,
+            unreadable=(*gathered.unreadable, *unplanned),
+            gaps=(*gathered.gaps, *workload.missing(gathered, outcomes), *found.gaps, *_gaps(self.profile, opened)),
+            workload=gathered.says,
+            facts=self._facts(opened.here),
+            effort=replace(found.effort, seconds=time.monotonic() - self.started),
+        )
+
+    def _limits(self) -> workload.Limits:
+        typed = self.arguments
+        most = typed.max_upkeep.total_seconds() * 1000 if typed.max_upkeep is not None else None
+        return workload.Limits(
+            budget=typed.budget, per_table=typed.max_per_table, upkeep=most, min_share=typed.min_share,
+        )  # fmt: skip
+
+    def _upkeep(self, candidate: IndexCandidate) -> Upkeep:
+        table = self.profile.table(candidate.table)
+        assert table is not None  # candidates are of tables that the profile has
+        return advisor.upkeep(candidate, table, self.profile, advisor.index_size(candidate, table))
+
+    def _milliseconds(self, candidate: IndexCandidate) -> float:
+        return self._upkeep(candidate).time.total_seconds() * 1000
+
+    def _with_drops(
+        self,
+        found: Indexing,
+        chosen: workload.Chosen,
+        studied: Sequence[workload.Studied],
+        world: workload.World,
+    ) -> Indexing:
+        drops, kept = workload.drops(
+            studied,
+            world,
+            recommended=found.recommendations,
+            visible=chosen.visible,
+            answers=chosen.after,
+            replicas=self.replicas,
+            now=datetime.now(UTC),
+        )
+        gaps = workload.drop_gaps(self.profile, replicas=self.replicas)
+        return replace(workload.without_dropped(found, drops, self.profile), kept=kept, gaps=gaps)
+
+    def _facts(self, opened: twin.Twin) -> Facts:
+        return Facts(
+            profile_name=self.arguments.profile.name,
+            profile_taken_at=self.profile.taken_at,
+            production_version=self.profile.server.version.split(" ")[0],
+            twin_version=opened.server_version,
+            twin_is_exact=opened.is_exact,
+            premortem_version=__version__,
+            values=self.profile.values,
+        )
+
+
+def _gaps(profile: Profile, opened: planners.Planners) -> tuple[Gap, ...]:
+    return (*profile.gaps, *opened.here.gaps)
+
+
+def _nothing_planned(unplanned: Sequence[Unreadable]) -> PremortemError:
+    """Return the error for a workload of which nothing could be planned, with the first reason."""
+    first = unplanned[0]
+    count = words.plural(len(unplanned), "query", "queries")
+    return PremortemError(f"none of {count} could be planned; {first.site}: {first.says}", hint=first.hint)
