@@ -47,7 +47,11 @@ def _built(db: pg.Session, candidate: IndexCandidate, keep: Path) -> Measured | 
     level = db.value(f"SELECT level FROM bt_metap({place})") if candidate.method == "btree" else None
     db.execute(f"DROP INDEX {place[1:-1]}")
     found = Measured(
-        candidate=candidate, pages=pages, tuples=tuples, seconds=seconds, level=None if level is None else int(str(level))
+        candidate=candidate,
+        pages=pages,
+        tuples=tuples,
+        seconds=seconds,
+        level=None if level is None else int(str(level)),
     )
     with keep.open("a", encoding="utf-8") as file:
         file.write(json.dumps(codec.encode(found)) + "\n")

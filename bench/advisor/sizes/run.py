@@ -62,8 +62,11 @@ class Compared:
 def own(arguments: argparse.Namespace, keep: Path) -> Iterator[Compared]:
     """Yield the comparisons on tables of our own."""
     with contextlib.ExitStack() as stack:
-        done = all((keep / f"{name}.jsonl").exists() for name in OWN)
-        server = None if done else stack.enter_context(pg.start(pg.installation(arguments.major), settings=SETTINGS))
+        server = (
+            None
+            if arguments.compare
+            else stack.enter_context(pg.start(pg.installation(arguments.major), settings=SETTINGS))
+        )
         for name in OWN:
             if server is not None:
                 _load(server, name, arguments.rows, keep)
@@ -110,12 +113,14 @@ def _compared(
     file = keep / f"{name}.jsonl"
     with contextlib.ExitStack() as stack:
         db = stack.enter_context(pg.writer(server, purpose="bench", database=name)) if server is not None else None
+        tables = {t.relation: profile.with_base_types(t) for t in profile.tables}
         wanted = {(c.definition, c.unique) for c in candidates}
         found = measured.measure(db, candidates, file) if db is not None else measured.read(file)
         for built in found:
-            table = profile.table(built.candidate.table)
-            if table is not None and (built.candidate.definition, built.candidate.unique) in wanted:
-                yield Compared(built=built, estimate=advisor.index_size(built.candidate, profile.with_base_types(table)))
+            if (built.candidate.definition, built.candidate.unique) in wanted:
+                table = tables[built.candidate.table]
+                size = advisor.index_size(built.candidate, table, major=profile.server.major)
+                yield Compared(built=built, estimate=size)
 
 
 def report(found: Iterable[Compared]) -> None:
@@ -160,7 +165,7 @@ def main() -> None:
 
 def _speed(found: Sequence[Compared], keep: Path) -> None:
     profiles = [catalog.read(file) for file in keep.glob("*.profile")]
-    tables = [(c.built.candidate, t) for c in found for p in profiles if (t := p.table(c.built.candidate.table))]
+    tables = [(c.built.candidate, t) for c in found for p in profiles if (t := p.table(c.built.candidate.table))] * 3
     started = time.process_time()
     for candidate, table in tables:
         advisor.index_size(candidate, table)

@@ -10,6 +10,8 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         search       wants -> trials -> the one to propose
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
+    whole_size(candidate, profile) -> IndexSize     the same with all partitions of its table
+    rebuilt_size(index, table) -> IndexSize         what an existing index would have if it were built again
     costs_of(plan, profile) -> Costs                a plan's cost as shown, and when nothing stops early
     upkeep(candidate, table, profile, size) -> Upkeep   what it costs those who write, a day; existing_upkeep too
     lock(candidate, table, profile) -> sentence     what creating it locks and waits for
@@ -34,7 +36,7 @@ from premortem.advisor.operators import extensions
 from premortem.advisor.owning import build_seconds, lock, statements, undo_statements
 from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
-from premortem.advisor.size import IndexSize, index_size
+from premortem.advisor.size import IndexSize, index_size, rebuilt_size, whole_size
 from premortem.advisor.untried import untried
 from premortem.advisor.upkeep import existing_upkeep, upkeep
 
@@ -59,10 +61,12 @@ __all__ = [
     "looked",
     "lock",
     "names",
+    "rebuilt_size",
     "replaced",
     "same_index",
     "statements",
     "undo_statements",
     "untried",
     "upkeep",
+    "whole_size",
 ]

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+from premortem.advisor.storage import FIXED, alignment, base_type, is_fixed_by_looks, measure
 from premortem.model import Column, ColumnStatistics, IndexKey, Table
 
-_FIXED = {
-    "boolean": (1, 1),
-    '"char"': (1, 1),
-    "smallint": (2, 2),
-    "integer": (4, 4),
-    "bigint": (8, 8),
-    "real": (4, 4),
-    "double precision": (8, 8),
-    "date": (4, 4),
-    "time without time zone": (8, 8),
-    "time with time zone": (12, 8),
-    "timestamp without time zone": (8, 8),
-    "timestamp with time zone": (8, 8),
-    "interval": (16, 8),
-    "uuid": (16, 1),
-    "oid": (4, 4),
-    "macaddr": (6, 4),
-    "money": (8, 8),
-    "point": (16, 8),
-    "box": (32, 8),
-    "name": (64, 1),
-}
-#: Types whose equal values may differ in bytes, so that nbtree keeps every row's own tuple (`btequalimage`).
-_NEVER_EQUAL_IMAGE = (
-    "numeric",
-    "real",
-    "double precision",
-    "jsonb",
-    "interval",
-    "citext",
-    "tsvector",
-    "record",
-    "money",
-)
-_GENERIC_DISTINCT = 200.0  # DEFAULT_NUM_DISTINCT
+__all__ = ["GENERIC_DISTINCT", "KeyStatistics", "base_type", "distinct", "key_statistics", "of_column", "unknown"]
+
+GENERIC_DISTINCT = 200.0  # DEFAULT_NUM_DISTINCT
+_UNKNOWN_WIDTH = 16
+_FOLLOWS = 0.95  # a correlation from which rows with the same value are taken to stand together
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Width:
+    """A part of a column's values: how many, how wide on average, and what is left when that is divided by eight."""
+
+    share: float
+    mean: float
+    rest: int
+    alignment: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeyStatistics:
-    """How wide a key is and how its values repeat, in the whole table."""
+    """How wide a key is and how its values repeat, in the whole table.
+
+    `distinct` is what ANALYZE found, which the planner believes; `kinds` what there is likely to be.
+    """
 
     width: float
     alignment: int
@@ -54,171 +39,144 @@ class KeyStatistics:
     null_share: float
     distinct: float
     common: tuple[float, ...]
-    deduplicates: bool
     type: str
     rows: float
+    pages: float = 0.0
     statistics: ColumnStatistics | None = None
 
-    @property
-    def gist_width(self) -> float:
-        """The size of a GiST leaf key: a point is kept as a box."""
-        return {"point": 32.0, "inet": 14.0, "cidr": 14.0}.get(self.type, max(self.width + 3, 16.0))
+    @cached_property
+    def widths(self) -> tuple[Width, ...]:
+        """How wide the values are, grouped by what is left when their width is divided by eight."""
+        if not self.varies:
+            return (Width(1.0, self.width, int(self.width) % 8, self.alignment),)
+        return _measured(self) or _around(self)
 
     @property
-    def gist_fill(self) -> float:
-        """How full GiST pages are after a build, measured on 300,000 rows."""
-        return {"point": 0.66, "inet": 0.73, "cidr": 0.73}.get(self.type, 0.56)
+    def mean_width(self) -> float:
+        """The average width of the values that are not NULL."""
+        return sum(w.share * w.mean for w in self.widths)
 
-    @property
-    def element_width(self) -> float:
-        """The average size of one GIN key."""
-        if self.type.endswith("[]"):
-            return max(2.0, min(self.width, 12.0))
-        return 8.0
+    @cached_property
+    def kinds(self) -> float:
+        """How many distinct values there are.
 
-    def elements(self, opclass: str | None) -> tuple[tuple[float, float], ...]:
-        """Return what a GIN index would hold, as (share of the rows that have the key, number of such keys)."""
-        if opclass == "gin_trgm_ops":
-            return _trigrams(self)
-        if self.type == "tsvector":
-            return _zipf(max(2.0, self.width / 7), max(100.0, min(200_000.0, self.rows)))
-        if self.type == "jsonb":
-            return _json_items(self, paths=opclass == "jsonb_path_ops")
-        return _stored_elements(self)
+        ANALYZE reads 300 pages for each point of its target and takes its rows from these, so that neighbours come
+        together more often than chance would have it.  Where equal values are neighbours it thereby sees too many
+        duplicates, and finds too few kinds.
+        """
+        found = self.statistics
+        follows = found is not None and abs(found.correlation or 0.0) > _FOLLOWS and not found.most_common_values
+        return _unclustered(self.distinct, self.rows, self.pages) if follows else self.distinct
 
 
-def _trigrams(key: KeyStatistics) -> tuple[tuple[float, float], ...]:
-    """Return the trigrams of a text: about one per character, over an alphabet used very unevenly."""
-    per_row = max(3.0, (key.width - 1) * 0.92 + 1)
-    vocabulary = min(4_000.0, key.rows * per_row)
-    return _zipf(per_row, vocabulary)
+def _unclustered(found: float, rows: float, pages: float, target: int = 100) -> float:
+    """Return how many runs of equal values a sample by pages was taken from, if it led to so many distinct ones.
+
+    The estimator is Haas and Stokes' (`compute_scalar_stats` in analyze.c), given what such a sample would hold.
+    """
+    sample = 300.0 * target
+    if pages <= sample or rows <= sample or found >= rows / 1.02:
+        return found
+    seen, taken = sample / pages, sample / rows
+    low, high = 1.0, rows / pages
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _estimated(middle, rows, seen, taken, sample) > found else (low, middle)
+    return rows / low if low < rows / pages * 0.999 else found
 
 
-def _json_items(key: KeyStatistics, *, paths: bool) -> tuple[tuple[float, float], ...]:
-    """Return the items of a document: about one in 24 bytes, a quarter of them with values found nowhere else."""
-    items = max(1.0, key.width / 24) * (1.0 if paths else 2.0)
-    unique = items / 4
-    return (*_zipf(items - unique, 200.0), (1.0 / max(key.rows, 1.0), unique * key.rows))
+def _estimated(run: float, rows: float, seen: float, taken: float, sample: float) -> float:
+    """Return how many distinct values ANALYZE would find where each has `run` rows on one page."""
+    of_page = min(1.0, taken / seen)
+    kinds = rows / run
+    found = kinds * seen * (1.0 - (1.0 - of_page) ** run)
+    once = kinds * seen * run * of_page * (1.0 - of_page) ** (run - 1.0)
+    return float(sample * found / (sample - once + once * taken))
 
 
-def _zipf(per_row: float, vocabulary: float) -> tuple[tuple[float, float], ...]:
-    """Return keys whose frequency falls with their rank, so many of them in an average row."""
-    bands, start, harmonic = [], 1.0, 0.0
-    while start <= vocabulary:
-        end = min(vocabulary + 1, start * 2)
-        bands.append(((start + end) / 2, end - start))
-        harmonic += (end - start) / ((start + end) / 2)
-        start *= 2
-    return tuple((min(1.0, per_row / harmonic / rank), count) for rank, count in bands)
-
-
-def _stored_elements(key: KeyStatistics) -> tuple[tuple[float, float], ...]:
+def _measured(key: KeyStatistics) -> tuple[Width, ...]:
+    """Return the widths of the values that the statistics hold, moved to the average of all that were sampled."""
+    of = measure(key.type)
     found = key.statistics
-    frequencies = found.most_common_element_frequencies if found else None
-    if found is None or not frequencies:
-        return _zipf(max(1.0, key.width / 12), max(10.0, key.rows / 20))
-    count = len(found.most_common_elements or ())
-    known = tuple((f, 1.0) for f in frequencies[:count])
-    per_row = (found.element_count_histogram or (0.0,))[-1]
-    rest = max(0.0, per_row - sum(f for f, _ in known))
-    least = min((f for f, _ in known), default=0.001)
-    return (*known, *(((least / 2, rest / (least / 2)),) if rest > 0.01 else ()))
+    if of is None or found is None:
+        return ()
+    common = tuple(zip(found.most_common_values or (), found.most_common_frequencies or (), strict=False))
+    bounds = found.histogram_bounds or ()
+    rest = max(0.0, 1.0 - found.null_fraction - sum(f for _, f in common)) / max(1, len(bounds))
+    sizes = [(of(value), share) for value, share in (*common, *((b, rest) for b in bounds)) if share > 0]
+    total = sum(share for _, share in sizes)
+    if total < 0.5 * (1.0 - found.null_fraction) or not sizes:
+        return ()
+    mean = sum(size * share for size, share in sizes) / total
+    # The average in the statistics is cut off after the point.
+    off = 0 if found.average_width <= mean < found.average_width + 1 else round(found.average_width + 0.5 - mean)
+    constant = len({size for size, _ in sizes}) == 1
+    return _grouped([(size + (0 if constant and abs(off) <= 1 else off), share / total) for size, share in sizes], key)
+
+
+def _around(key: KeyStatistics) -> tuple[Width, ...]:
+    """Return widths of every rest, around the average."""
+    middle = int(key.width)
+    return _grouped([(max(1, middle + step), 1 / 8) for step in range(-3, 5)], key)
+
+
+def _grouped(sizes: Sequence[tuple[int, float]], key: KeyStatistics) -> tuple[Width, ...]:
+    groups: dict[tuple[int, int], tuple[float, float]] = {}
+    for size, share in sizes:
+        place = (size % 8, alignment(size, key.type))
+        had, mass = groups.get(place, (0.0, 0.0))
+        groups[place] = (had + share, mass + share * size)
+    return tuple(Width(share, mass / share, rest, align) for (rest, align), (share, mass) in groups.items())
 
 
 def key_statistics(key: IndexKey | str, table: Table) -> KeyStatistics:
     """Return what is known of a key of an index on the table, assumed where nothing is."""
-    if isinstance(key, str):
-        return _of_column(table, table.column(key))
-    if key.column is not None:
-        return _of_column(table, table.column(key.column))
-    return _of_expression(table, key.expression or "")
+    from premortem.advisor.expressions import of_expression
+
+    known = table.__dict__.setdefault("_key_statistics", {})  # as a cached property would: tables do not change
+    name = key if isinstance(key, str) else key.column
+    words = ("column", name) if name is not None else ("expression", key.expression)  # type: ignore[union-attr]
+    if words not in known:
+        known[words] = of_column(table, name) if name is not None else of_expression(table, words[1] or "")
+    found: KeyStatistics = known[words]
+    return found
 
 
-def _of_column(table: Table, column: Column | None) -> KeyStatistics:
+def of_column(table: Table, name: str) -> KeyStatistics:
+    """Return what is known of a column."""
+    column = table.column(name)
     if column is None:
-        return _unknown(table, "text")
+        return unknown(table, "text")
+    return of_statistics(table, base_type(column.type), column)
+
+
+def of_statistics(table: Table, type_name: str, column: Column) -> KeyStatistics:
+    """Return what a column's statistics, or those of an index's expression, say of a key of that type."""
     statistics = column.own_statistics
-    type_name = base_type(column.type)
-    width, alignment = _FIXED.get(type_name, (0, 1))
     if statistics is None:
-        return _unknown(table, type_name)
-    varies = width == 0
-    if varies:
-        width, alignment = statistics.average_width, _alignment_of(type_name, statistics)
-        varies = alignment == 1
+        return unknown(table, type_name)
+    width, align = FIXED.get(type_name, (0, 1))
+    if not width and is_fixed_by_looks(type_name, statistics.average_width):
+        width, align = 4, 4
     return KeyStatistics(
-        width=float(width), alignment=alignment, varies=varies, null_share=statistics.null_fraction,
-        distinct=distinct(statistics, table.rows), common=statistics.most_common_frequencies or (),
-        deduplicates=_deduplicates(type_name), type=type_name, rows=table.rows, statistics=statistics,
+        width=float(width or statistics.average_width), alignment=align, varies=not width,
+        null_share=statistics.null_fraction, distinct=distinct(statistics, table.rows),
+        common=statistics.most_common_frequencies or (), type=type_name, rows=table.rows, pages=float(table.pages),
+        statistics=statistics,
     )  # fmt: skip
 
 
-def _alignment_of(type_name: str, statistics: ColumnStatistics) -> int:
-    """Return 4 for long values and for what looks like an enum, 1 for the short variable-length ones."""
-    if statistics.average_width >= 127:
-        return 4
-    known = type_name in ("text", "character varying", "character", "numeric", "jsonb", "bytea", "inet", "citext")
-    looks_fixed = statistics.average_width == 4 and not known and not type_name.endswith("[]")
-    return 4 if looks_fixed else 1
-
-
-def _unknown(table: Table, type_name: str) -> KeyStatistics:
-    width, alignment = _FIXED.get(type_name, (16, 1))
+def unknown(table: Table, type_name: str, width: float = _UNKNOWN_WIDTH) -> KeyStatistics:
+    """Return what is assumed of a key without statistics, as the planner assumes it."""
+    fixed, align = FIXED.get(type_name, (0, 1))
     return KeyStatistics(
-        width=float(width), alignment=alignment, varies=type_name not in _FIXED, null_share=0.0,
-        distinct=max(1.0, min(_GENERIC_DISTINCT, table.rows)), common=(), deduplicates=_deduplicates(type_name),
-        type=type_name, rows=table.rows,
+        width=float(fixed or width), alignment=align, varies=not fixed, null_share=0.0,
+        distinct=max(1.0, min(GENERIC_DISTINCT, table.rows)), common=(), type=type_name, rows=table.rows,
+        pages=float(table.pages),
     )  # fmt: skip
-
-
-def _of_expression(table: Table, expression: str) -> KeyStatistics:
-    mentioned = [c for c in table.columns if re.search(rf'(?<![\w"]){re.escape(c.name)}(?![\w"])', expression)]
-    source = _of_column(table, mentioned[0]) if mentioned else _unknown(table, "text")
-    type_name = expression_type(expression)
-    if type_name == "tsvector":
-        return replace(source, type="tsvector", common=(), deduplicates=False)
-    if type_name is None:
-        wide = source.type in ("jsonb", "json", "xml") or source.width > 64
-        return _unknown(table, "text") if wide else source
-    width, alignment = _FIXED.get(type_name, (16, 1))
-    shrinks = type_name in ("date", "timestamp without time zone")
-    found = min(source.distinct, 3650.0) if shrinks else source.distinct
-    return KeyStatistics(
-        width=float(width), alignment=alignment, varies=type_name not in _FIXED, null_share=source.null_share,
-        distinct=found, common=() if shrinks else source.common, deduplicates=_deduplicates(type_name),
-        type=type_name, rows=table.rows,
-    )  # fmt: skip
-
-
-def expression_type(expression: str) -> str | None:
-    """Return the type of an expression where its text gives it away, None otherwise.
-
-    >>> expression_type("(created_at)::date"), expression_type("date_trunc('day'::text, created_at)")
-    ('date', 'timestamp without time zone')
-    """
-    if expression.startswith("date_trunc("):
-        return "timestamp without time zone"
-    if expression.startswith("to_tsvector("):
-        return "tsvector"
-    cast = re.search(r"::([a-z ]+)\)?$", expression)
-    return cast.group(1) if cast and cast.group(1) in _FIXED else None
-
-
-def base_type(type_name: str) -> str:
-    """Return a type's name without its modifier.
-
-    >>> base_type("character varying(20)"), base_type("timestamp(3) with time zone"), base_type("numeric(10,2)[]")
-    ('character varying', 'timestamp with time zone', 'numeric[]')
-    """
-    return re.sub(r"\([^)]*\)", "", type_name).strip()
-
-
-def _deduplicates(type_name: str) -> bool:
-    plain = type_name.rsplit(".", 1)[-1]
-    return not (plain.endswith(("[]", "range")) or plain in _NEVER_EQUAL_IMAGE)
 
 
 def distinct(statistics: ColumnStatistics, rows: float) -> float:
     """Return the number of distinct values in a table of so many rows."""
     found = statistics.n_distinct if statistics.n_distinct >= 0 else -statistics.n_distinct * rows
-    return max(1.0, found or min(_GENERIC_DISTINCT, rows))
+    return max(1.0, found or min(GENERIC_DISTINCT, rows))

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
+from premortem.advisor.elements import elements
 from premortem.advisor.machine import Machine
 from premortem.advisor.size import PAGE, IndexSize
 from premortem.model import IndexCandidate, IndexKey, Table
@@ -102,7 +103,7 @@ def _keys(candidate: IndexCandidate, keys: tuple[KeyStatistics, ...]) -> float:
     if candidate.method != "gin":
         return 1.0
     pairs = zip(candidate.keys, keys, strict=True)
-    return max(1.0, sum(sum(f * n for f, n in stats.elements(key.opclass)) for key, stats in pairs))
+    return max(1.0, sum(e.share * e.count for key, stats in pairs for e in elements(stats, key.opclass)))
 
 
 def _fronts(keys: tuple[IndexKey, ...], known: tuple[KeyStatistics, ...], pages: float) -> float:
