@@ -412,6 +412,29 @@ def test_the_workload_has_rates_and_no_passwords(shop: str) -> None:
     assert not any("premortem/" in q.text for q in profile.workload.statements)
 
 
+def test_the_query_in_a_cursor_or_a_prepared_statement_is_kept_and_what_is_no_query_is_counted(shop: str) -> None:
+    run(
+        shop,
+        "SELECT public.pg_stat_statements_reset(); "
+        "BEGIN; DECLARE c CURSOR FOR SELECT * FROM docs WHERE author_id > 5; FETCH 3 FROM c; COMMIT; "
+        "PREPARE p (int) AS SELECT count(*) FROM docs WHERE author_id < $1; EXECUTE p(7); "
+        "COPY (SELECT id FROM docs WHERE author_id = 6) TO '/dev/null'; "
+        "CREATE TEMP TABLE made AS SELECT * FROM docs WHERE author_id = 8; CREATE ROLE passing PASSWORD 'hunter2'; "
+        "DROP ROLE passing",
+    )
+    profile = pull(shop, Values.LOW_CARDINALITY)
+    found = {q.text.split()[0]: q for q in profile.workload.statements if "docs" in q.text}
+    assert {"DECLARE", "PREPARE", "COPY", "CREATE"} <= found.keys()
+    assert found["DECLARE"].text.endswith("SELECT * FROM docs WHERE author_id > $1")
+    assert found["DECLARE"].mean_time is None  # what it took is in FETCH's
+    assert found["PREPARE"].calls == 1
+    assert found["COPY"].text.startswith("COPY (SELECT id FROM docs WHERE author_id = $1)")
+    kinds = {one.kind: one for one in profile.workload.left_out}
+    assert {"fetch", "commit", "drop"} <= kinds.keys()
+    assert kinds["fetch"].calls == 1
+    assert "hunter2" not in repr(profile)
+
+
 def test_a_pull_works_through_pgbouncer(shop: str, server: pg.Server) -> None:
     if PROGRAM is None:
         pytest.skip("PgBouncer is not on this machine")

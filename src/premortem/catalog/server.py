@@ -31,7 +31,7 @@ SETTINGS = (
     "quote_all_identifiers default_tablespace default_table_access_method default_toast_compression "
     "statement_timeout lock_timeout idle_in_transaction_session_timeout autovacuum autovacuum_analyze_scale_factor "
     "autovacuum_analyze_threshold autovacuum_vacuum_scale_factor autovacuum_vacuum_threshold "
-    "checkpoint_timeout max_wal_size full_page_writes wal_compression "
+    "checkpoint_timeout max_wal_size full_page_writes wal_compression pg_stat_statements.track "
     "enable_async_append enable_bitmapscan enable_distinct_reordering enable_gathermerge enable_group_by_reordering "
     "enable_hashagg enable_hashjoin enable_incremental_sort enable_indexonlyscan enable_indexscan enable_material "
     "enable_memoize enable_mergejoin enable_nestloop enable_parallel_append enable_parallel_hash "

@@ -10,12 +10,24 @@ from datetime import datetime, timedelta
 from premortem import pg
 from premortem.catalog.rows import StatementRow, WindowRow
 from premortem.errors import PremortemError
-from premortem.model import Gap, Query, Site, StatementKind, Values, Workload
+from premortem.model import Gap, LeftOut, Query, Site, StatementKind, Values, Workload
 
 QUERIES = pg.named_sql("premortem.catalog", "sql/workload.sql")
 LIMIT = 5_000
+_HEAD = r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
+#: What can be planned, and what holds something that can: pg_stat_statements counts the executions of what SQL has
+#: prepared under the text of PREPARE, and of a cursor its DECLARE.
 _VERB = re.compile(
-    r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(select|insert|update|delete|merge|values|with|table)\b", re.IGNORECASE | re.DOTALL
+    _HEAD + r"(select|insert|update|delete|merge|values|with|table|declare|prepare|copy(?=\s*\()|"
+    r"create(?=\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b.*?\bas\s*\(?\s*(?:select|with|values|table)\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_WORD = re.compile(_HEAD + r"([a-z]+)", re.IGNORECASE | re.DOTALL)
+#: First words of what is not kept; another one may be anything.
+_WORDS = frozenset(
+    "abort alter analyze begin call checkpoint close cluster comment commit copy create deallocate declare discard do "
+    "drop end execute explain fetch grant listen load lock move notify prepare reassign refresh reindex release reset "
+    "revoke rollback savepoint security set show start truncate unlisten vacuum".split()
 )
 _KINDS = {kind.value: kind for kind in StatementKind}
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -92,11 +104,34 @@ def _numbers(version: str) -> tuple[int, ...]:
 def workload(rows: tuple[StatementRow, ...], window: WindowRow, taken_at: datetime) -> Workload:
     """Return the plannable statements with their rates; utility statements may hold passwords and stay behind."""
     length = None if window.since is None else taken_at - window.since
-    kept = (_query(row, length) for row in rows)
+    kept = [(row, _query(row, length)) for row in rows]
     return Workload(
         since=window.since, window=length, deallocations=window.deallocations,
-        statements=tuple(query for query in kept if query is not None),
+        statements=tuple(query for _, query in kept if query is not None),
+        left_out=_left_out([row for row, query in kept if query is None]),
     )  # fmt: skip
+
+
+def _left_out(rows: list[StatementRow]) -> tuple[LeftOut, ...]:
+    """Return what is not kept by kind, what took most time first."""
+    kinds: dict[str, list[StatementRow]] = {}
+    for row in rows:
+        kinds.setdefault(_kind_left_out(row.text or ""), []).append(row)
+    found = (
+        LeftOut(
+            kind=kind, entries=len(of), calls=sum(r.calls for r in of),
+            time=timedelta(milliseconds=sum(r.total_ms for r in of)),
+        )
+        for kind, of in kinds.items()
+    )  # fmt: skip
+    return tuple(sorted(found, key=lambda one: (-one.time, one.kind)))
+
+
+def _kind_left_out(text: str) -> str:
+    if text.strip() in ("", _HIDDEN):
+        return "hidden"
+    word = _WORD.match(text)
+    return word[1].lower() if word and word[1].lower() in _WORDS else "other"
 
 
 def _query(row: StatementRow, window: timedelta | None) -> Query | None:
@@ -105,12 +140,14 @@ def _query(row: StatementRow, window: timedelta | None) -> Query | None:
     if verb is None or text == _HIDDEN or not row.calls:
         return None
     seconds = None if window is None else window.total_seconds()
+    is_cursor = verb[1].lower() == "declare"  # its rows and its time are FETCH's
     return Query(
         text=text.removesuffix(";"), original=text, fingerprint=str(row.id),
         site=Site(source="pg_stat_statements", name=str(row.id)), kind=_kind(verb[1]),
         parameter_count=max((int(n) for n in _PARAMETER.findall(text)), default=0), calls=row.calls,
         calls_per_second=row.calls / seconds if seconds else None,
-        mean_time=timedelta(milliseconds=row.total_ms / row.calls), rows_per_call=row.rows / row.calls,
+        mean_time=None if is_cursor else timedelta(milliseconds=row.total_ms / row.calls),
+        rows_per_call=None if is_cursor else row.rows / row.calls,
     )  # fmt: skip
 
 

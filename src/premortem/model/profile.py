@@ -409,6 +409,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Entries of pg_stat_statements whose texts are not in the profile: they are no queries, or not shown to us.
+
+    `kind` is the statement's first word in lower case, or `hidden`.
+    """
+
+    kind: str
+    entries: int
+    calls: float
+    time: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """What pg_stat_statements saw between `since` and the profile's time; both may be unknown."""
 
@@ -416,6 +429,7 @@ class Workload:
     window: timedelta | None = None
     deallocations: int | None = None
     statements: tuple[Query, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,8 @@ HIDE = pg.named_sql("premortem.twin", "sql/whatif.sql")["hide"]
 
 #: Left as the twin's own whatever production says: they do not change a plan, and could keep the twin from answering.
 _NOT_COPIED = frozenset(
-    {"jit", "search_path", "session_preload_libraries", "statement_timeout", "transaction_timeout", "wal_compression"}
+    "jit pg_stat_statements.track search_path session_preload_libraries statement_timeout transaction_timeout "
+    "wal_compression".split()
 )
 
 
