@@ -10,13 +10,14 @@ seed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from premortem.workload.knowledge import Knowledge, Visible
 
 #: A demand whose every candidate together saves less than this share is left alone.
 WORTH = 0.02
-_ROUNDS = 4
+_ROUNDS = 6
+_SHRINK = 0.6
 _GROUPS = 40
 
 
@@ -29,10 +30,16 @@ def seed(knowledge: Knowledge, numbers: Mapping[str, int], sizes: Mapping[int, f
     ladders = {d: everything[d] for d in open_}
     slides = dict(ladders)
     for _ in range(_ROUNDS):
-        ladders = dict(_below(knowledge, ladders, lambda used: used))
-        slides = dict(_below(knowledge, slides, lambda used: {max(used, key=lambda i: sizes[i])}))
+        ladders = dict(_below(knowledge, ladders, lambda visible, used: used))
+        slides = dict(_below(knowledge, slides, lambda visible, used: _large(visible, used, sizes)))
         knowledge.ask([*ladders.items(), *slides.items()])
     knowledge.ask((d, frozenset(group)) for d in open_ for group in own[d][:_GROUPS])
+
+
+def _large(visible: Visible, used: Visible, sizes: Mapping[int, float]) -> Visible:
+    """Return what is more than two thirds as large as the largest index in use."""
+    most = max(sizes[i] for i in used) * _SHRINK
+    return frozenset(i for i in visible if sizes[i] > most)
 
 
 def _groups(knowledge: Knowledge, demand: int, numbers: Mapping[str, int]) -> list[Visible]:
@@ -46,10 +53,10 @@ def _gains(knowledge: Knowledge, demand: int, visible: Visible) -> bool:
 
 
 def _below(
-    knowledge: Knowledge, rungs: Mapping[int, Visible], taken: Callable[[Visible], Iterable[int]]
+    knowledge: Knowledge, rungs: Mapping[int, Visible], taken: Callable[[Visible, Visible], Visible]
 ) -> Iterator[tuple[int, Visible]]:
     """Yield the next rung of each ladder: what was visible without some of what was used."""
     for demand, visible in rungs.items():
         used = knowledge.answer(demand, visible).used
         if used and _gains(knowledge, demand, visible):
-            yield demand, visible - frozenset(taken(used))
+            yield demand, visible - taken(visible, used)

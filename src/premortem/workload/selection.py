@@ -31,6 +31,8 @@ _CLOSE = 0.005
 _NOISE = 0.002
 _PATIENCE = 10.0  # seconds for one solution of the program, where there is as much time
 _ROUNDS = 8
+_BETTER = 0.999
+_BESIDES = (0.05, 0.2)
 _POINTS = 12
 _FEW = 4  # corners on the way to a budget, where no frontier is wanted
 _MERGED = 150
@@ -239,11 +241,23 @@ class _Search:
                 break
             promised = self._promised(visible)
             step = self._asked(visible)
-            if step is not None and (best is None or self._worth(step, price) < self._worth(best, price)):
+            better = step is not None and (
+                best is None or self._worth(step, price) < self._worth(best, price) * _BETTER
+            )
+            if step is not None and better:
                 best = step
-            if (step is not None and step.reads <= promised * (1 + _CLOSE)) or self._time_is_up():
+                if budget is not None:
+                    self._look_around(step)
+            elif step is not None and step.reads <= promised * (1 + _CLOSE):
+                break
+            if self._time_is_up():
                 break
         return best or self._step(_NOTHING)
+
+    def _look_around(self, step: Step) -> None:
+        """Ask what each demand would take besides a set, of candidates that are small beside it."""
+        around = [frozenset(i for i, size in self.sizes.items() if size <= step.bytes * share) for share in _BESIDES]
+        self.knowledge.ask((d, step.visible | small) for d in range(len(self.knowledge.known)) for small in around)
 
     def _solved(self, budget: int | None, price: float) -> Visible | None:
         sizes = {i: s for i, s in self.sizes.items() if budget is None or s <= budget}
