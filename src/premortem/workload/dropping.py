@@ -116,7 +116,15 @@ class _Trial:
     cautions: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
 
     def gone(self) -> frozenset[RelationName]:
-        return frozenset(s.name for s in self.accepted)
+        return frozenset(name for s in self.accepted for name in s.family)
+
+    def planned(self) -> list[Suspect]:
+        """Return what may go so far and the planner would miss if it read it."""
+        return [s for s in self.accepted if self.is_planned(s)]
+
+    def is_planned(self, suspect: Suspect) -> bool:
+        """Whether the planner sees it at all: an invalid index it does not."""
+        return suspect.kind is not DropKind.INVALID
 
     def survivors(self, table: Table, index: Index) -> list[Index]:
         """Return the table's usable indexes that would be left."""
@@ -172,8 +180,8 @@ def _settled(found: Sequence[Suspect], trial: _Trial) -> None:
     for suspect in found:
         if trial.admits(suspect):
             trial.accept(suspect)
-    planned = [s for s in trial.accepted if s.kind is not DropKind.INVALID]
-    harmed = trial.proof.harmed(planned, trial.proof.touching(planned))
+    planned = trial.planned()
+    harmed = trial.proof.harmed(planned, trial.proof.touching(planned), whole=True)
     if not harmed:
         return
     doubtful = _doubtful(planned, harmed, trial.proof)
@@ -194,11 +202,8 @@ def _doubtful(accepted: Sequence[Suspect], harmed: Iterable[Harm], proof: Proof)
 def _tried(suspect: Suspect, trial: _Trial) -> None:
     if not trial.admits(suspect):
         return
-    if suspect.kind is DropKind.INVALID:
-        trial.accept(suspect)
-        return
-    hidden = [s for s in trial.accepted if s.kind is not DropKind.INVALID]
-    harmed = trial.proof.harmed((*hidden, suspect), trial.proof.concerned(suspect, hidden))
+    hidden = [*trial.planned(), suspect]
+    harmed = trial.proof.harmed(hidden, trial.proof.touching((suspect,))) if trial.is_planned(suspect) else ()
     if harmed:
         trial.keep(suspect, f"{suspect.says}, but {_harm(harmed, trial.proof)}")
     else:
@@ -207,8 +212,8 @@ def _tried(suspect: Suspect, trial: _Trial) -> None:
 
 def _unharmed(trial: _Trial) -> None:
     """Take back the last ones, until the whole set as it is now makes nobody dearer."""
-    while planned := [s for s in trial.accepted if s.kind is not DropKind.INVALID]:
-        harmed = trial.proof.harmed(planned, trial.proof.touching(planned))
+    while planned := trial.planned():
+        harmed = trial.proof.harmed(planned, trial.proof.touching(planned), whole=True)
         if not harmed:
             return
         back = _doubtful(planned, harmed[:1], trial.proof)[-1]
@@ -255,8 +260,7 @@ def _proof(suspect: Suspect, trial: _Trial) -> str:
         return f"none of {plural(len(proof.studied), 'query', 'queries')} of the workload reads {table}"
     if not readers:
         return f"no plan of {plural(len(near), 'query', 'queries')} on {table} reads it, and none changes without it"
-    planned = [s for s in trial.accepted if s.kind is not DropKind.INVALID]
-    worst = dearest(proof.base, proof.without(planned, readers))
+    worst = dearest(proof.base, proof.without(trial.planned(), readers, whole=True))
     dearer = f"none gets more than {percent(round(worst - 1, 3))} dearer" if worst > 1.0005 else "none gets dearer"
     return (
         f"planned without all that may go, {plural(len(readers), 'query', 'queries')} of {len(near)} on {table} that"

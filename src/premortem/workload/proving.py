@@ -1,7 +1,8 @@
 """Plans the workload without indexes that look superfluous: who would get slower, and who would not.
 
-A demand is asked again only where the answer may differ: a plan that does not read an index is the same without it,
-unless the index has an expression, whose statistics go with it.
+While one index after the other is tried, a demand is asked again only where the answer may differ: a plan that does not
+read an index is the same without it, unless the index has an expression, whose statistics go with it.  The set that it
+comes to is asked of every demand on its tables.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Proof:
     limits: DropLimits
     asked: int = 0
     _near: dict[RelationName, list[int]] = field(default_factory=dict)
-    _known: dict[tuple[int, frozenset[RelationName]], Answer] = field(default_factory=dict)
+    _known: dict[int, dict[frozenset[RelationName], Answer]] = field(default_factory=dict)
     _touched: list[frozenset[RelationName]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -65,28 +66,33 @@ class Proof:
         """Return the demands whose plans read it, while everything is there."""
         return [n for n in self.touching((suspect,)) if self.base[n].kept & suspect.family]
 
-    def without(self, hidden: Sequence[Suspect], demands: Iterable[int]) -> dict[int, Answer]:
-        """Return what these demands cost without the suspects."""
-        keys = {n: (n, self._relevant(n, hidden)) for n in demands}
-        missing = [key for key in keys.values() if key[1] and key not in self._known]
-        questions = [Question(demand=n, visible=self.visible, hidden=names) for n, names in missing]
+    def without(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> dict[int, Answer]:
+        """Return what these demands cost without the suspects; as a `whole`, nothing is inferred."""
+        names = {n: self._relevant(n, hidden) for n in demands}
+        telling = frozenset(name for s in hidden if has_expression(s) for name in s.family)
+        found = {n: self._exact(n, gone) if whole else self._inferred(n, gone, telling) for n, gone in names.items()}
+        missing = [n for n, answer in found.items() if answer is None]
+        questions = [Question(demand=n, visible=self.visible, hidden=names[n]) for n in missing]
         self.asked += len(questions)
-        self._known.update(zip(missing, self.world.ask(questions) if questions else (), strict=True))
-        return {n: self._known.get(key, self.base[n]) for n, key in keys.items()}
+        for n, answer in zip(missing, self.world.ask(questions) if questions else (), strict=True):
+            self._known.setdefault(n, {})[names[n]] = found[n] = answer
+        return {n: answer for n, answer in found.items() if answer is not None}
 
-    def harmed(self, hidden: Sequence[Suspect], demands: Iterable[int]) -> tuple[Harm, ...]:
+    def harmed(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> tuple[Harm, ...]:
         """Return the demands that get dearer without the suspects, the worst first."""
-        answers = self.without(hidden, demands)
+        answers = self.without(hidden, demands, whole=whole)
         found = (self._harm(n, answer) for n, answer in answers.items())
         return tuple(sorted((h for h in found if h is not None), key=lambda h: -h.ratio))
 
-    def concerned(self, suspect: Suspect, hidden: Sequence[Suspect]) -> list[int]:
-        """Return the demands whose plans may change if it goes too, the others being gone already."""
-        near = self.touching((suspect,))
-        if any(k.expression is not None for k in suspect.index.keys):
-            return near
-        now = self.without(hidden, near)
-        return [n for n in near if now[n].kept & suspect.family]
+    def _exact(self, number: int, gone: frozenset[RelationName]) -> Answer | None:
+        return self._known.get(number, {}).get(gone) if gone else self.base[number]
+
+    def _inferred(self, number: int, gone: frozenset[RelationName], telling: frozenset[RelationName]) -> Answer | None:
+        """Return an answer that is known, or that of a plan which reads nothing of what is gone besides."""
+        for before, answer in ((frozenset[RelationName](), self.base[number]), *self._known.get(number, {}).items()):
+            if before <= gone and not (gone - before) & (answer.kept | telling):
+                return answer
+        return None
 
     def _harm(self, number: int, answer: Answer) -> Harm | None:
         base = self.base[number]
@@ -103,6 +109,11 @@ class Proof:
         """Return the names to hide from a demand: an index of a table that it does not read is nothing to it."""
         touched = self._touched[number]
         return frozenset(name for s in hidden if touched & s.tables for name in s.family)
+
+
+def has_expression(suspect: Suspect) -> bool:
+    """Whether the planner learns something from the index even where it does not read it."""
+    return any(k.expression is not None for k in suspect.index.keys)
 
 
 def _tables(one: Studied, base: Answer, profile: Profile) -> Iterator[RelationName]:

@@ -24,7 +24,7 @@ class DropLimits:
 
     `noise` and `floor` are how much dearer a plan may get, as a share of its cost and in the planner's units: one more
     level of a B-tree is 0.125.  Counters of less than `least_window` say nothing, of less than `settled` too little for
-    a monthly job.  An index of less than `least_bytes` is not called unused: a small table is read whole until it grows.
+    a monthly job.  An index of less than `least_bytes` is not called unused: a small table is read whole as yet.
     """
 
     noise: float = 0.05
@@ -150,7 +150,7 @@ def _superfluous(table: Table, index: Index, shapes: dict[str, Shape], scene: Sc
     mine = shapes.get(index.name)
     if mine is None:
         return None
-    others = [i for i in table.indexes if i.name != index.name and i.name in shapes and i.parent is None]
+    others = [i for i in table.indexes if i.name != index.name and i.name in shapes]
     same = [o for o in others if is_same(shapes[o.name], mine)]
     better = [o for o in same if _worth(o, table, scene) < _worth(index, table, scene)]
     longer = [o for o in others if o not in same and does_the_work(shapes[o.name], mine)]
@@ -167,9 +167,9 @@ def _reason(
     if better:
         return DropKind.DUPLICATE, f"it is the same as {better[0].name}, on ({keys})"
     if longer:
-        return DropKind.REDUNDANT, f"{longer[0].name} ({words_of(longer[0])}) finds all that it finds on ({keys})"
+        return DropKind.REDUNDANT, f"{longer[0].name} ({words_of(longer[0])}) finds all that it finds, on ({keys})"
     if new:
-        return DropKind.REPLACED, f"the recommended {new[0].words} finds all that it finds on ({keys})"
+        return DropKind.REPLACED, f"the recommended {new[0].words} finds all that it finds, on ({keys})"
     return None
 
 
