@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from premortem import sqltext, words
 from premortem.errors import StatementError
-from premortem.model import Gap, Query, StatementKind
+from premortem.model import Gap, LeftOut, Query, StatementKind
+from premortem.workload.calls import time_of
 
 
 class Aside(StrEnum):
@@ -26,6 +28,7 @@ class Aside(StrEnum):
     CURSOR = "reads from cursors"
     CALL = "procedures and code blocks"
     COPY = "copies of whole tables"
+    HIDDEN = "statements that are not shown"
 
 
 _SILENT = frozenset({Aside.SESSION, Aside.OURS, Aside.CATALOG, Aside.DEFINITION})
@@ -33,16 +36,20 @@ _SAYS: Mapping[Aside, str] = {
     Aside.CURSOR: "FETCH and MOVE do not say what they read: the query is in the cursor's DECLARE",
     Aside.CALL: "CALL, DO and EXECUTE do not say what they run",
     Aside.COPY: "COPY reads or writes a table from end to end, and no index helps it",
+    Aside.HIDDEN: "pg_stat_statements did not show their texts to the role that pulled the profile",
 }
 _EFFECT: Mapping[Aside, str] = {
     Aside.CURSOR: "a cursor whose DECLARE is not among the queries is advised on as if it were not there",
     Aside.CALL: "their queries are advised on only where they are among the queries by themselves",
     Aside.COPY: "what it costs to write more indexes is in each index's upkeep",
+    Aside.HIDDEN: "no index is looked for them, and whether one would slow them down is unknown",
 }
+_CURE: Mapping[Aside, str] = {Aside.HIDDEN: "grant pg_read_all_stats to that role and pull the profile again"}
 _BY_WORD: Mapping[str, Aside] = {
     **dict.fromkeys(("fetch", "move"), Aside.CURSOR),
     **dict.fromkeys(("call", "do", "execute"), Aside.CALL),
     "copy": Aside.COPY,
+    "hidden": Aside.HIDDEN,
     **dict.fromkeys(
         "alter analyse analyze checkpoint cluster comment create drop grant import load reassign refresh reindex "
         "repack revoke security truncate vacuum".split(),
@@ -81,21 +88,40 @@ def _is_catalog(table: sqltext.TableName) -> bool:
     return table.schema in _CATALOGS or (table.schema is None and table.name.startswith("pg_"))
 
 
-def unseen(found: Iterable[tuple[Query, Aside]], times: Mapping[Aside, timedelta], total: timedelta) -> tuple[Gap, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many statements of one kind were set aside, and the time that they took as far as it was measured."""
+
+    why: Aside
+    statements: int
+    time: timedelta = timedelta()
+
+
+def counts(put_aside: Iterable[tuple[Query, Aside]], left_out: Iterable[LeftOut]) -> tuple[Count, ...]:
+    """Return what was set aside by kind; `left_out` are entries of pg_stat_statements that a profile only counts."""
+    found: dict[Aside, Count] = {}
+    ones = [Count(why=why, statements=1, time=time_of(query)) for query, why in put_aside]
+    ones += [Count(why=_BY_WORD.get(o.kind, Aside.SESSION), statements=o.entries, time=o.time) for o in left_out]
+    for one in ones:
+        before = found.get(one.why, Count(why=one.why, statements=0))
+        found[one.why] = Count(why=one.why, statements=before.statements + one.statements, time=before.time + one.time)
+    return tuple(found[why] for why in Aside if why in found)
+
+
+def unseen(found: Iterable[Count], total: timedelta) -> tuple[Gap, ...]:
     """Return what the statements that were set aside leave unseen, with their part of the workload's time."""
-    counts: dict[Aside, int] = {}
-    for _, why in found:
-        counts[why] = counts.get(why, 0) + 1
     return tuple(
         Gap(
-            subject=why.value,
-            says=f"{words.plural(counts[why], 'statement')}{_part(times.get(why), total)}: {_SAYS[why]}",
-            effect=_EFFECT[why],
+            subject=one.why.value,
+            says=f"{words.plural(one.statements, 'statement')}{part(one.time, total)}: {_SAYS[one.why]}",
+            effect=_EFFECT[one.why],
+            cure=_CURE.get(one.why, ""),
         )
-        for why in Aside
-        if why in counts and why not in _SILENT
+        for one in found
+        if one.why not in _SILENT
     )
 
 
-def _part(time: timedelta | None, total: timedelta) -> str:
+def part(time: timedelta, total: timedelta) -> str:
+    """Return a part of the workload's time as the end of a phrase, nothing where nobody measured it."""
     return f", {words.percent(time / total)} of the measured time" if time and total else ""

@@ -10,7 +10,8 @@ from premortem import words
 from premortem.model import Profile, Query
 
 _DAY = timedelta(days=1).total_seconds()
-_STATEMENTS = "pg_stat_statements"
+#: The source of a query that production counted itself.
+STATEMENTS = "pg_stat_statements"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def counted(queries: Iterable[Query]) -> tuple[Query, ...]:
     """
     found: dict[object, Query] = {}
     for query in queries:
-        own = query.site if query.site.source == _STATEMENTS else None
+        own = query.site if query.site.source == STATEMENTS else None
         found.setdefault((own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time), query)
     return tuple(found.values())
 
@@ -89,7 +90,7 @@ def scale_of(queries: Sequence[Query], profile: Profile) -> Scale:
         return Scale(says=_of_rates(queries, known, profile), per_execution=_calibrated(known))
     if called:
         unknown = "taken for those of one day: it does not say since when"
-        return Scale(says=f"{_some(called, queries)} by calls of {_STATEMENTS}, {unknown}", per_call=1.0)
+        return Scale(says=f"{_some(called, queries)} by calls of {STATEMENTS}, {unknown}", per_call=1.0)
     if seen:
         return Scale(says=f"{_some(seen, queries)} by how often the capture saw them", per_execution=1.0)
     return Scale(says=f"{_queries(len(queries))}, one call a day each: nobody counted calls or measured times")
@@ -99,7 +100,7 @@ def _of_rates(queries: Sequence[Query], known: Sequence[Query], profile: Profile
     window = profile.workload.window
     over = f" over {words.duration(window)}" if window is not None else ""
     rest = "" if len(known) == len(queries) else "; production did not run the others, one call a day each"
-    return f"{_some(known, queries)} by calls and times of {_STATEMENTS}{over}{rest}"
+    return f"{_some(known, queries)} by calls and times of {STATEMENTS}{over}{rest}"
 
 
 def _calibrated(known: Sequence[Query]) -> float | None:

@@ -22,8 +22,8 @@ from premortem import words
 from premortem.model import Demand, Gap, Profile, Query, Unreadable
 from premortem.workload import code, tail
 from premortem.workload.alike import Alike, alike
-from premortem.workload.aside import Aside, aside, unseen
-from premortem.workload.calls import Scale, scale_of, time_of
+from premortem.workload.aside import Aside, Count, aside, counts, part, unseen
+from premortem.workload.calls import STATEMENTS, Scale, scale_of, time_of
 from premortem.workload.keys import demands_of_keys
 from premortem.workload.studied import Studied
 
@@ -50,22 +50,50 @@ def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_shar
     """
     found = tuple(queries)
     unreadable = tuple(q for q in found if isinstance(q, Unreadable))
-    put_aside = [(q, why) for q in found if isinstance(q, Query) and (why := aside(q)) is not None]
-    left_out = {id(q) for q, _ in put_aside}
-    plannable = [q for q in found if isinstance(q, Query) and id(q) not in left_out]
+    plannable, put_aside = _sorted_out(found)
+    counted = counts(put_aside, profile.workload.left_out if _is_production(found) else ())
+    total = _measured(plannable, counted, unreadable, profile)
     scale = scale_of(plannable, profile)
-    asked = _shared([_demand(one, scale) for one in alike(plannable)], profile)
-    total = sum(map(time_of, plannable), timedelta()) + sum(_times(put_aside).values(), timedelta())
-    total += sum((_time_of_unreadable(u, profile) for u in unreadable), timedelta())
-    kept, cut = tail.kept(asked, total, min_share)
+    kept, cut = tail.kept(_shared([_demand(one, scale) for one in alike(plannable)]), min_share)
     return Gathered(
         demands=(*kept, *demands_of_keys(plannable, profile)),
         unreadable=unreadable,
-        gaps=(*_unread(unreadable, profile, total), *unseen(put_aside, _times(put_aside), total), *cut,
+        gaps=(*_unread(unreadable, profile, total), *unseen(counted, total), *cut, *_forgotten(found, profile),
               *code.unseen(plannable, profile, total)),
         says=scale.says,
         measured=total,
     )  # fmt: skip
+
+
+def _sorted_out(found: Iterable[Query | Unreadable]) -> tuple[list[Query], list[tuple[Query, Aside]]]:
+    """Return the queries that can be planned, and the statements that are set aside with why."""
+    plannable: list[Query] = []
+    put_aside: list[tuple[Query, Aside]] = []
+    for query in found:
+        if isinstance(query, Query):
+            why = aside(query)
+            if why is None:
+                plannable.append(query)
+            else:
+                put_aside.append((query, why))
+    return plannable, put_aside
+
+
+def _is_production(found: Iterable[Query | Unreadable]) -> bool:
+    """Whether the workload is production's own counters."""
+    return any(q.site.source == STATEMENTS for q in found)
+
+
+def _measured(
+    plannable: Iterable[Query], counted: Iterable[Count], unreadable: Iterable[Unreadable], profile: Profile
+) -> timedelta:
+    """Return the time that all statements took, as far as it was measured."""
+    times = (
+        *map(time_of, plannable),
+        *(one.time for one in counted),
+        *(_time_of_unreadable(u, profile) for u in unreadable),
+    )
+    return sum(times, timedelta())
 
 
 def _demand(one: Alike, scale: Scale) -> Demand:
@@ -80,7 +108,7 @@ def _demand(one: Alike, scale: Scale) -> Demand:
     )
 
 
-def _shared(found: Sequence[Demand], profile: Profile) -> tuple[Demand, ...]:
+def _shared(found: Sequence[Demand]) -> tuple[Demand, ...]:
     """Return the demands with the calls shared out among those that one entry of production's counters stands for.
 
     A query of a file is given the calls of production's query of the same fingerprint; where the constants make two
@@ -97,23 +125,16 @@ def _shared(found: Sequence[Demand], profile: Profile) -> tuple[Demand, ...]:
 
 def _entry(demand: Demand) -> object:
     query = demand.query
-    own = query.site if query.site.source == "pg_stat_statements" or query.calls is None else None
+    own = query.site if query.site.source == STATEMENTS or query.calls is None else None
     return own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time
 
 
 # what is missing --------------------------------------------------------------------------------------------
 
 
-def _times(put_aside: Iterable[tuple[Query, Aside]]) -> dict[Aside, timedelta]:
-    times: dict[Aside, timedelta] = {}
-    for query, why in put_aside:
-        times[why] = times.get(why, timedelta()) + time_of(query)
-    return times
-
-
 def _time_of_unreadable(piece: Unreadable, profile: Profile) -> timedelta:
     """Return the time of a statement that cannot be read, where it is an entry of the profile's workload."""
-    if piece.site.source != "pg_stat_statements":
+    if piece.site.source != STATEMENTS:
         return timedelta()
     same = (q for q in profile.workload.statements if q.site.name == piece.site.name)
     return sum(map(time_of, same), timedelta())
@@ -122,6 +143,21 @@ def _time_of_unreadable(piece: Unreadable, profile: Profile) -> timedelta:
 def _unread(unreadable: Sequence[Unreadable], profile: Profile, total: timedelta) -> tuple[Gap, ...]:
     time = sum((_time_of_unreadable(u, profile) for u in unreadable), timedelta())
     return (_not_planned(unreadable, "cannot be read", time, total),) if unreadable else ()
+
+
+def _forgotten(found: Iterable[Query | Unreadable], profile: Profile) -> tuple[Gap, ...]:
+    """Return a gap where pg_stat_statements had to throw entries out: what ran rarely is not there."""
+    times = profile.workload.deallocations or 0
+    if not times or not _is_production(found):
+        return ()
+    return (
+        Gap(
+            subject="statements that were forgotten",
+            says=f"pg_stat_statements was full {words.plural(times, 'time')} and threw out what ran least",
+            effect="queries that run rarely are missing, and so are the calls that others had before",
+            cure="raise pg_stat_statements.max",
+        ),
+    )
 
 
 def missing(gathered: Gathered, outcomes: Iterable[Studied | Unreadable]) -> tuple[Gap, ...]:
@@ -138,14 +174,13 @@ def _time(demand: Demand) -> timedelta:
 
 
 def _not_planned(found: Sequence[Unreadable], cannot: str, time: timedelta, total: timedelta) -> Gap:
-    part = f", {words.percent(time / total)} of the measured time" if time and total else ""
     reasons: dict[str, int] = {}
     for one in found:
         reasons[one.says] = reasons.get(one.says, 0) + 1
     most = sorted(reasons, key=lambda says: -reasons[says])
     return Gap(
         subject=f"queries that {cannot}",
-        says=f"{words.plural(len(found), 'query', 'queries')}{part}: {words.listing(most, most=3)}",
+        says=f"{words.plural(len(found), 'query', 'queries')}{part(time, total)}: {words.listing(most, most=3)}",
         effect="no index is looked for them, and whether one would slow them down is unknown",
         cure=next((one.hint for one in found if one.hint), ""),
     )

@@ -7,7 +7,6 @@ All are read and counted; the lightest are left out only where there are more th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from premortem import words
 from premortem.model import Demand, Gap
@@ -16,7 +15,7 @@ from premortem.model import Demand, Gap
 MOST_MEASURED = 5_000
 
 
-def kept(found: Sequence[Demand], total: timedelta, min_share: float) -> tuple[tuple[Demand, ...], tuple[Gap, ...]]:
+def kept(found: Sequence[Demand], min_share: float) -> tuple[tuple[Demand, ...], tuple[Gap, ...]]:
     """Return the demands, heaviest first, and a gap for those that are left out; what nobody measured stays."""
     ordered = sorted(found, key=lambda d: -time_a_day(d))
     day = sum(map(time_a_day, ordered))
@@ -39,5 +38,5 @@ def _gap(gone: Sequence[Demand], share: float) -> Gap:
         says=f"{words.plural(len(gone), 'query', 'queries')} that take {words.percent(share)} of the time together "
         "were not looked at",
         effect="no index is looked for them, and whether one would slow them down is unknown",
-        cure="name them in a file, or raise --min-share less",
+        cure="name them in a file",
     )
