@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from premortem.advisor.operators import is_sortable
-from premortem.advisor.wants import Want
+from premortem.advisor.wants import Operand, Want
+from premortem.advisor.wide import may_be_too_long
 from premortem.model import IndexCandidate, IndexKey, Table
 
 _MOST_COLUMNS = 3
@@ -37,6 +38,8 @@ def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
 def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
     """Yield the candidate in its covering forms: columns included, and those of conditions as keys."""
     extra = _lacking(want, candidate)
+    if any(may_be_too_long(Operand(column=name, columns=(name,)), want.table) for name in extra):
+        return
     if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
         return
     tested = tuple(c for c in extra if c in want.filtered and is_sortable(want.table, c))

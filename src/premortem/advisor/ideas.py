@@ -75,7 +75,7 @@ def _matters(want: Want) -> bool:
 
 def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterator[Group]:
     """Yield a relation's proposals, each followed by its covering forms; none that is there, or of one set's values."""
-    for group in proposals(want, profile):
+    for group in proposals(want, profile, alternatives=True):
         if any(is_of_values(c, planned) for c in group):
             continue
         yield group

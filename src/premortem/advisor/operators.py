@@ -24,61 +24,76 @@ class Access:
 
 _TRIGRAM = Access("gin", "gin_trgm_ops")
 _RANGE = frozenset({"&&", "@>", "<@", "<<", ">>", "&<", "&>", "-|-"})
-_BY_TYPE: dict[str, dict[str, Access]] = {
+_GIST, _SPGIST = Access("gist"), Access("spgist")
+_BY_TYPE: dict[str, dict[str, tuple[Access, ...]]] = {
     "jsonb": {
-        **dict.fromkeys(("@>", "@?", "@@"), Access("gin", "jsonb_path_ops")),
-        **dict.fromkeys(("?", "?|", "?&"), Access("gin")),
+        **dict.fromkeys(("@>", "@?", "@@"), (Access("gin", "jsonb_path_ops"), Access("gin"))),
+        **dict.fromkeys(("?", "?|", "?&"), (Access("gin"),)),
     },
-    "tsvector": {"@@": Access("gin")},
-    "tsquery": dict.fromkeys(("@>", "<@"), Access("gist")),
-    "hstore": dict.fromkeys(("?", "?|", "?&", "@>"), Access("gin")),
-    "ltree": dict.fromkeys(("@>", "<@", "~", "?", "@"), Access("gist")),
-    "inet": dict.fromkeys(("<<", "<<=", ">>", ">>=", "&&"), Access("gist", "inet_ops")),
-    "array": dict.fromkeys(("&&", "@>", "<@"), Access("gin")),
-    "range": dict.fromkeys(_RANGE, Access("gist")),
-    "text": dict.fromkeys(("~~", "~~*", "~", "~*", "%", "%>", "<%", "%>>", "<<%"), _TRIGRAM),
-    "geometry": dict.fromkeys(("&&", "@", "~", "<@", "@>", "|>>", "<<", ">>", "~=", "<->"), Access("gist")),
+    "tsvector": {"@@": (Access("gin"),)},
+    "tsquery": dict.fromkeys(("@>", "<@"), (_GIST,)),
+    "hstore": dict.fromkeys(("?", "?|", "?&", "@>"), (Access("gin"),)),
+    "ltree": dict.fromkeys(("@>", "<@", "~", "?", "@"), (_GIST,)),
+    "inet": dict.fromkeys(("<<", "<<=", ">>", ">>=", "&&"), (Access("gist", "inet_ops"), _SPGIST)),
+    "array": dict.fromkeys(("&&", "@>", "<@"), (Access("gin"),)),
+    "range": dict.fromkeys(_RANGE, (_GIST, _SPGIST)),
+    "multirange": dict.fromkeys(_RANGE, (_GIST,)),
+    "text": dict.fromkeys(("~~", "~~*", "~", "~*", "%", "%>", "<%", "%>>", "<<%"), (_TRIGRAM,)),
+    "point": dict.fromkeys(("<@", "<<", ">>", "~=", "|>>", "<<|"), (_GIST, _SPGIST)),
+    "geometry": dict.fromkeys(("&&", "@", "~", "<@", "@>", "|>>", "<<", ">>", "~=", "<->"), (_GIST,)),
 }
-_GEOMETRIC = frozenset({"point", "box", "circle", "polygon", "geometry", "geography", "cube"})
+_GEOMETRIC = frozenset({"box", "circle", "polygon", "geometry", "geography", "cube"})
 _TEXT = frozenset({"text", "character varying", "character", "citext", "name"})
 _DISTANCE = frozenset({"point", "box", "circle", "polygon", "geometry", "geography", "cube"})
 
 
-def operator_candidate(term: Term, table: Table, profile: Profile) -> IndexCandidate | None:
-    """Return the index that the condition's operator asks for, None where no access method serves it."""
+def operator_candidates(term: Term, table: Table, profile: Profile) -> tuple[IndexCandidate, ...]:
+    """Return the indexes that the condition's operator asks for, none where no access method serves it."""
     type_name = operand_type(term.operand, table)
-    access = _access(type_name, term.operator, profile)
-    if access is None:
-        return None
-    key = IndexKey(column=term.operand.column, expression=term.operand.expression, opclass=access.opclass)
-    return IndexCandidate(
-        table=table.relation, keys=(key,), method=access.method, because=f"{term.operand.words} {term.operator}"
+    because = f"{term.operand.words} {term.operator}"
+    return tuple(
+        IndexCandidate(
+            table=table.relation, keys=(_key(term.operand, access.opclass),), method=access.method, because=because
+        )
+        for access in _access(type_name, term.operator, profile)
     )
 
 
-def distance_candidate(operand: Operand, table: Table) -> IndexCandidate | None:
-    """Return the index that gives rows nearest first, None where the type has none built in."""
+def distance_candidates(operand: Operand, table: Table) -> tuple[IndexCandidate, ...]:
+    """Return the indexes that give rows nearest first, none where the type has none built in."""
     type_name = operand_type(operand, table)
-    if _plain(type_name) in _DISTANCE:
-        return IndexCandidate(table=table.relation, keys=(operand.key,), method="gist", because="nearest first")
+    return tuple(
+        IndexCandidate(table=table.relation, keys=(_key(operand, access.opclass),), method=access.method, because=says)
+        for access, says in _distances(type_name)
+    )
+
+
+def _distances(type_name: str) -> tuple[tuple[Access, str], ...]:
     if type_name in _TEXT:
-        key = IndexKey(column=operand.column, expression=operand.expression, opclass="gist_trgm_ops")
-        return IndexCandidate(table=table.relation, keys=(key,), method="gist", because="most similar first")
-    return None
+        return ((Access("gist", "gist_trgm_ops"), "most similar first"),)
+    if _plain(type_name) not in _DISTANCE:
+        return ()
+    return tuple((access, "nearest first") for access in ((_GIST, _SPGIST) if type_name == "point" else (_GIST,)))
 
 
-def _access(type_name: str, operator: str, profile: Profile) -> Access | None:
+def _key(operand: Operand, opclass: str | None) -> IndexKey:
+    return IndexKey(column=operand.column, expression=operand.expression, opclass=opclass)
+
+
+def _access(type_name: str, operator: str, profile: Profile) -> tuple[Access, ...]:
     family = _family(type_name, profile)
     if family == "array" and type_name == "integer[]" and has_extension(profile, "intarray"):
-        return Access("gin", "gin__int_ops") if operator in ("&&", "@>", "<@", "@@") else None
-    return _BY_TYPE.get(family, {}).get(operator)
+        return (Access("gin", "gin__int_ops"),) if operator in ("&&", "@>", "<@", "@@") else ()
+    return _BY_TYPE.get(family, {}).get(operator, ())
 
 
 def _family(type_name: str, profile: Profile) -> str:
     plain = _plain(type_name)
     if type_name.endswith("[]"):
         return "array"
-    if plain.endswith(("range", "multirange")) or _is_range(plain, profile):
+    if plain.endswith("multirange"):
+        return "multirange"
+    if plain.endswith("range") or _is_range(plain, profile):
         return "range"
     if plain in _GEOMETRIC:
         return "geometry"

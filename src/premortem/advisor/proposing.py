@@ -8,18 +8,23 @@ from dataclasses import replace
 from premortem.advisor import btree
 from premortem.advisor.covering import covering
 from premortem.advisor.existing import same_index
-from premortem.advisor.operators import distance_candidate, operator_candidate
+from premortem.advisor.methods import in_order, special, summaries
+from premortem.advisor.operators import is_sortable
 from premortem.advisor.wants import Term, Use, Want
+from premortem.advisor.wide import has_long_key
 from premortem.model import IndexCandidate, Profile, Table
 
 
-def proposals(want: Want, profile: Profile) -> tuple[tuple[IndexCandidate, ...], ...]:
-    """Return what could be tried for one relation, best guesses first; several in one are for the arms of an OR."""
-    special = [(c,) for c in _special(want, profile)]
+def proposals(want: Want, profile: Profile, *, alternatives: bool = False) -> tuple[tuple[IndexCandidate, ...], ...]:
+    """Return what could be tried for one relation, best guesses first; several in one are for the arms of an OR.
+
+    With `alternatives`, also what does the same in another way, smaller or slower, for whoever can weigh the two.
+    """
     every = [
         *_arm_sets(want, profile),
-        *special,
-        *((c,) for c in _with_covering(want, btree.candidates(want, profile))),
+        *((c,) for c in special(want, profile, alternatives=alternatives)),
+        *((c,) for c in _with_covering(want, _sorted_keys(want, profile))),
+        *((c,) for c in (summaries(want) if alternatives else ())),
     ]
     kept = (
         tuple(c for c in group if same_index(c, want.table) is None) for group in every if not _summarised(want, group)
@@ -30,26 +35,17 @@ def proposals(want: Want, profile: Profile) -> tuple[tuple[IndexCandidate, ...],
 def _summarised(want: Want, group: Sequence[IndexCandidate]) -> bool:
     """Whether a BRIN index finds the same rows: on a column in the table's order it reads little more than a B-tree."""
     names = {i.keys[0].column for i in want.table.indexes if i.method == "brin" and i.valid}
-    return all(c.keys[0].column in names and _correlation(want.table, c.keys[0].column) > 0.9 for c in group)
+    return all(c.keys[0].column in names and in_order(want.table, c.keys[0].column or "") > 0.9 for c in group)
 
 
-def _correlation(table: Table, name: str | None) -> float:
-    column = table.column(name) if name else None
-    statistics = column.own_statistics if column else None
-    return abs(statistics.correlation or 0.0) if statistics else 0.0
+def _sorted_keys(want: Want, profile: Profile) -> tuple[IndexCandidate, ...]:
+    """Return the B-trees whose entries are sure to fit and whose columns have an order."""
+    return tuple(c for c in btree.candidates(want, profile) if _can_be_sorted(want.table, c))
 
 
-def _special(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
-    """Yield the candidates of other access methods than B-tree."""
-    for operand in want.distances:
-        found = distance_candidate(operand, want.table)
-        if found is not None:
-            yield found
-    for term in want.terms:
-        if term.use in (Use.OPERATOR, Use.INFIX):
-            made = operator_candidate(term, want.table, profile)
-            if made is not None:
-                yield made
+def _can_be_sorted(table: Table, candidate: IndexCandidate) -> bool:
+    columns = (k.column for k in candidate.keys if k.column is not None)
+    return all(is_sortable(table, name) for name in columns) and not has_long_key(candidate, table)
 
 
 def _arm_sets(want: Want, profile: Profile) -> Iterator[tuple[IndexCandidate, ...]]:
@@ -64,7 +60,7 @@ def _arm_sets(want: Want, profile: Profile) -> Iterator[tuple[IndexCandidate, ..
 
 def _for_arm(want: Want, terms: tuple[Term, ...], profile: Profile) -> IndexCandidate | None:
     narrowed = replace(want, terms=terms, orders=(), arms=(), distances=())
-    found = [*_special(narrowed, profile), *btree.candidates(narrowed, profile)]
+    found = [*special(narrowed, profile), *_sorted_keys(narrowed, profile)]
     return next(iter(found), None)
 
 
