@@ -23,13 +23,22 @@ def declined(chosen: Chosen, budget: int | None, min_share: float) -> tuple[Decl
     """Return the most telling candidates that were left, with the reason: by what each would save alone."""
     alone = alone_savings(chosen)
     left = [n for n in alone if n not in chosen.visible]
-    tempting = sorted(left, key=lambda n: (-alone[n], n))[:_MOST]
+    tempting = _different(chosen, sorted(left, key=lambda n: (-alone[n], chosen.sizes.get(n, 0), n)))[:_MOST]
     beside = besides(chosen, tempting[:_ASKED])
     told = [
         Declined(candidate=chosen.candidates[n], reason=reason(chosen, n, alone[n], beside.get(n), budget, min_share))
         for n in tempting
     ]
     return (*told, *_refused(chosen))
+
+
+def _different(chosen: Chosen, numbers: list[int]) -> list[int]:
+    """Return the first of those that differ in the order of their keys or in included columns only."""
+    kinds: dict[object, int] = {}
+    for number in numbers:
+        one = chosen.candidates[number]
+        kinds.setdefault((one.table, one.method, frozenset(k.sql for k in one.keys), one.predicate), number)
+    return list(kinds.values())
 
 
 def _refused(chosen: Chosen) -> Iterator[Declined]:
@@ -132,7 +141,7 @@ def _too_dear(chosen: Chosen, number: int, alone: float) -> str:
     upkeep = chosen.upkeep.get(number, 0.0)
     if upkeep <= alone:
         return ""
-    return f"would cost {_day(upkeep)} to keep and saves {_day(alone)}"
+    return f"would cost {words.duration(a_day(upkeep))}/day to keep and saves {_time(chosen, alone)}"
 
 
 def _too_little(chosen: Chosen, number: int, alone: float, min_share: float) -> str:
@@ -159,7 +168,7 @@ def _beaten(chosen: Chosen, number: int, beside: float | None) -> str:
         return f"{by}saves more for its size" if by else ""
     if beside <= _NOTHING_MS:
         return f"saves nothing beside {by or 'the proposed ones'}".rstrip()
-    return f"saves {_day(beside)} beside {by or 'the proposed ones '}for {size}".rstrip()
+    return f"saves {_time(chosen, beside)} beside {by or 'the proposed ones '}for {size}".rstrip()
 
 
 def _rivals(chosen: Chosen, number: int) -> list[int]:
@@ -183,5 +192,7 @@ def _same_columns(chosen: Chosen, number: int, rivals: list[int]) -> IndexCandid
     return None
 
 
-def _day(milliseconds: float) -> str:
-    return f"{words.duration(a_day(milliseconds))}/day"
+def _time(chosen: Chosen, milliseconds: float) -> str:
+    """Return a time, a day where anybody counted calls."""
+    counted = any(k.studied.demand.calls_per_day is not None for k in chosen.knowledge.known)
+    return f"{words.duration(a_day(milliseconds))}{'/day' if counted else ''}"

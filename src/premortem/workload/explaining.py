@@ -191,8 +191,6 @@ class Case:
         return any(dearer(self.chosen.after[d], answer) for d, answer in zip(readers, answers, strict=True))
 
     def _notes(self, candidate: IndexCandidate, table: Table) -> Iterator[str]:
-        if candidate.because:
-            yield candidate.because
         for extension in advisor.extensions(candidate):
             if not any(e.name == extension for e in self.profile.extensions):
                 yield f"needs the extension {extension}, which production does not have yet"

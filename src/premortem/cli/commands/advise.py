@@ -127,7 +127,9 @@ class _Asked:
             found,
             asked=asked,
             unreadable=(*gathered.unreadable, *unplanned),
-            gaps=(*gathered.gaps, *workload.missing(gathered, outcomes), *found.gaps, *_gaps(self.profile, opened)),
+            gaps=_once(
+                gathered.gaps, workload.missing(gathered, outcomes), found.gaps, self.profile.gaps, opened.here.gaps
+            ),
             workload=gathered.says,
             facts=self._facts(opened.here),
             effort=replace(found.effort, seconds=time.monotonic() - self.started),
@@ -179,8 +181,9 @@ class _Asked:
         )
 
 
-def _gaps(profile: Profile, opened: planners.Planners) -> tuple[Gap, ...]:
-    return (*profile.gaps, *opened.here.gaps)
+def _once(*found: Sequence[Gap]) -> tuple[Gap, ...]:
+    """Return all gaps, each once."""
+    return tuple(dict.fromkeys(gap for gaps in found for gap in gaps))
 
 
 def _nothing_planned(unplanned: Sequence[Unreadable]) -> PremortemError:

@@ -67,10 +67,9 @@ def _worth(found: Indexing) -> Iterator[Line]:
 
 
 def _index(place: int, index: Recommendation, found: Indexing, look: Look) -> Iterator[Line]:
-    saved = f"saves {told.span(index.saves, found)}, {words.percent(round(index.share, 3))} of it all"
     yield line(
-        f"{place:>2}  ", (words.one_line(index.name), "bold"),
-        f"  {words.size(index.size_bytes)}", f"  {saved}",
+        f"{place:>2}  ", (words.one_line(index.name), "bold"), f"  {words.size(index.size_bytes)}  ",
+        told.saving(index, found),
     )  # fmt: skip
     yield line((told.definition(index), "green"), inset=4)
     helped = told.helped(index)
@@ -151,13 +150,14 @@ def _frontier(found: Indexing, look: Look) -> Iterator[Line]:
     lines = picture.drawn(found.frontier, look.width)
     if not lines:
         return
-    yield line(("The best set for every size", "bold"), ": cost of reads by the planner; ◆ is what is proposed")
+    how = ", logarithmic" if picture.scale(found.frontier).logarithmic else ""
+    yield line(("The best set for every size", "bold"), f": what reads cost then{how}; ◆ is what is proposed")
     yield from (line(text, whole=True) for text in lines)
     yield line()
     points = found.frontier if look.details else told.points(found, _POINTS)
     for point in points:
         size, reads = words.size(point.size_bytes), told.span(point.reads, found)
-        figures = f"{size:>9}  {point.relative_cost * 100:>5.1f} %  {reads:>16}"
+        figures = f"{size:>9}  {picture.percentage(point.relative_cost):>7}  {reads:>16}"
         mark = ("◆ ", "bold green") if point.chosen else "  "
         yield line(mark, figures, (f"  {words.shortened(told.changed(point), max(look.width - 42, 20))}", "dim"))
     if len(points) < len(found.frontier):
@@ -229,11 +229,7 @@ def _asked(asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
 
 
 def _effects(title: str, gains: Sequence[Gain], asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
-    of = f"of {words.plural(asked.readers, 'query', 'queries')} on {words.one_line(str(asked.candidate.table))}"
-    if not gains:
-        yield line(f"{title}: the plan of none {of} changes.")
-        return
-    yield line((f"{title}: {len(gains)} {of} {'change' if len(gains) > 1 else 'changes'} plans", "bold"))
+    yield line((told.effect(title, len(gains), asked), "bold" if gains else ""))
     shown = gains if look.details else gains[: 2 * _QUERIES]
     for gain in shown:
         yield line(f"{told.name(gain.query)}: {told.change(gain, found)}, {told.costs(gain)}", inset=2)

@@ -133,7 +133,7 @@ def _asked(asked: Explained, found: Indexing) -> Iterator[str]:
     if asked.size_bytes:
         yield f"{words.size(asked.size_bytes)}; {inline(told.upkeep(asked.upkeep))}\n"
     for title, gains in (("With today's indexes", asked.alone), ("With the other proposed ones too", asked.beside)):
-        yield f"{title}: {words.plural(len(gains), 'plan')} of {words.number(asked.readers)} changed.\n"
+        yield f"{inline(told.effect(title, len(gains), asked))}.\n"
         if gains:
             yield _gains(gains, found) + "\n"
     if asked.statements:

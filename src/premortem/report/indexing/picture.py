@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from premortem import words
 from premortem.model import FrontierPoint
 
-_HEIGHT = 8
+_HEIGHT = 9
+#: Where less than this is left, what is left is seen on a logarithmic scale only.
+_LOGARITHMIC = 0.05
 _MARK = "◆"
 
 
@@ -24,6 +26,7 @@ class Scale:
     widest: int
     lowest: float
     highest: float
+    logarithmic: bool = False
 
     def across(self, size_bytes: float) -> float:
         """Return how far to the right a size stands, 0 to 1."""
@@ -31,25 +34,33 @@ class Scale:
 
     def down(self, cost: float) -> float:
         """Return how far down a relative cost stands, 0 to 1."""
-        return min(max((self.highest - cost) / (self.highest - self.lowest), 0.0), 1.0)
+        if self.logarithmic:
+            place = math.log(self.highest / max(cost, self.lowest)) / math.log(self.highest / self.lowest)
+        else:
+            place = (self.highest - cost) / (self.highest - self.lowest)
+        return min(max(place, 0.0), 1.0)
+
+    def cost(self, down: float) -> float:
+        """Return the relative cost that stands so far down.
+
+        >>> Scale(widest=1, lowest=0.001, highest=1.0, logarithmic=True).cost(2 / 3)
+        0.01
+        """
+        if self.logarithmic:
+            return float(f"{self.highest * (self.lowest / self.highest) ** down:.3g}")
+        return self.highest - (self.highest - self.lowest) * down
 
 
 def scale(points: Sequence[FrontierPoint]) -> Scale:
-    """Return the scale of a frontier: from nothing where it saves much, else from the tenth below its lowest.
-
-    >>> scale([_point(0, 1.0), _point(800, 0.96)])
-    Scale(widest=800, lowest=0.9, highest=1.0)
-    """
+    """Return the scale of a frontier: from nothing where it saves much, else from the tenth below its lowest."""
     lowest = min((p.relative_cost for p in points), default=0.0)
-    floor = 0.0 if lowest < 0.5 else math.floor(lowest * 10 - 0.001) / 10
     highest = max([1.0, *(p.relative_cost for p in points)])
-    return Scale(widest=max([1, *(p.size_bytes for p in points)]), lowest=floor, highest=highest)
-
-
-def _point(size: int, cost: float) -> FrontierPoint:
-    from datetime import timedelta
-
-    return FrontierPoint(size_bytes=size, reads=timedelta(), upkeep=timedelta(), relative_cost=cost, indexes=())
+    widest = max([1, *(p.size_bytes for p in points)])
+    if 0 < lowest < _LOGARITHMIC:
+        floor = 10.0 ** math.floor(math.log10(lowest))
+        return Scale(widest=widest, lowest=max(floor, 1e-6), highest=highest, logarithmic=True)
+    floor = 0.0 if lowest < 0.5 else math.floor(lowest * 10 - 0.001) / 10
+    return Scale(widest=widest, lowest=floor, highest=highest)
 
 
 def stepped(points: Sequence[FrontierPoint]) -> tuple[FrontierPoint, ...]:
@@ -66,7 +77,7 @@ def drawn(points: Sequence[FrontierPoint], width: int) -> tuple[str, ...]:
     steps = stepped(points)
     if len(steps) < 2:
         return ()
-    within, gutter = scale(steps), 7
+    within, gutter = scale(steps), 9
     columns = max(width - gutter - 1, 20)
     grid = _grid(steps, within, columns)
     body = [f"{_cost_at(within, row):>{gutter - 2}} {'┤' if row % 2 == 0 else '│'}{''.join(grid[row]).rstrip()}"
@@ -104,8 +115,16 @@ def _row(point: FrontierPoint, within: Scale) -> int:
 def _cost_at(within: Scale, row: int) -> str:
     if row % 2:
         return ""
-    cost = within.highest - (within.highest - within.lowest) * row / (_HEIGHT - 1)
-    return f"{cost * 100:.0f} %"
+    return percentage(within.cost(row / (_HEIGHT - 1)))
+
+
+def percentage(cost: float) -> str:
+    """Return a relative cost as a label: with as many places as it needs.
+
+    >>> percentage(1.0), percentage(0.25), percentage(0.0316), percentage(0.001)
+    ('100 %', '25 %', '3.2 %', '0.1 %')
+    """
+    return f"{float(f'{cost * 100:.2g}'):g} %"
 
 
 def _sizes(within: Scale, columns: int, gutter: int) -> str:

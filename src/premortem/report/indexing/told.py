@@ -167,6 +167,12 @@ def name(query: Query) -> str:
     return words.one_line(place if site.line is None else f"{place}:{site.line}")
 
 
+def effect(title: str, count: int, asked: Explained) -> str:
+    """Return of how many of the queries on its table an index that was asked about changes the plan."""
+    of = f"{words.plural(asked.readers, 'query', 'queries')} on {words.one_line(str(asked.candidate.table))}"
+    return f"{title}: {count or 'none'} of {of} {'gets' if count < 2 else 'get'} another plan"
+
+
 def definition(index: Recommendation | Explained) -> str:
     """Return the index as people write it, UNIQUE said."""
     candidate = index.candidate
@@ -192,6 +198,12 @@ def change(gain: Gain, told: Indexing) -> str:
 def costs(gain: Gain) -> str:
     """Return the planner's costs before and after."""
     return f"cost {words.number(gain.before_cost)} → {words.number(gain.after_cost)}"
+
+
+def saving(index: Recommendation, found: Indexing) -> str:
+    """Return what is lost without the index, the others staying, and how much of what the set saves that is."""
+    share = words.percent(round(index.share, 2)) if index.share >= 0.01 else "under 1 %"
+    return f"saves {span(index.saves, found)}, {share} of it all"
 
 
 def upkeep(cost: Upkeep) -> str:
