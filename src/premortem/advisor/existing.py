@@ -14,6 +14,7 @@ def as_candidate(index: Index, table: RelationName) -> IndexCandidate:
         IndexKey(
             column=k.column,
             expression=k.expression,
+            collation=k.collation,
             opclass=None if k.opclass_is_default else k.opclass,
             descending=k.descending,
             nulls_first=k.nulls_first,

@@ -17,6 +17,7 @@ size.  What an index costs to keep is its *upkeep*.
 It asks servers nothing itself: a `World` that is handed in plans, and everything here is decided from its answers.
 """
 
+from premortem.workload.counters import check_replicas
 from premortem.workload.demands import Gathered, demands, missing
 from premortem.workload.dropping import drop_gaps, drops
 from premortem.workload.explaining import Terms, explain, without_dropped
@@ -44,6 +45,7 @@ __all__ = [
     "Studied",
     "Terms",
     "World",
+    "check_replicas",
     "demands",
     "drop_gaps",
     "drops",

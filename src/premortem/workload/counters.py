@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from premortem.model import Index, Profile, RelationKind, RelationName, Table
+from premortem.errors import InputError
+from premortem.model import Index, Profile, RelationKind, RelationName, ServerFacts, Table
 from premortem.rules.indexes import family_of
 from premortem.words import duration, plural
 
@@ -66,6 +67,28 @@ def _on(relation: RelationName, name: str, profile: Profile) -> Counted | None:
 def _idle(used: Sequence[datetime | None], now: datetime) -> timedelta | None:
     last = max((when for when in used if when is not None), default=None)
     return None if last is None else now - last
+
+
+def check_replicas(profile: Profile, replicas: Sequence[Profile]) -> None:
+    """Raise InputError where a profile is of no standby of this server, whose counters would be of other indexes."""
+    seen = {profile.taken_at}
+    for replica in replicas:
+        if (which := _stranger(profile.server, replica.server)) is not None:
+            raise InputError(
+                f"the replica's profile of {replica.server.database}, taken {replica.taken_at:%Y-%m-%d %H:%M}, is of"
+                f" another {which} than the profile of {profile.server.database}",
+                hint="pull it from a standby of the same primary: premortem profile pull STANDBY_DSN -o FILE",
+            )
+        if replica.taken_at in seen:
+            raise InputError("the same profile is given twice", hint="name one of each standby: --replica-profile FILE")
+        seen.add(replica.taken_at)
+
+
+def _stranger(here: ServerFacts, there: ServerFacts) -> str | None:
+    if here.database != there.database:
+        return "database"
+    known = here.system_identifier and there.system_identifier
+    return "cluster" if known and here.system_identifier != there.system_identifier else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ An index is dropped only while what does its work stays, so of two that do the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,8 +35,10 @@ from premortem.model import (
 )
 from premortem.rules.indexes import create_sql, drop_sql, family_of
 from premortem.words import change, duration, number, percent, plural
-from premortem.workload import sparing
+from premortem.workload import counters, sparing
+from premortem.workload.displacing import displaced
 from premortem.workload.proving import Harm, Proof, dearest
+from premortem.workload.rebuilding import worth_building
 from premortem.workload.studied import Studied
 from premortem.workload.suspects import DropLimits, Scene, StandIn, Suspect, suspects, unheard
 from premortem.workload.world import World
@@ -61,17 +64,20 @@ def drops(
     `visible` are the recommended candidates' numbers in the world, `answers` the demands' answers with them where they
     are known already.  `replicas` are profiles of standbys, for their counters.
     """
+    counters.check_replicas(world.profile, replicas)
     scene = scene_of(world.profile, recommended, replicas, limits)
-    found = list(suspects(scene))
     proof = Proof(
         studied=studied, world=world, visible=visible, base=_base(studied, world, visible, answers),
         limits=scene.limits,
     )  # fmt: skip
+    found = [*suspects(scene)]
+    found += displaced(scene, proof, [one.index if isinstance(one, Kept) else one.name for one in found])
+    wanted = tuple(worth_building([s for s in found if isinstance(s, Suspect) and _is_broken(s)], proof))
     trial = _Trial(scene=scene, proof=proof)
-    _settled(sorted((s for s in found if isinstance(s, Suspect)), key=lambda s: _saved(s, scene)), trial)
-    told = tuple(_told(one, trial, now) for one in trial.accepted)
-    kept = (*(k for k in found if isinstance(k, Kept)), *trial.kept.values())
-    return told, tuple(kept)
+    rest = [s for s in found if isinstance(s, Suspect) and s.name not in {k.index for k in wanted}]
+    _settled(sorted(rest, key=lambda s: _saved(s, scene)), trial)
+    told = tuple(_told(one, trial, now) for one in sorted(trial.accepted, key=lambda s: _saved(s, scene)))
+    return told, (*(k for k in found if isinstance(k, Kept)), *wanted, *trial.kept.values())
 
 
 def drop_gaps(
@@ -120,11 +126,7 @@ class _Trial:
 
     def planned(self) -> list[Suspect]:
         """Return what may go so far and the planner would miss if it read it."""
-        return [s for s in self.accepted if self.is_planned(s)]
-
-    def is_planned(self, suspect: Suspect) -> bool:
-        """Whether the planner sees it at all: an invalid index it does not."""
-        return suspect.kind is not DropKind.INVALID
+        return [s for s in self.accepted if not _is_broken(s)]
 
     def survivors(self, table: Table, index: Index) -> list[Index]:
         """Return the table's usable indexes that would be left."""
@@ -137,7 +139,7 @@ class _Trial:
 
     def admits(self, suspect: Suspect) -> bool:
         """Whether everything but the plans lets it go; where not, it is kept with the reason."""
-        if suspect.kind is DropKind.INVALID:
+        if _is_broken(suspect):
             return True
         if suspect.needs_stand_in and self.stand_in(suspect) is None:
             return False
@@ -146,6 +148,10 @@ class _Trial:
         if why is not None:
             self.keep(suspect, f"{suspect.says}, but {why}")
             return False
+        self.cautions[suspect.name] = (
+            *sparing.arbiter(suspect.table, suspect.index, others),
+            *sparing.hinted(suspect.index, (one.demand.query for one in self.proof.studied)),
+        )
         return self._searched(suspect, others)
 
     def _searched(self, suspect: Suspect, others: Sequence[Index]) -> bool:
@@ -159,7 +165,7 @@ class _Trial:
                 self.keep(suspect, f"{suspect.says}, but the foreign key {key.name} looks for rows by it: {why}")
                 return False
         if keys:
-            self.cautions[suspect.name] = (sparing.unguarded(suspect.table, keys, profile, settled),)
+            self.cautions[suspect.name] += (sparing.unguarded(suspect.table, keys, profile, settled),)
         return True
 
     def stand_in(self, suspect: Suspect) -> StandIn | None:
@@ -173,6 +179,11 @@ class _Trial:
     def accept(self, suspect: Suspect) -> None:
         self.accepted.append(suspect)
         self.kept.pop(suspect.name, None)
+
+
+def _is_broken(suspect: Suspect) -> bool:
+    """Whether the planner passes over it, so that no plan can tell anything about it."""
+    return suspect.kind is DropKind.INVALID
 
 
 def _settled(found: Sequence[Suspect], trial: _Trial) -> None:
@@ -203,7 +214,7 @@ def _tried(suspect: Suspect, trial: _Trial) -> None:
     if not trial.admits(suspect):
         return
     hidden = [*trial.planned(), suspect]
-    harmed = trial.proof.harmed(hidden, trial.proof.touching((suspect,))) if trial.is_planned(suspect) else ()
+    harmed = trial.proof.harmed(hidden, trial.proof.touching((suspect,))) if not _is_broken(suspect) else ()
     if harmed:
         trial.keep(suspect, f"{suspect.says}, but {_harm(harmed, trial.proof)}")
     else:
@@ -225,15 +236,32 @@ def _harm(harmed: Sequence[Harm], proof: Proof) -> str:
     worst = harmed[0]
     site = proof.studied[worst.demand].demand.query.site
     more = f", and {plural(len(harmed) - 1, 'other query too', 'other queries too')}" if len(harmed) > 1 else ""
-    with_set = "" if worst.parameters == "literal" else f" with {worst.parameters} values"
-    how = change(worst.before, worst.after)
-    return f"without it {site}{with_set} would cost {number(worst.before)} → {number(worst.after)} ({how}){more}"
+    if not math.isfinite(worst.after):
+        return f"without it {site} could not be planned at all{more}"
+    if worst.after < worst.before:
+        return (
+            f"it has the statistics of its expression, and without them {site} is planned on a guess{more}:"
+            " CREATE STATISTICS on the expression first"
+        )
+    how = f"{number(worst.before)} → {number(worst.after)} ({change(worst.before, worst.after)})"
+    return f"without it {site}{_with(worst.parameters)} would cost {how}{more}"
+
+
+def _with(parameters: str) -> str:
+    """Return for which values, in words.
+
+    >>> _with("hot"), _with("generic"), _with("literal")
+    (' with hot values', ' in its generic plan', '')
+    """
+    if parameters == "literal":
+        return ""
+    return " in its generic plan" if parameters == "generic" else f" with {parameters} values"
 
 
 def _saved(suspect: Suspect, scene: Scene) -> tuple[bool, float, int, str]:
     """Return what orders suspects: the broken first, then those that cost most to keep."""
     upkeep = _upkeep(suspect, scene.profile)
-    return suspect.kind is not DropKind.INVALID, -upkeep.time.total_seconds(), -suspect.size_bytes, suspect.name.sql
+    return not _is_broken(suspect), -upkeep.time.total_seconds(), -suspect.size_bytes, suspect.name.sql
 
 
 # in words ---------------------------------------------------------------------------------------------------
@@ -252,7 +280,7 @@ def _told(suspect: Suspect, trial: _Trial, now: datetime) -> Drop:
 
 
 def _proof(suspect: Suspect, trial: _Trial) -> str:
-    if suspect.kind is DropKind.INVALID:
+    if _is_broken(suspect):
         return "the planner passes over an invalid index, so no plan changes without it"
     proof, table = trial.proof, suspect.table.full_name
     near, readers = proof.touching((suspect,)), proof.readers(suspect)

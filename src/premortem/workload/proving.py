@@ -79,10 +79,26 @@ class Proof:
         return {n: answer for n, answer in found.items() if answer is not None}
 
     def harmed(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> tuple[Harm, ...]:
-        """Return the demands that get dearer without the suspects, the worst first."""
+        """Return the demands that get dearer without the suspects, or lose what they were planned on; the worst first.
+
+        Without an expression's statistics a plan is made on a guess, and what looks cheaper then is none the better.
+        """
+        told = [s for s in hidden if has_expression(s)]
         answers = self.without(hidden, demands, whole=whole)
-        found = (self._harm(n, answer) for n, answer in answers.items())
+        found = (
+            self._harm(n, answer)
+            or (self._blinded(n, answer) if any(s.tables & self._touched[n] for s in told) else None)
+            for n, answer in answers.items()
+        )
         return tuple(sorted((h for h in found if h is not None), key=lambda h: -h.ratio))
+
+    def _blinded(self, number: int, answer: Answer) -> Harm | None:
+        """Return a demand that seems to get cheaper, which nothing but another estimate can make it."""
+        pairs = zip(self.studied[number].demand.sets, self.base[number].shown, answer.shown, strict=True)
+        for one, before, after in pairs:
+            if after < before * (1 - self.limits.noise) - self.limits.floor:
+                return Harm(demand=number, parameters=one.name, before=before, after=after)
+        return None
 
     def _exact(self, number: int, gone: frozenset[RelationName]) -> Answer | None:
         return self._known.get(number, {}).get(gone) if gone else self.base[number]

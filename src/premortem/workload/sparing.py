@@ -6,16 +6,17 @@ and the search that a foreign key makes in its child table, which no plan shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from premortem import sqltext
-from premortem.model import Constraint, Index, IndexCandidate, Profile, RelationKind, StatementKind, Table
-from premortem.rules.coverage import keeps_promise
+from premortem.model import Constraint, Index, IndexCandidate, Profile, Query, RelationKind, StatementKind, Table
+from premortem.rules.coverage import keeps_promise, shape_of
 from premortem.rules.foreign_key_without_index import is_served, rows_of
 from premortem.rules.indexes import words_of
-from premortem.words import duration, plural
+from premortem.words import duration, listing, plural
 
 _FEW_ROWS = 1_000
 _MOST_FOUND = 1_000
@@ -44,6 +45,21 @@ def _resting(table: Table, index: Index, profile: Profile) -> Constraint | None:
         if next((i for i in fits if set(i.columns) == wanted), None) is index:
             return key
     return None
+
+
+def arbiter(table: Table, index: Index, others: Sequence[Index]) -> Iterator[str]:
+    """Yield what ON CONFLICT loses: it wants a unique index on just its columns, whatever else is unique."""
+    mine = {what for what, _, _ in shape_of(index).held}
+    if index.unique and not any(i.unique and {what for what, _, _ in shape_of(i).held} == mine for i in others):
+        yield f"an INSERT … ON CONFLICT ({words_of(index)}) needs it; no other unique index of {table.full_name} fits"
+
+
+def hinted(index: Index, queries: Iterable[Query]) -> Iterator[str]:
+    """Yield who names the index in a hint of pg_hint_plan, which is silently without effect once it is gone."""
+    name = re.compile(rf"/\*\+(?:(?!\*/).)*(?<![\w$]){re.escape(index.name)}(?![\w$])", re.DOTALL)
+    sites = [str(q.site) for q in queries if index.name in q.original and name.search(q.original)]
+    if sites:
+        yield f"{listing(sites, most=3)} {'names' if len(sites) == 1 else 'name'} it in a hint"
 
 
 def searched_by(

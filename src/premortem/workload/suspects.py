@@ -101,7 +101,7 @@ def suspects(scene: Scene) -> Iterator[Suspect | Kept]:
             yield found
 
 
-def _suspect(
+def suspected(
     table: Table,
     index: Index,
     scene: Scene,
@@ -110,6 +110,7 @@ def _suspect(
     stand_ins: tuple[StandIn, ...] = (),
     caution: tuple[str, ...] = (),
 ) -> Suspect:
+    """Return an index as a suspect, with its parts and where it is read."""
     parts = list(family_of(table, index, scene.profile))
     return Suspect(
         table=table, index=index, kind=kind, says=says, stand_ins=stand_ins, caution=caution,
@@ -140,7 +141,7 @@ def _invalid(table: Table, index: Index, scene: Scene) -> Iterator[Suspect | Kep
     if index.unique and index.ready:
         caution.append(f"as it stands it refuses new duplicates of ({words_of(index)}), though old ones may be there")
     says = "its build did not end well: no query may use it, though it takes space and writes may have to keep it up"
-    yield _suspect(table, index, scene, DropKind.INVALID, says, caution=tuple(caution))
+    yield suspected(table, index, scene, DropKind.INVALID, says, caution=tuple(caution))
 
 
 # another one does its work ----------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def _superfluous(table: Table, index: Index, shapes: dict[str, Shape], scene: Sc
     stand_ins = [_existing(o, table) for o in (*sorted(better, key=lambda o: _worth(o, table, scene)), *longer)]
     new = [StandIn(words=name) for name, c in scene.recommended if c.table == table.relation and _does(c, mine)]
     why = _reason(index, better, longer, new)
-    return _suspect(table, index, scene, *why, (*stand_ins, *new)) if why is not None else None
+    return suspected(table, index, scene, *why, (*stand_ins, *new)) if why is not None else None
 
 
 def _reason(
@@ -207,7 +208,7 @@ def _unused(table: Table, index: Index, scene: Scene) -> Suspect | None:
         return None
     caution = tuple(counters.cautions(found, scene.servers, scene.limits.settled))
     says = f"it {found.unused(scene.limits.settled)}"
-    return _suspect(table, index, scene, DropKind.UNUSED, says, caution=caution)
+    return suspected(table, index, scene, DropKind.UNUSED, says, caution=caution)
 
 
 def idle(table: Table, index: Index, scene: Scene) -> Counted | None:

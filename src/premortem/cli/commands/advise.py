@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     profile, identity = judging.profile_of(arguments.profile)
     wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)
     replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
+    workload.check_replicas(profile, replicas)
     gathered = workload.demands(_queries(arguments, profile), profile, min_share=arguments.skip_below)
     if not gathered.demands:
         raise InputError("there is no query to look for indexes for", hint="name files, or pull a profile with one")
