@@ -89,7 +89,8 @@ class Gain:
 class Recommendation:
     """An index to create, and the case for it.
 
-    `saves` is time a day, writes not counted, that is lost again without this index alone.  `enters_at` is the least
+    `adds` is the time a day, writes not counted, that it saves besides those before it in the order; `share` is that
+    part of all that the set saves.  `saves` is what is lost again without this index alone.  `enters_at` is the least
     budget in bytes from which it is in the best set, None where that was not worked out.  `replaces` are existing
     indexes that it makes superfluous.  `statements` and `undo_statements` are complete SQL in the order to type;
     `drop_statements` drop what it replaces, once it is there, and `restore_statements` bring that back.
@@ -104,6 +105,7 @@ class Recommendation:
     gains: tuple[Gain, ...]
     saves: timedelta
     share: float
+    adds: timedelta = timedelta()
     enters_at: int | None = None
     replaces: tuple[RelationName, ...] = ()
     notes: tuple[str, ...] = ()

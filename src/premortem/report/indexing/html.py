@@ -107,17 +107,20 @@ def _worth(found: Indexing) -> list[str]:
 
 def _summary(number: int, index: Recommendation, found: Indexing) -> tuple[int, str, tuple[str, ...]]:
     cells = (
-        words.size(index.size_bytes), told.span(index.saves, found),
-        words.percent(round(index.share, 2)) if index.share >= 0.01 else "under 1 %",
-        told.a_day(index.upkeep.time), words.duration(index.build_time),
+        words.size(index.size_bytes),
+        told.span(index.adds, found),
+        told.share(index),
+        told.kept(index.upkeep),
+        words.duration(index.build_time),
         words.size(index.enters_at) if index.enters_at is not None else "",
-    )  # fmt: skip
+    )
     return number, told.definition(index), cells
 
 
 def _card(number: int, index: Recommendation, found: Indexing, texts: _Texts) -> Card:
     facts = (
-        told.saving(index, found), told.price(index), told.upkeep(index.upkeep), told.entering(index),
+        told.adding(index, found),
+        told.losing(index, found), told.price(index), told.upkeep(index.upkeep), told.entering(index),
         told.replacing(index), *index.notes,
     )  # fmt: skip
     return Card(

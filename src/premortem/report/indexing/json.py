@@ -106,6 +106,7 @@ def _recommendation(index: Recommendation, queries: _Queries) -> Json:
         "build_ms": _ms(index.build_time),
         "lock": index.lock,
         "upkeep": _upkeep(index.upkeep),
+        "adds_ms": _ms(index.adds),
         "saves_ms": _ms(index.saves),
         "share": _finite(index.share),
         "enters_at_bytes": index.enters_at,

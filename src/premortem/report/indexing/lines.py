@@ -5,6 +5,7 @@ The first screen says what to create, what it buys, how sure that is and what to
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from premortem import words
@@ -15,7 +16,7 @@ from premortem.report.look import Look
 from premortem.report.now.lines import Line, line
 
 #: More than so many of each are for the other formats, or for --details.
-_INDEXES, _QUERIES, _POINTS, _DECLINED, _GAPS, _DROPS, _UNREADABLE = 20, 3, 8, 5, 4, 20, 4
+_INDEXES, _EACH, _QUERIES, _POINTS, _DECLINED, _GAPS, _DROPS, _UNREADABLE = 20, 5, 3, 8, 5, 4, 20, 4
 _STYLES = {
     Standing.RECOMMENDED: "bold green", Standing.EXISTS: "bold cyan", Standing.DECLINED: "bold yellow",
     Standing.REFUSED: "bold red",
@@ -31,6 +32,7 @@ def screen(found: Indexing, look: Look) -> Iterator[Line]:
     yield from _hints(found)
     if not found.asked:
         yield from _frontier(found, look)
+        yield from _each(found, look)
         yield from _declined(found, look)
         yield from _kept(found, look)
     yield from _unseen(found, look)
@@ -41,13 +43,25 @@ def _summary(found: Indexing, look: Look) -> Iterator[Line]:
     style = "bold green" if found.recommendations or found.drops else "bold cyan"
     yield line((told.label(found), style), "  ", (told.headline(found), "bold"))
     yield line()
-    shown = found.recommendations if look.details else found.recommendations[:_INDEXES]
-    for place, index in enumerate(shown, start=1):
-        yield from _index(place, index, found, look)
-    yield from _more(len(found.recommendations) - len(shown), "index", "indexes")
+    yield from _table(found, look)
     yield from _drops(found, look)
     yield from _worth(found)
     yield from _next(found, look)
+
+
+def _table(found: Indexing, look: Look) -> Iterator[Line]:
+    """Yield each index with its size and what it adds, on as many lines as its definition takes."""
+    shown = found.recommendations if look.details else found.recommendations[:_INDEXES]
+    if not shown:
+        return
+    yield line((f"{'saves':>16} {'of it all':>9} {'size':>9}  index", "dim"), whole=True)
+    for index in shown:
+        figures = f"{told.span(index.adds, found):>16} {told.share(index):>9} {words.size(index.size_bytes):>9}  "
+        first, *rest = textwrap.wrap(told.definition(index), max(look.width - len(figures), 30)) or [""]
+        yield line(figures, (first, "green"), whole=True)
+        yield from (line((text, "green"), inset=len(figures), whole=True) for text in rest)
+    yield from _more(len(found.recommendations) - len(shown), "index", "indexes")
+    yield line()
 
 
 def _worth(found: Indexing) -> Iterator[Line]:
@@ -66,12 +80,20 @@ def _worth(found: Indexing) -> Iterator[Line]:
     yield line()
 
 
-def _index(place: int, index: Recommendation, found: Indexing, look: Look) -> Iterator[Line]:
-    yield line(
-        f"{place:>2}  ", (words.one_line(index.name), "bold"), f"  {words.size(index.size_bytes)}  ",
-        told.saving(index, found),
-    )  # fmt: skip
-    yield line((told.definition(index), "green"), inset=4)
+def _each(found: Indexing, look: Look) -> Iterator[Line]:
+    """Yield index by index what it does for which query."""
+    shown = found.recommendations if look.details else found.recommendations[:_EACH]
+    if shown:
+        yield line(("Index by index", "bold"))
+    for index in shown:
+        yield from _index(index, found, look)
+    yield from _more(len(found.recommendations) - len(shown), "index", "indexes")
+    if shown:
+        yield line()
+
+
+def _index(index: Recommendation, found: Indexing, look: Look) -> Iterator[Line]:
+    yield line((words.one_line(index.name), "green"), f"  {told.definition(index)}", inset=2)
     helped = told.helped(index)
     shown = helped if look.details else helped[:_QUERIES]
     for gain in shown:
@@ -79,7 +101,7 @@ def _index(place: int, index: Recommendation, found: Indexing, look: Look) -> It
     if len(helped) > len(shown):
         more = words.plural(len(helped) - len(shown), "more query", "more queries")
         yield line((f"and {more}", "dim"), inset=6)
-    for said in _about(index, look):
+    for said in _about(index, found, look):
         yield line((said, "dim"), inset=6)
     if look.details:
         yield from (line((s, "green"), inset=6, whole=True) for s in (*index.statements, *index.drop_statements))
@@ -90,12 +112,12 @@ def _costs(gain: Gain, look: Look) -> str:
     return f", {told.costs(gain)}" if look.details else ""
 
 
-def _about(index: Recommendation, look: Look) -> Iterator[str]:
+def _about(index: Recommendation, found: Indexing, look: Look) -> Iterator[str]:
     """Yield the price of an index: always where somebody pays it, in full where details are wanted."""
     yield told.price(index) if look.details else f"about {words.duration(index.build_time)} to build"
     if look.details or index.upkeep.time.total_seconds() >= 1:
         yield told.upkeep(index.upkeep)
-    yield from (said for said in (told.replacing(index),) if said)
+    yield from (said for said in (told.losing(index, found), told.replacing(index)) if said)
     yield from (words.one_line(n) for n in index.notes)
     if look.details and told.entering(index):
         yield told.entering(index)

@@ -52,8 +52,8 @@ def _table(found: Indexing) -> Iterator[str]:
     yield "|---|--:|--:|--:|--:|"
     for index in found.recommendations:
         cells = (
-            code(told.definition(index)), words.size(index.size_bytes), told.span(index.saves, found),
-            words.percent(round(index.share, 3)), told.a_day(index.upkeep.time),
+            code(told.definition(index)), words.size(index.size_bytes), told.span(index.adds, found),
+            told.share(index), told.kept(index.upkeep),
         )  # fmt: skip
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
@@ -72,7 +72,8 @@ def _script(found: Indexing) -> Iterator[str]:
 
 
 def _index(index: Recommendation, found: Indexing) -> str:
-    facts = (told.price(index), told.upkeep(index.upkeep), told.entering(index), told.replacing(index), *index.notes)
+    facts = (told.price(index), told.upkeep(index.upkeep), told.losing(index, found), told.entering(index),
+             told.replacing(index), *index.notes)  # fmt: skip
     listed = "\n".join(f"- {inline(f)}" for f in facts if f)
     return fold(f"{index.name}: the queries it helps", f"{_gains(told.helped(index), found)}\n\n{listed}")
 

@@ -60,7 +60,7 @@ def _head(found: Indexing, look: Look) -> Iterator[str]:
 
 def _create(place: int, index: Recommendation, found: Indexing) -> Iterator[str]:
     total = len(found.recommendations)
-    yield from _comment(f"{place} of {total}: {told.saving(index, found)}; {told.price(index)}.")
+    yield from _comment(f"{place} of {total}: {told.adding(index, found)}; {told.price(index)}.")
     yield from _comment(story.sentence(told.upkeep(index.upkeep)))
     helped = told.helped(index)
     for gain in helped[:_QUERIES]:

@@ -180,8 +180,8 @@ def definition(index: Recommendation | Explained) -> str:
 
 
 def helped(index: Recommendation) -> tuple[Gain, ...]:
-    """Return the queries that need the index, those first that lose most without it."""
-    return tuple(sorted((g for g in index.gains if g.share > 0), key=credit, reverse=True))
+    """Return the queries that use the index, those first that lose most without it."""
+    return tuple(sorted(index.gains, key=lambda g: (credit(g), g.before - g.after), reverse=True))
 
 
 def credit(gain: Gain) -> timedelta:
@@ -200,10 +200,21 @@ def costs(gain: Gain) -> str:
     return f"cost {words.number(gain.before_cost)} → {words.number(gain.after_cost)}"
 
 
-def saving(index: Recommendation, found: Indexing) -> str:
-    """Return what is lost without the index, the others staying, and how much of what the set saves that is."""
-    share = words.percent(round(index.share, 2)) if index.share >= 0.01 else "under 1 %"
-    return f"saves {span(index.saves, found)}, {share} of it all"
+def adding(index: Recommendation, found: Indexing) -> str:
+    """Return what the index saves besides those before it, and how much of what the set saves that is."""
+    return f"saves {span(index.adds, found)}, {share(index)} of it all"
+
+
+def share(index: Recommendation) -> str:
+    """Return the part of what the set saves."""
+    return words.percent(round(index.share, 2)) if index.share >= 0.005 else "under 1 %"
+
+
+def losing(index: Recommendation, found: Indexing) -> str:
+    """Return what is lost without the index alone, where that is another figure than what it adds."""
+    if abs(index.saves - index.adds) <= 0.05 * max(index.saves, index.adds):
+        return ""
+    return f"without it alone, the others staying, {span(index.saves, found)} would be lost"
 
 
 def upkeep(cost: Upkeep) -> str:
@@ -216,6 +227,11 @@ def upkeep(cost: Upkeep) -> str:
     entries = words.plural(cost.entries, "entry", "entries")
     wal = f"{words.size(cost.wal_bytes)} of WAL"
     return f"costs writers {a_day(cost.time)}: {entries} and {wal} a day{hot}{known}"
+
+
+def kept(cost: Upkeep) -> str:
+    """Return what an index costs those who write, as a figure."""
+    return a_day(cost.time) if cost.time >= _NEGLIGIBLE else "nothing"
 
 
 def price(index: Recommendation) -> str:
