@@ -271,6 +271,11 @@ class PlannersWorld:
     _candidates: list[IndexCandidate] = field(default_factory=list)
     _heard: dict[Question, Answer] = field(default_factory=dict)
 
+    @property
+    def stocked(self) -> int:
+        """How many candidates are known, which is the number of the next one."""
+        return len(self._candidates)
+
     def stock(self, candidates: Sequence[IndexCandidate]) -> tuple[str | None, ...]:
         """Make candidates known, none of them visible yet, and return the server's refusal for each, None where made.
 
