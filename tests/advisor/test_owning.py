@@ -35,8 +35,8 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize(
     ("activity", "said"),
     [
-        (TableActivity(window=DAY, inserts=160_506.4), "items sees 160,506 inserts/s: about 160,506 index entries/s"),
-        (TableActivity(window=DAY, inserts=1.25, updates=4, hot_updates=3), "about 2.2 index entries/s"),
+        (TableActivity(window=DAY, inserts=160_506.4), "160,506 inserts/s: about 160,506 index entries/s more to write, "),
+        (TableActivity(window=DAY, inserts=1.25, updates=4, hot_updates=3), "2.2 of 3.0 HOT updates/s are assumed to change sku"),
         (TableActivity(window=DAY), "hardly written to"),
         (TableActivity(), "how often it is written is unknown"),
         (TableActivity(window=timedelta(minutes=3), inserts=160_506.4), "counted writes for 3 min, too short a time"),

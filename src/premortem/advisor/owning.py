@@ -9,8 +9,10 @@ from premortem.advisor.columns import base_type
 from premortem.advisor.naming import free_name
 from premortem.advisor.operators import extensions, has_extension, operand_type
 from premortem.advisor.reading import leaves
-from premortem.advisor.size import IndexSize, index_size
+from premortem.advisor.size import IndexSize, index_size, whole_size
+from premortem.advisor.upkeep import DAY, upkeep
 from premortem.advisor.wants import Operand
+from premortem.advisor.writes import Writes, blocks_hot, columns_of, writes_of
 from premortem.model import IndexCandidate, IndexKey, Profile, RelationKind, RelationName, Table, quoted
 
 #: Rows per second of CREATE INDEX on 3 million rows, PostgreSQL 15, measured: fixed-width keys 2.5–4 million, text 1.1,
@@ -22,7 +24,6 @@ _SCAN_BYTES = 400e6  # bytes per second of a heap scan from disk
 _CONCURRENTLY = 2.0  # CONCURRENTLY reads the table twice
 _MANY_PARTITIONS = 100
 _WORTH_SAYING = 0.05
-_SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
 
 
 def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
@@ -41,36 +42,49 @@ def _is_text(key: IndexKey, table: Table) -> bool:
 
 def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
     """Return what the index adds to writing, in one sentence with production's own rates."""
-    held = [k.column for k in candidate.keys if k.column] + list(candidate.include)
-    written = _activity(table, profile)
-    window = table.activity.window
-    if window is not None and window < _SHORTEST_WINDOW:
-        minutes = max(1, round(window.total_seconds() / 60))
-        says = f"production has counted writes for {minutes} min, too short a time for a rate"
-        return f"every insert into {table.full_name} writes one entry more; {says}"
-    named = zip(written[:3], ("inserts", "updates", "deletes"), strict=True)
-    rates = [f"{_rate(rate)} {what}/s" for rate, what in named if rate >= _WORTH_SAYING]
+    written = writes_of(table, profile)
+    rates = _rates(written)
     if not rates:
-        says = (
-            f"{table.full_name} is hardly written to" if table.activity.window else "how often it is written is unknown"
-        )
-        return f"every insert into {table.full_name} writes one entry more; {says}"
-    entries = written[0] + written[1] - written[3]
-    hot = f"; of these updates {_rate(written[3])}/s are HOT, and stay so unless they change {' or '.join(held)}" if (
-        written[3] >= _WORTH_SAYING and held) else ""  # fmt: skip
-    return f"{table.full_name} sees {' and '.join(rates)}: about {_rate(entries)} index entries/s more to write{hot}"
+        return f"every insert into {table.full_name} writes one entry more; {_unknown(written, table)}"
+    cost = upkeep(candidate, table, profile, _size(candidate, table, profile))
+    held = columns_of(candidate, table) - written.blocking if blocks_hot(candidate.method, profile) else frozenset()
+    return (
+        f"{table.full_name} sees {words.listing(rates)}: about {_rate(cost.entries / DAY)} index entries/s more to"
+        f" write, {words.duration(cost.time)} and {words.size(cost.wal_bytes)} of log a day"
+        f"{_hot(written, cost.lost_hot_updates / DAY, held)}"
+    )
+
+
+def _size(candidate: IndexCandidate, table: Table, profile: Profile) -> IndexSize:
+    is_whole = table.kind is not RelationKind.PARTITIONED_TABLE or table.pages > 0
+    found = None if is_whole else whole_size(candidate, profile)
+    return found or index_size(candidate, table, major=profile.server.major)
+
+
+def _rates(written: Writes) -> list[str]:
+    named = (written.inserts, "inserts"), (written.updates, "updates"), (written.deletes, "deletes")
+    return [f"{_rate(rate)} {what}/s" for rate, what in named if rate >= _WORTH_SAYING]
+
+
+def _unknown(written: Writes, table: Table) -> str:
+    if written.missing:
+        return written.missing
+    return f"{table.full_name} is hardly written to"
+
+
+def _hot(written: Writes, lost: float, held: frozenset[str]) -> str:
+    """Return what becomes of the HOT updates, and whether statements tell that or it is assumed."""
+    if written.hot < _WORTH_SAYING or not held:
+        return ""
+    if lost < _WORTH_SAYING:
+        return f"; {_rate(written.hot)} HOT updates/s stay HOT"
+    known = "change" if written.settings else "are assumed to change"
+    columns = words.listing(sorted(held), most=3).replace(" and ", " or ")
+    return f"; {_rate(lost)} of {_rate(written.hot)} HOT updates/s {known} {columns}, and are HOT no more"
 
 
 def _rate(per_second: float) -> str:
     return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:,.1f}"
-
-
-def _activity(table: Table, profile: Profile) -> tuple[float, float, float, float]:
-    found = [t.activity for t in (leaves(table, profile) or (table,))]
-    return (
-        sum(a.inserts for a in found), sum(a.updates for a in found), sum(a.deletes for a in found),
-        sum(a.hot_updates for a in found),
-    )  # fmt: skip
 
 
 def statements(candidate: IndexCandidate, name: str, table: Table, profile: Profile) -> tuple[str, ...]:
@@ -129,14 +143,20 @@ def _one_partition(candidate: IndexCandidate, name: str, child: Table, profile: 
 
 def lock(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
     """Return what creating the index locks and waits for, in one sentence."""
-    seconds = build_seconds(candidate, table, index_size(candidate, table))
-    took = words.duration(timedelta(seconds=seconds))
+    took = words.duration(build_time(candidate, table, profile))
     if table.kind is RelationKind.PARTITIONED_TABLE:
         return _lock_of_partitions(table, profile, took)
     return (
         "SHARE UPDATE EXCLUSIVE, which lets reads and writes go on; it waits twice for the transactions that are older"
         f", so end long ones first (without CONCURRENTLY, writes would wait for {took})"
     )
+
+
+def build_time(candidate: IndexCandidate, table: Table, profile: Profile) -> timedelta:
+    """Return how long CREATE INDEX CONCURRENTLY takes, of a partitioned table on all partitions."""
+    parts = leaves(table, profile) or (table,)
+    sizes = (index_size(candidate, part, major=profile.server.major) for part in parts)
+    return timedelta(seconds=sum(build_seconds(candidate, p, size) for p, size in zip(parts, sizes, strict=True)))
 
 
 def _lock_of_partitions(table: Table, profile: Profile, took: str) -> str:

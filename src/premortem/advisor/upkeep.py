@@ -11,7 +11,7 @@ each for VACUUM.  Time is a backend's: processor time, pages that it has to fetc
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -20,45 +20,68 @@ from premortem.advisor.existing import as_candidate
 from premortem.advisor.machine import Itself, Machine, machine_of
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.advisor.size import PAGE, IndexSize
-from premortem.advisor.writes import Writes, blocks_hot, columns_of, writes_of
+from premortem.advisor.writes import Writes, blocks_hot, columns_of, held_by, writes_of
 from premortem.model import Index, IndexCandidate, Profile, Table, Upkeep
 
 DAY = 86_400.0
+_NEVER = 1e-12  # rows per second: one in 30,000 years
 _LONGEST = 1e12  # seconds; what cannot be true must not overflow either
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """Updates per second that write an entry into the index, `ended` ones of which write into the `others` too."""
+
+    cold: float
+    ended: float = 0.0
+    others: tuple[Shape, ...] = ()
 
 
 def upkeep(candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize) -> Upkeep:
     """Return what an index that does not exist yet would cost those who write to its table."""
     written = writes_of(table, profile)
-    columns = columns_of(candidate, table)
-    lost = written.hot * written.changing(columns) if blocks_hot(candidate.method, profile) else 0.0
-    others = _others(table, profile) if lost else ()
-    return _kept(candidate, table, profile, size, written, lost, others)
+    ended = written.hot * written.changing(columns_of(candidate, table)) if blocks_hot(candidate.method, profile) else 0
+    others = _shapes(Itself(table), Itself(profile)) if ended else ()
+    moves = _Moves(cold=written.cold + ended, ended=ended, others=others)
+    return _kept(candidate, table, profile, size, written, moves)
 
 
 def existing_upkeep(index: Index, table: Table, profile: Profile) -> Upkeep:
-    """Return what an index that is there costs those who write: what dropping it saves."""
+    """Return what an index that is there costs those who write: what dropping it saves.
+
+    `lost_hot_updates` are those that it alone keeps from being HOT, as far as the workload's statements tell.
+    """
     written = writes_of(table, profile)
-    return _kept(as_candidate(index, table.relation), table, profile, _built(index), written, 0.0, ())
+    remaining = tuple(i for i in table.indexes if i.name != index.name)
+    freed = _freed(index, remaining, table, profile, written)
+    others = tuple(_shape(i, table, written) for i in remaining if i.method != "brin") if freed else ()
+    moves = _Moves(cold=written.cold, ended=freed, others=others)
+    return _kept(as_candidate(index, table.relation), table, profile, _built(index), written, moves)
+
+
+def _freed(index: Index, remaining: tuple[Index, ...], table: Table, profile: Profile, written: Writes) -> float:
+    if not blocks_hot(index.method, profile):
+        return 0.0
+    held = (held_by(i, table) for i in remaining if blocks_hot(i.method, profile))
+    return written.freed(held_by(index, table), frozenset(c for columns in held for c in columns))
 
 
 def _kept(
-    candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize, written: Writes, lost: float,
-    others: tuple[Shape, ...],
-) -> Upkeep:  # fmt: skip
+    candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize, written: Writes, moves: _Moves
+) -> Upkeep:
     machine = machine_of(profile)
     share = 1.0 if candidate.predicate is None else share_of_predicate(candidate.predicate, table)
     shape = _where_written(shape_of(candidate, table, size), written)
-    inserted, moved, deleted = (rate * share for rate in (written.inserts, written.cold + lost, written.deletes))
+    inserted, moved, deleted = (rate * share for rate in (written.inserts, moves.cold, written.deletes))
     new = entering(shape, inserted, machine) + entering(shape, moved, machine, scattered=True)
-    vacuum = _vacuumed(shape, moved + deleted, written.cold + lost + written.deletes, written, machine)
-    for other in others:
-        new += entering(other, lost, machine, scattered=True)
-        vacuum += _vacuumed(other, lost, lost, written, machine)
+    vacuum = _vacuumed(shape, moved + deleted, moves.cold + written.deletes, written, machine)
+    for other in moves.others:
+        new += entering(other, moves.ended, machine, scattered=True)
+        vacuum += _vacuumed(other, moves.ended, moves.ended, written, machine)
     total = new + vacuum
     return Upkeep(
         entries=(inserted + moved) * shape.keys * DAY, wal_bytes=total.wal * DAY, time=_time(total),
-        lost_hot_updates=lost * DAY, vacuum=_time(vacuum), source=written.source,
+        lost_hot_updates=moves.ended * DAY, vacuum=_time(vacuum), source=written.source,
     )  # fmt: skip
 
 
@@ -82,10 +105,11 @@ def _others(table: Table, profile: Profile) -> tuple[Shape, ...]:
 @lru_cache(maxsize=4096)
 def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]:
     written = writes_of(table.value, profile.value)
-    found = (i for i in table.value.indexes if i.method != "brin")
-    return tuple(
-        _where_written(shape_of(as_candidate(i, table.value.relation), table.value, _built(i)), written) for i in found
-    )
+    return tuple(_shape(i, table.value, written) for i in table.value.indexes if i.method != "brin")
+
+
+def _shape(index: Index, table: Table, written: Writes) -> Shape:
+    return _where_written(shape_of(as_candidate(index, table.relation), table, _built(index)), written)
 
 
 def _built(index: Index) -> IndexSize:
@@ -95,7 +119,7 @@ def _built(index: Index) -> IndexSize:
 
 def _vacuumed(shape: Shape, entries: float, dead_rows: float, written: Writes, machine: Machine) -> Cost:
     """Return what a second's dead entries cost VACUUM, which runs when a share of the table's rows is dead."""
-    if entries <= 0 or dead_rows <= 0:
+    if min(entries, dead_rows) < _NEVER:
         return Cost()
-    vacuums = dead_rows / max(machine.vacuum_threshold + machine.vacuum_scale * written.rows, 1.0)
-    return vacuuming(shape, entries / vacuums, machine).times(vacuums)
+    dead = max(machine.vacuum_threshold + machine.vacuum_scale * written.rows, 1.0)
+    return vacuuming(shape, entries / dead_rows * dead, machine).times(dead_rows / dead)

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 from premortem import sqltext, words
+from premortem.advisor.columns import distinct
 from premortem.advisor.machine import Itself
 from premortem.advisor.reading import leaves
 from premortem.errors import StatementError
-from premortem.model import Index, IndexCandidate, Profile, Query, StatementKind, Table
+from premortem.model import ColumnStatistics, Index, IndexCandidate, Profile, Query, StatementKind, Table
 
 SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
 _SETTLED = timedelta(days=7)  # from here on, as many inserts as rows are what the table grew by
 _LOADED = 0.9  # of the rows arrived within the window: that was a load
 _CHANGED_COLUMNS = 2.0  # an update whose SET list nobody knows changes so many of the columns that it may change
+_FITS = 0.8  # of the updates that may be HOT find room on their page, where nothing tells; assumed
+_STEADY = 0.99  # correlation from which a column is taken to be in the order of the rows
+_MANY = 1000.0  # distinct values; below, an order says little
 _WIDE = 0.5  # a SET list of more than this share of the columns is an ORM's save
 _WIDE_CHANGES = 0.25  # and leaves a given column as it was three times in four; assumed
 _SUMMARIES_KEEP_HOT = 16  # since then an index that only summarizes (BRIN) does not stand in the way of HOT
@@ -46,7 +50,9 @@ class Writes:
 
     `rows` are those of the partitions that are written to, of the table where it has none.
     `settings` are empty where no statement that updates the table is known.  `blocking` are the columns that
-    indexes hold: an update that changes one is not HOT.  `source` says where the rates come from.
+    indexes hold: an update that changes one is not HOT.  `steady` are those that nobody changes: their values are in
+    the order of the rows.  `source` says where the rates come from, `missing` why there
+    are none, "" where there are.
     """
 
     inserts: float = 0.0
@@ -57,9 +63,10 @@ class Writes:
     held: float = 1.0
     settings: tuple[Setting, ...] = ()
     blocking: frozenset[str] = frozenset()
+    steady: frozenset[str] = frozenset()
     columns: int = 1
     source: str = ""
-    is_known: bool = True
+    missing: str = ""
 
     @property
     def cold(self) -> float:
@@ -74,10 +81,21 @@ class Writes:
         free = columns - self.blocking
         if not free or not self.hot:
             return 0.0
-        return self._by_statement(free) if self.settings else self._in_proportion(free)
+        return self._by_statement(free) if self.settings else self._in_proportion(free - self.steady)
+
+    def freed(self, columns: frozenset[str], others: frozenset[str]) -> float:
+        """Return the updates per second that would be HOT if an index on the columns went; `others` hold the rest.
+
+        Only SET lists can tell: an update that changes no column but those.
+        """
+        changed = [(s, s.share * (1.0 - self._idle())) for s in self.settings if s.columns & self.blocking]
+        alone = sum(share for s, share in changed if s.columns & columns and not s.columns & others)
+        unhindered = 1.0 - sum(share for _, share in changed)
+        fits = min(self.hot / (self.updates * unhindered), 1.0) if unhindered > 0.01 and self.updates else _FITS
+        return min(self.updates * alone * fits, self.cold)
 
     def _in_proportion(self, free: frozenset[str]) -> float:
-        candidates = max(self.columns - len(self.blocking), 1)
+        candidates = max(self.columns - len(self.blocking | self.steady), 1)
         untouched = math.pow(1.0 - 1.0 / max(candidates, _CHANGED_COLUMNS), len(free) * _CHANGED_COLUMNS)
         return 1.0 - untouched
 
@@ -165,70 +183,87 @@ def _writing(statements: Iterable[Query]) -> Iterator[tuple[Query, sqltext.State
 # rates ----------------------------------------------------------------------------------------------------------------
 
 
-def _read(table: Table, profile: Profile, statements: tuple[tuple[Query, sqltext.StatementFacts], ...]) -> Writes:
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """Rows per second, who counted them, and why nobody did."""
+
+    inserts: float = 0.0
+    updates: float = 0.0
+    hot: float = 0.0
+    deletes: float = 0.0
+    source: str = ""
+    missing: str = ""
+
+
+_Statements = tuple[tuple[Query, sqltext.StatementFacts], ...]
+
+
+def _read(table: Table, profile: Profile, statements: _Statements) -> Writes:
     parts = leaves(table, profile) or (table,)
     own = tuple((q, f) for q, f in statements if any(_names(t, table, parts) for t in f.writes))
-    asked = _asked(own, table, parts)
-    rates, source, is_known = _rates(parts, asked, profile)
+    rates = _rates(parts, _asked(own, profile))
     written = [p for p in parts if _is_written(p)] or list(parts)
-    rows, whole = sum(p.rows for p in written), sum(p.rows for p in parts)
-    inserts, updates, hot, deletes = rates
+    rows, whole = _sum(written, lambda t: t.rows), _sum(parts, lambda t: t.rows)
+    blocking = (held_by(i, table) for i in table.indexes if blocks_hot(i.method, profile))
     return Writes(
-        inserts=inserts, updates=updates, hot=min(hot, updates), deletes=deletes, rows=rows,
-        held=rows / whole if whole > 0 else 1.0, settings=_settings(own, table, parts),
-        blocking=frozenset(c for i in table.indexes if blocks_hot(i.method, profile) for c in held_by(i, table)),
-        columns=len(table.columns), source=source, is_known=is_known,
+        inserts=rates.inserts, updates=rates.updates, hot=min(rates.hot, rates.updates), deletes=rates.deletes,
+        rows=rows, held=rows / whole if whole > 0 else 1.0, settings=_settings(own, table, parts),
+        blocking=frozenset(c for columns in blocking for c in columns),
+        steady=_steady(table, whole) if rates.hot > 0 else frozenset(), columns=len(table.columns),
+        source=rates.source, missing=rates.missing,
     )  # fmt: skip
+
+
+def _steady(table: Table, rows: float) -> frozenset[str]:
+    return frozenset(c.name for c in table.columns if c.identity or _in_order(c.own_statistics, rows))
+
+
+def _in_order(found: ColumnStatistics | None, rows: float) -> bool:
+    order = found is not None and abs(found.correlation or 0.0) >= _STEADY
+    return order and found is not None and distinct(found, rows) >= _MANY
 
 
 def _is_written(part: Table) -> bool:
     return part.activity.inserts > 0 or part.activity.updates > 0 or part.activity.deletes > 0
 
 
-def _names(name: sqltext.TableName, table: Table, parts: tuple[Table, ...]) -> bool:
+def _names(name: sqltext.TableName, table: Table, parts: Sequence[Table]) -> bool:
     return any(name.name == t.name and name.schema in (None, "", t.schema) for t in (table, *parts))
 
 
-Rates = tuple[float, float, float, float]
+def _sum(parts: Iterable[Table], value: Callable[[Table], float]) -> float:
+    return sum(value(p) for p in parts)
 
 
-def _rates(parts: tuple[Table, ...], asked: Rates | None, profile: Profile) -> tuple[Rates, str, bool]:
-    """Return inserts, updates, HOT updates and deletes per second, who counted them, and whether anybody did."""
+def _rates(parts: Sequence[Table], asked: _Rates | None) -> _Rates:
+    """Return the rates that the server counted; those of statements where it has not counted for long enough."""
     window = min((p.activity.window for p in parts if p.activity.window is not None), default=None)
-    if window is None or window < SHORTEST_WINDOW:
-        why = "nobody counted its writes" if window is None else f"statistics cover {words.duration(window)} only"
-        return _by_workload(asked, why, profile)
-    counted = _sum(parts, lambda t: t.activity.inserts), _sum(parts, lambda t: t.activity.updates)
-    hot, deletes = _sum(parts, lambda t: t.activity.hot_updates), _sum(parts, lambda t: t.activity.deletes)
-    source = f"pg_stat_user_tables over {words.duration(window)}"
-    if not _was_loaded(counted[0] - deletes, parts, window):
-        return (counted[0], counted[1], hot, deletes), source, True
-    inserts = asked[0] if asked is not None else 0.0
-    source += "; its rows were loaded in that time, so inserts are " + (
-        "those of pg_stat_statements" if asked is not None else "taken as none"
-    )
-    return (inserts, counted[1], hot, deletes), source, True
+    if window is None:
+        return asked or _Rates(missing="how often it is written is unknown", source="unknown, taken as no writes")
+    if window < SHORTEST_WINDOW:
+        minutes = words.plural(max(1, round(window.total_seconds() / 60)), "min", "min")
+        says = f"production has counted writes for {minutes}, too short a time for a rate"
+        return asked or _Rates(missing=says, source=f"counted for {minutes} only, taken as no writes")
+    return _counted(parts, window, asked)
 
 
-def _sum(parts: tuple[Table, ...], rate: Callable[[Table], float]) -> float:
-    return sum(rate(p) for p in parts)
+def _counted(parts: Sequence[Table], window: timedelta, asked: _Rates | None) -> _Rates:
+    inserts, deletes = _sum(parts, lambda t: t.activity.inserts), _sum(parts, lambda t: t.activity.deletes)
+    updates, hot = _sum(parts, lambda t: t.activity.updates), _sum(parts, lambda t: t.activity.hot_updates)
+    source, missing = f"pg_stat_user_tables over {words.duration(window)}", ""
+    if _was_loaded(inserts - deletes, parts, window):
+        inserts = asked.inserts if asked is not None else 0.0
+        source += ", in which its rows were loaded: inserts are " + (asked.source if asked else "taken as none")
+        missing = f"its rows were loaded in the {words.duration(window)} that production has counted, which is no rate"
+    return _Rates(inserts, updates, hot, deletes, source, missing)
 
 
-def _was_loaded(net: float, parts: tuple[Table, ...], window: timedelta) -> bool:
-    rows = sum(p.rows for p in parts)
+def _was_loaded(net: float, parts: Sequence[Table], window: timedelta) -> bool:
+    rows = _sum(parts, lambda t: t.rows)
     return window < _SETTLED and rows > 0 and net * window.total_seconds() >= _LOADED * rows
 
 
-def _by_workload(asked: Rates | None, why: str, profile: Profile) -> tuple[Rates, str, bool]:
-    if asked is None:
-        return (0.0, 0.0, 0.0, 0.0), f"assumed: {why}, so none are", False
-    window = profile.workload.window
-    return asked, "pg_stat_statements" + (f" over {words.duration(window)}" if window else "") + f"; {why}", True
-
-
-def _asked(
-    own: tuple[tuple[Query, sqltext.StatementFacts], ...], table: Table, parts: tuple[Table, ...]
-) -> Rates | None:
+def _asked(own: _Statements, profile: Profile) -> _Rates | None:
     """Return the rates that the workload's statements make, None where none of them was counted by time."""
     rates = {StatementKind.INSERT: 0.0, StatementKind.UPDATE: 0.0, StatementKind.DELETE: 0.0}
     counted = [(q, f) for q, f in own if q.calls_per_second is not None]
@@ -236,28 +271,29 @@ def _asked(
         rates[facts.kind if facts.kind in rates else StatementKind.UPDATE] += _rows_per_second(query)
     if not counted:
         return None
-    return rates[StatementKind.INSERT], rates[StatementKind.UPDATE], 0.0, rates[StatementKind.DELETE]
+    window = profile.workload.window
+    source = "pg_stat_statements" + (f" over {words.duration(window)}" if window else "")
+    return _Rates(rates[StatementKind.INSERT], rates[StatementKind.UPDATE], 0.0, rates[StatementKind.DELETE], source)
 
 
 def _rows_per_second(query: Query) -> float:
-    rows = query.rows_per_call if query.rows_per_call is not None else 1.0
-    return (query.calls_per_second or 0.0) * rows
+    return (query.calls_per_second or 0.0) * _rows(query)
+
+
+def _rows(query: Query) -> float:
+    return query.rows_per_call if query.rows_per_call is not None else 1.0
 
 
 def _rows_changed(query: Query) -> float:
-    rows = query.rows_per_call if query.rows_per_call is not None else 1.0
-    return max((query.calls or query.calls_per_second or 0.0) * rows, 1e-9)
+    return max((query.calls or query.calls_per_second or 0.0) * _rows(query), 1e-9)
 
 
-def _settings(
-    own: tuple[tuple[Query, sqltext.StatementFacts], ...], table: Table, parts: tuple[Table, ...]
-) -> tuple[Setting, ...]:
+def _settings(own: _Statements, table: Table, parts: Sequence[Table]) -> tuple[Setting, ...]:
     """Return the SET lists of the statements that update the table, weighted by the rows that they change."""
     weights: dict[frozenset[str], float] = {}
     for query, facts in own:
         for name, columns in facts.updates:
             if columns and _names(name, table, parts):
-                set_list = frozenset(columns)
-                weights[set_list] = weights.get(set_list, 0.0) + _rows_changed(query)
+                weights[frozenset(columns)] = weights.get(frozenset(columns), 0.0) + _rows_changed(query)
     total = sum(weights.values())
     return tuple(Setting(columns=c, share=w / total) for c, w in weights.items())
