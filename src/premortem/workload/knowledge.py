@@ -7,7 +7,7 @@ in INUM (Papadomanolakis et al., VLDB 2007) and AutoIndex's atomic configuration
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -19,6 +19,7 @@ from premortem.workload.world import World
 #: A demand's numbered candidates that its plans could read.
 Visible = frozenset[int]
 _NOTHING: Visible = frozenset()
+_AT_ONCE = 256  # some seconds' work, so that a deadline is kept and an interrupted search keeps what it learnt
 
 
 @dataclass(slots=True)
@@ -30,12 +31,13 @@ class Known:
 
     studied: Studied
     weight: float
+    max_loss: float
     relevant: set[int] = field(default_factory=set)
     answers: dict[Visible, Answer] = field(default_factory=dict)
     atoms: dict[Visible, float] = field(default_factory=dict)
     harmful: set[Visible] = field(default_factory=set)
 
-    def note(self, visible: Visible, answer: Answer, *, max_loss: float) -> None:
+    def note(self, visible: Visible, answer: Answer) -> None:
         """Remember an answer, and the set that its plans used: as harmful where a parameter set got worse.
 
         An infinite cost is the server's refusal to plan it at all.
@@ -45,19 +47,19 @@ class Known:
             return
         cost = self.cost(answer)
         self.atoms[answer.used] = min(cost, self.atoms.get(answer.used, cost))
-        if answer.used and self.harms(answer, max_loss):
+        if answer.used and self.harms(answer):
             self.harmful.add(answer.used)
 
     def cost(self, answer: Answer) -> float:
         """Return what an answer costs a day."""
         return self.weight * expected_cost(self.studied.demand, answer)
 
-    def harms(self, answer: Answer, max_loss: float) -> bool:
+    def harms(self, answer: Answer) -> bool:
         """Whether a parameter set got worse by more than the share, and by more than anybody would notice."""
         old = self.studied.before
         least = max(50.0, 0.01 * max(map(max, zip(old.shown, old.risk, strict=True))))
         pairs = [*zip(old.shown, answer.shown, strict=True), *zip(old.risk, answer.risk, strict=True)]
-        return any(after > before * (1 + max_loss) + least for before, after in pairs)
+        return any(after > before * (1 + self.max_loss) + least for before, after in pairs)
 
     @property
     def before(self) -> float:
@@ -78,7 +80,6 @@ class Knowledge:
     """All demands, the candidates, and the world that answers what is not known."""
 
     world: World
-    max_loss: float
     known: list[Known] = field(default_factory=list)
     candidates: list[IndexCandidate] = field(default_factory=list)
     usable: set[int] = field(default_factory=set)
@@ -89,10 +90,10 @@ class Knowledge:
     @classmethod
     def of(cls, studied: Sequence[Studied], world: World, max_loss: float) -> Knowledge:
         """Return what the study of the demands says already."""
-        knowledge = cls(world, max_loss)
+        knowledge = cls(world)
         for one in studied:
-            known = Known(one, day_weight(one.demand, one.before))
-            known.note(_NOTHING, one.before, max_loss=max_loss)
+            known = Known(one, day_weight(one.demand, one.before), max_loss)
+            known.note(_NOTHING, one.before)
             knowledge.known.append(known)
         return knowledge
 
@@ -123,19 +124,26 @@ class Knowledge:
                     if _says_something(self.candidates[number], keys, known.studied.visits.get(table)):
                         known.relevant.add(number)
 
-    def ask(self, wanted: Iterable[tuple[int, Visible]]) -> None:
-        """Ask the world for the answers that are not known yet, all at once."""
-        questions: dict[tuple[int, Visible], Question] = {}
+    def ask(self, wanted: Iterable[tuple[int, Visible]], *, until: Callable[[], bool] = lambda: False) -> None:
+        """Ask the world for the answers that are not known yet, many at a time, and no more once `until` says so."""
+        missing: dict[tuple[int, Visible], Question] = {}
         for demand, visible in wanted:
             narrowed = visible & self.known[demand].relevant
             if self.known[demand].find(narrowed) is not None:
                 self.inferred += 1
                 continue
-            questions.setdefault((demand, narrowed), Question(demand=demand, visible=narrowed))
-        answers = self.world.ask(tuple(questions.values())) if questions else ()
+            missing.setdefault((demand, narrowed), Question(demand=demand, visible=narrowed))
+        questions = list(missing.items())
+        for start in range(0, len(questions), _AT_ONCE):
+            if until():
+                return
+            self._learn(dict(questions[start : start + _AT_ONCE]))
+
+    def _learn(self, questions: Mapping[tuple[int, Visible], Question]) -> None:
+        answers = self.world.ask(tuple(questions.values()))
         self.asked += len(questions)
         for (demand, visible), answer in zip(questions, answers, strict=True):
-            self.known[demand].note(visible, answer, max_loss=self.max_loss)
+            self.known[demand].note(visible, answer)
 
     def answer(self, demand: int, visible: Visible) -> Answer:
         """Return the answer of one demand, asking where it is not known."""

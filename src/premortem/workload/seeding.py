@@ -3,8 +3,8 @@
 ```
 seed
 ├── everything      all of a demand's candidates at once: the planner picks (DB2Advis' idea)
-├── without         the same without what it picked, again and again; and without the largest of it
-└── singles         each of its own groups alone, unless everything together gains nothing
+├── _below          the same without what it picked, again and again; and without all that are as large
+└── groups          each of its own alone, unless everything together gains nothing
 ```
 """
 
@@ -21,19 +21,21 @@ _SHRINK = 0.6
 _GROUPS = 40
 
 
-def seed(knowledge: Knowledge, numbers: Mapping[str, int], sizes: Mapping[int, float]) -> None:
+def seed(
+    knowledge: Knowledge, numbers: Mapping[str, int], sizes: Mapping[int, float], until: Callable[[], bool]
+) -> None:
     """Ask about each demand's own candidates; what is learnt is in the knowledge."""
     own = [_groups(knowledge, demand, numbers) for demand in range(len(knowledge.known))]
     everything = [frozenset(i for group in groups for i in group) for groups in own]
-    knowledge.ask((d, v) for d, v in enumerate(everything) if v)
+    knowledge.ask(((d, v) for d, v in enumerate(everything) if v), until=until)
     open_ = [d for d, v in enumerate(everything) if v and _gains(knowledge, d, v)]
     ladders = {d: everything[d] for d in open_}
     slides = dict(ladders)
     for _ in range(_ROUNDS):
         ladders = dict(_below(knowledge, ladders, lambda visible, used: used))
         slides = dict(_below(knowledge, slides, lambda visible, used: _large(visible, used, sizes)))
-        knowledge.ask([*ladders.items(), *slides.items()])
-    knowledge.ask((d, frozenset(group)) for d in open_ for group in own[d][:_GROUPS])
+        knowledge.ask([*ladders.items(), *slides.items()], until=until)
+    knowledge.ask(((d, frozenset(group)) for d in open_ for group in own[d][:_GROUPS]), until=until)
 
 
 def _large(visible: Visible, used: Visible, sizes: Mapping[int, float]) -> Visible:
@@ -48,8 +50,10 @@ def _groups(knowledge: Knowledge, demand: int, numbers: Mapping[str, int]) -> li
 
 
 def _gains(knowledge: Knowledge, demand: int, visible: Visible) -> bool:
+    """Whether a demand is known to save enough with these candidates."""
     known = knowledge.known[demand]
-    return known.cost(knowledge.answer(demand, visible)) < known.before * (1 - WORTH)
+    answer = known.find(visible & known.relevant)
+    return answer is not None and known.cost(answer) < known.before * (1 - WORTH)
 
 
 def _below(
@@ -57,6 +61,8 @@ def _below(
 ) -> Iterator[tuple[int, Visible]]:
     """Yield the next rung of each ladder: what was visible without some of what was used."""
     for demand, visible in rungs.items():
+        if not _gains(knowledge, demand, visible):
+            continue
         used = knowledge.answer(demand, visible).used
-        if used and _gains(knowledge, demand, visible):
+        if used:
             yield demand, visible - taken(visible, used)

@@ -1,0 +1,147 @@
+"""What a set of indexes can be made of: each candidate's size and price, and what each demand could do with which.
+
+An index has a *charge*, in milliseconds a day: what writing it costs, and what it has to save to be worth the bother.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from premortem.advisor import whole_size
+from premortem.model import IndexCandidate, Profile, RelationName
+from premortem.workload.knowledge import Knowledge, Known, Visible
+from premortem.workload.merging import extends
+from premortem.workload.program import Program
+
+#: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
+CLOSE = 0.005
+_NOISE = 0.002
+#: A query counts as at most this many times what it would cost with every index.
+_HOPELESS = 10.0
+_PAGE = 8192
+_PROMISING = 8
+_STAND_INS = 4
+
+
+@dataclass(slots=True)
+class Choices:
+    """The candidates with their sizes in bytes, upkeep and charges in milliseconds a day, and stand-ins.
+
+    `joined` are candidates that were made for several demands, and that no demand asked for by itself.
+    """
+
+    knowledge: Knowledge
+    upkeep_of: Callable[[IndexCandidate], float]
+    min_share: float
+    sizes: dict[int, int] = field(default_factory=dict)
+    upkeep: dict[int, float] = field(default_factory=dict)
+    charges: dict[int, float] = field(default_factory=dict)
+    wider: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    joined: set[int] = field(default_factory=set)
+
+    def weigh(self) -> None:
+        """Work out what is not known yet of candidates that are new, and what depends on the answers so far."""
+        for number in sorted(self.knowledge.usable - self.sizes.keys()):
+            candidate = self.knowledge.candidates[number]
+            size = whole_size(candidate, self.knowledge.world.profile)
+            assert size is not None, "the planners have made an index on a table that the profile does not have"
+            self.sizes[number] = size.bytes
+            self.upkeep[number] = self.upkeep_of(candidate)
+        self._charge(self._time_of_tables())
+        self._relate()
+
+    def _time_of_tables(self) -> dict[RelationName, float]:
+        """Return the time a day of each table's queries, without most of what indexes save of the hopeless ones.
+
+        Else one query that takes hours would make everything that helps the others look too small to mention.
+        """
+        spent: dict[RelationName, float] = {}
+        for known in self.knowledge.known:
+            counted = min(known.before, _HOPELESS * min(known.atoms.values()))
+            for table in known.studied.keys:
+                spent[table] = spent.get(table, 0.0) + counted
+        return spent
+
+    def _charge(self, spent: Mapping[RelationName, float]) -> None:
+        """Set the charges: upkeep, and a share of its table's time that is larger for a larger index."""
+        bytes_of = {t: max(_bytes(t, self.knowledge.world.profile), _PAGE) for t in spent}
+        for number, size in self.sizes.items():
+            table = self.knowledge.candidates[number].table
+            share = 0.5 + size / bytes_of.get(table, size)
+            self.charges[number] = self.upkeep[number] + self.min_share * share * spent.get(table, 0.0)
+
+    def _relate(self) -> None:
+        """Find which candidates could stand in for which: the smallest of those that begin with the same keys."""
+        candidates, worth = self.knowledge.candidates, self.worth()
+        alike: dict[object, list[int]] = {}
+        for number in sorted(self.sizes):
+            alike.setdefault((candidates[number].table, candidates[number].keys[0]), []).append(number)
+        for numbers in alike.values():
+            others = [n for n in numbers if n in worth or n in self.joined]
+            for short in numbers:
+                longer = (n for n in others if n != short and extends(candidates[n], candidates[short]))
+                self.wider[short] = tuple(sorted(longer, key=lambda n: self.sizes[n])[:_STAND_INS])
+
+    def worth(self) -> dict[int, float]:
+        """Return the candidates that plans use, with what the demands that use them save at most."""
+        found: dict[int, float] = {}
+        for known in self.knowledge.known:
+            for index, milliseconds in _savings(known).items():
+                found[index] = found.get(index, 0.0) + milliseconds
+        return {i: saved for i, saved in found.items() if saved > 0}
+
+    def atoms(self, known: Known) -> dict[Visible, float]:
+        """Return what a demand's plans may use and cost: seen ones, and guesses of what could stand in for what."""
+        seen = {used: cost for used, cost in known.atoms.items() if used not in known.harmful or not used}
+        found = dict(seen)
+        promising = sorted((cost, sorted(used)) for used, cost in seen.items() if used and cost < known.before)
+        for cost, used in promising[:_PROMISING]:
+            for index, other in ((i, o) for i in used for o in self.wider.get(i, ())):
+                guess = frozenset(used) - {index} | {other}
+                if other in known.relevant and guess not in found and known.find(guess) is None:
+                    found[guess] = cost * (1 + CLOSE)
+        return found
+
+    def promised(self, visible: Visible) -> float:
+        """Return what a set of indexes should cost a day in reads, by what is known and guessed."""
+        return sum(min(c for used, c in self.atoms(k).items() if used <= visible) for k in self.knowledge.known)
+
+    def program(self, budget: int | None, forbidden: Sequence[Visible]) -> Program:
+        """Return the choice as a program, without what does not fit and what cannot help."""
+        sizes = {i: s for i, s in self.sizes.items() if budget is None or s <= budget}
+        atoms = [_undominated(self.atoms(k), sizes) for k in self.knowledge.known]
+        useful = {i for choices in atoms for used in choices for i in used}
+        return Program(
+            atoms=[choices for choices in atoms if len(choices) > 1],
+            sizes={i: s for i, s in sizes.items() if i in useful},
+            charges=self.charges,
+            tables={i: self.knowledge.candidates[i].table for i in useful},
+            forbidden=forbidden,
+            upkeep=self.upkeep,
+        )
+
+
+def _bytes(relation: RelationName, profile: Profile) -> int:
+    """Return a table's size with that of its partitions."""
+    table = profile.table(relation)
+    own = table.size_bytes if table is not None else 0
+    return own + sum(_bytes(child.relation, profile) for child in profile.children(relation))
+
+
+def _savings(known: Known) -> dict[int, float]:
+    saved: dict[int, float] = {}
+    for used, cost in known.atoms.items():
+        for index in used:
+            saved[index] = max(saved.get(index, 0.0), known.before - cost)
+    return saved
+
+
+def _undominated(atoms: Mapping[Visible, float], sizes: Mapping[int, int]) -> dict[Visible, float]:
+    """Return the sets that fit, without those of which a part costs the demand as little."""
+    found: dict[Visible, float] = {}
+    for used, cost in sorted(atoms.items(), key=lambda a: (len(a[0]), a[1], sorted(a[0]))):
+        fits = all(i in sizes for i in used)
+        if fits and not any(less < used and price <= cost * (1 + _NOISE) for less, price in found.items()):
+            found[used] = cost
+    return found
