@@ -22,6 +22,7 @@ from premortem.advisor.covering import forms
 from premortem.advisor.existing import same_index
 from premortem.advisor.proposing import proposals
 from premortem.advisor.reading import wants
+from premortem.advisor.rewriting import hints, is_changing
 from premortem.advisor.wants import Term, Want
 from premortem.model import IndexCandidate, Planned, Profile, RelationName
 
@@ -46,17 +47,23 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look at a query's plans: candidate groups, best guesses first, and what it asks of each relation."""
+    """One look at a query's plans: candidate groups, best guesses first, and what it asks of each relation.
+
+    `hints` are sentences on conditions that no index can serve as they are written.
+    """
 
     groups: tuple[Group, ...]
     asked: Mapping[RelationName, Asked]
+    hints: tuple[str, ...] = ()
 
 
 def looked(planned: Sequence[Planned], profile: Profile) -> Look:
     """Return the candidates for a query, over the plans of all its parameter sets, and what it asks of relations."""
     found = wants(planned, profile)
-    groups = _rounds([list(_groups(want, planned, profile)) for want in found if _matters(want)])
-    return Look(groups=groups, asked=_asked(found, groups))
+    matter = [want for want in found if _matters(want)]
+    groups = _rounds([list(_groups(want, planned, profile)) for want in matter])
+    says = tuple(dict.fromkeys(chain.from_iterable(map(hints, matter))))
+    return Look(groups=groups, asked=_asked(found, groups), hints=says)
 
 
 def ideas(planned: Sequence[Planned], profile: Profile) -> tuple[Group, ...]:
@@ -76,7 +83,7 @@ def _matters(want: Want) -> bool:
 def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterator[Group]:
     """Yield a relation's proposals, each followed by its covering forms; none that is there, or of one set's values."""
     for group in proposals(want, profile, alternatives=True):
-        if any(is_of_values(c, planned) for c in group):
+        if any(is_of_values(c, planned) or is_changing(c, want.table) for c in group):
             continue
         yield group
         if len(group) == 1:
