@@ -243,6 +243,19 @@ def _advise(commands: _Commands) -> None:
         "the name of an existing or proposed one; may be repeated",
     )
     parser.add_argument(
+        "--mirror",
+        metavar="DSN",
+        help="build the indexes there and execute what they change, without and with them: a mirror, or a staging"
+        " copy; nothing that is done there stays",
+    )
+    parser.add_argument(
+        "--mirror-timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="end a query that takes longer on the mirror (default: 30)",
+    )
+    parser.add_argument(
         "-f", "--format", choices=ADVICE_FORMATS, default=ADVICE_FORMATS[0], help="default: %(default)s"
     )
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write it there (default: -)")

@@ -20,7 +20,7 @@ It asks servers nothing itself: a `World` that is handed in plans, and everythin
 from premortem.workload.counters import check_replicas
 from premortem.workload.demands import Gathered, demands, missing
 from premortem.workload.dropping import drop_gaps, drops
-from premortem.workload.explaining import Terms, explain, without_dropped
+from premortem.workload.explaining import Terms, explain, with_execution, without_dropped
 from premortem.workload.meaning import Meant, meant
 from premortem.workload.planner import Planner
 from premortem.workload.refuting import Mirror, Refuted, Rules, refute
@@ -57,5 +57,6 @@ __all__ = [
     "select",
     "study",
     "why",
+    "with_execution",
     "without_dropped",
 ]

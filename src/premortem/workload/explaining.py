@@ -13,13 +13,14 @@ Everything rests on plans: what the chosen set was planned to do, and what is pl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from premortem import advisor, words
 from premortem.model import (
     Answer,
+    Built,
     Drop,
     FrontierPoint,
     Gain,
@@ -38,6 +39,7 @@ from premortem.rules.indexes import create_sql, drop_sql, own_indexes
 from premortem.workload.declining import declined
 from premortem.workload.hinting import hints
 from premortem.workload.knowledge import Known, Visible
+from premortem.workload.refuting import Refuted
 from premortem.workload.selection import Chosen
 from premortem.workload.studied import Studied
 from premortem.workload.weighing import a_day, expected_cost
@@ -266,6 +268,27 @@ def frontier(chosen: Chosen, before: float) -> tuple[FrontierPoint, ...]:
 
 def _definitions(chosen: Chosen, numbers: Visible) -> tuple[str, ...]:
     return tuple(sorted(chosen.candidates[i].definition for i in numbers))
+
+
+def with_execution(found: Indexing, executed: Refuted[Chosen]) -> Indexing:
+    """Return the answer with what executing it on a mirror showed."""
+    refused = {d.candidate.definition for d in executed.declined}
+    return replace(
+        found,
+        recommendations=tuple(_with_built(r, executed.built) for r in found.recommendations),
+        declined=(*executed.declined, *(d for d in found.declined if d.candidate.definition not in refused)),
+        gaps=(*found.gaps, *executed.gaps),
+        lies=executed.lies,
+        certainty=executed.certainty,
+    )
+
+
+def _with_built(one: Recommendation, built: Mapping[str, Built]) -> Recommendation:
+    made = built.get(one.candidate.definition)
+    if made is None:
+        return one
+    took = words.duration(made.seconds)
+    return replace(one, notes=(*one.notes, f"built on the mirror: {words.size(made.size_bytes)} in {took}"))
 
 
 def without_dropped(found: Indexing, drops: Sequence[Drop], profile: Profile) -> Indexing:

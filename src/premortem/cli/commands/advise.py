@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
-from premortem import __version__, advisor, sources, twin, words, workload
+from premortem import __version__, advisor, execution, sources, twin, words, workload
 from premortem.cli import capturing, judging, output, parallel, planners
 from premortem.cli.inputs import workload_of
 from premortem.cli.progress import Told, shown
@@ -77,6 +78,9 @@ def _again(arguments: argparse.Namespace) -> str:
     return shlex.join(["premortem", *kept]) if "advise" in kept else f"premortem advise -p {arguments.profile}"
 
 
+_Executed: TypeAlias = "workload.Refuted[workload.Chosen]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     """What the user asked for, with the profile read."""
@@ -117,10 +121,11 @@ class _Asked:
             raise _nothing_planned(unplanned)
         told(f"looking for indexes for {words.plural(len(studied), 'query', 'queries')}")
         world = opened.world(studied)
-        chosen = workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.remaining)
+        chosen, executed = self._chosen(studied, world, told)
         told("explaining")
         terms = workload.Terms(budget=self.arguments.budget, min_share=self.arguments.min_share)
         found = workload.explain(chosen, studied, self._upkeep, terms)
+        found = workload.with_execution(found, executed) if executed is not None else found
         if self.arguments.drop:
             found = self._with_drops(found, chosen, studied, world)
         asked = tuple(workload.why(one, chosen, found, self._upkeep, terms) for one in self.wanted)
@@ -135,6 +140,24 @@ class _Asked:
             facts=self._facts(opened.here),
             effort=replace(found.effort, seconds=time.monotonic() - self.started),
         )
+
+    def _chosen(
+        self, studied: Sequence[workload.Studied], world: workload.World, told: Told
+    ) -> tuple[workload.Chosen, _Executed | None]:
+        """Choose by plans; with a mirror, execute what that changes and choose again, until no estimate lies."""
+
+        def select(world: workload.World) -> workload.Chosen:
+            return workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.remaining)
+
+        if self.arguments.mirror is None:
+            return select(world), None
+        told("executing on the mirror")
+        limit = timedelta(seconds=self.arguments.mirror_timeout)
+        with execution.rehearse(self.arguments.mirror, self.profile, limit=limit) as mirror:
+            refuted = workload.refute(
+                select, lambda c: c.visible, studied, world, mirror.stage, enough=lambda: self.remaining() <= 0
+            )
+        return refuted.chosen, replace(refuted, gaps=(*mirror.gaps, *refuted.gaps))
 
     def _limits(self) -> workload.Limits:
         typed = self.arguments

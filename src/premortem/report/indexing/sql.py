@@ -36,8 +36,9 @@ def _parts(found: Indexing, look: Look) -> Iterator[str]:
     yield "SET statement_timeout = 0;"
     yield "SET lock_timeout = 0;"
     yield ""
+    locks: set[str] = set()
     for place, index in enumerate(found.recommendations, start=1):
-        yield from _create(place, index, found)
+        yield from _create(place, index, found, locks)
     yield from _replaced(found)
     for drop in found.drops:
         yield from _drop(drop)
@@ -58,10 +59,16 @@ def _head(found: Indexing, look: Look) -> Iterator[str]:
     yield ""
 
 
-def _create(place: int, index: Recommendation, found: Indexing) -> Iterator[str]:
-    total = len(found.recommendations)
-    yield from _comment(f"{place} of {total}: {told.adding(index, found)}; {told.price(index)}.")
-    yield from _comment(story.sentence(told.upkeep(index.upkeep)))
+def _create(place: int, index: Recommendation, found: Indexing, locks: set[str]) -> Iterator[str]:
+    """Yield an index with its reason; what it locks is said once for all that lock the same."""
+    built = f"{words.size(index.size_bytes)}, about {words.duration(index.build_time)} to build"
+    yield from _comment(f"{place} of {len(found.recommendations)}: {told.adding(index, found)}; {built}.")
+    lock = index.lock.partition(" (")[0]
+    if lock and lock not in locks:
+        locks.add(lock)
+        yield from _comment(f"Locks {lock}.")
+    if told.is_paid(index.upkeep):
+        yield from _comment(story.sentence(told.upkeep(index.upkeep)))
     helped = told.helped(index)
     for gain in helped[:_QUERIES]:
         yield from _comment(f"  {told.name(gain.query)}: {told.change(gain, found)}")

@@ -229,9 +229,14 @@ def upkeep(cost: Upkeep) -> str:
     return f"costs writers {a_day(cost.time)}: {entries} and {wal} a day{hot}{known}"
 
 
+def is_paid(cost: Upkeep) -> bool:
+    """Whether an index costs those who write anything that counts."""
+    return cost.time >= _NEGLIGIBLE
+
+
 def kept(cost: Upkeep) -> str:
     """Return what an index costs those who write, as a figure."""
-    return a_day(cost.time) if cost.time >= _NEGLIGIBLE else "nothing"
+    return a_day(cost.time) if is_paid(cost) else "nothing"
 
 
 def price(index: Recommendation) -> str:
