@@ -65,7 +65,7 @@ def hints(want: Want) -> Iterator[str]:
     for operand in dict.fromkeys(operands):
         found = changing(operand, want.table)
         if found is not None:
-            yield f"{want.table.full_name}: {found.says}"
+            yield f"on {want.table.full_name}: {found.says}"
 
 
 def is_changing(candidate: IndexCandidate, table: Table) -> bool:

@@ -47,6 +47,7 @@ def _is_blind(table: Table) -> bool:
 
 def _changing(chosen: Chosen) -> Iterator[str]:
     """Yield how to write what cannot be indexed because it depends on a setting."""
+    yield from (hint for known in chosen.knowledge.known for hint in known.studied.hints)
     for number, message in sorted(chosen.refused.items()):
         expressions = [k.expression for k in chosen.candidates[number].keys if k.expression]
         if expressions and _CHANGING.search(message):

@@ -15,7 +15,8 @@ class Studied:
     `groups` are candidates that only help together (the arms of an OR) or, mostly, one alone; best guesses first.
     `keys` are, for each relation that the demand reads, the columns and expressions of its conditions, joins and
     orders: an index whose first key is none of them says nothing to it.  `visits` are the columns that it needs of
-    each relation, None for whole rows: an index that holds them all may be read instead of the table.
+    each relation, None for whole rows: an index that holds them all may be read instead of the table.  `hints` are
+    sentences on conditions that no index can serve as they are written.
     """
 
     demand: Demand
@@ -23,3 +24,4 @@ class Studied:
     groups: tuple[tuple[IndexCandidate, ...], ...] = ()
     keys: Mapping[RelationName, frozenset[str]]
     visits: Mapping[RelationName, frozenset[str] | None]
+    hints: tuple[str, ...] = ()

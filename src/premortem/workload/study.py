@@ -70,6 +70,7 @@ def _studied(demand: Demand, generic: Planned | None, planned: tuple[Planned, ..
         groups=() if _has_nothing_to_gain(planned, before, profile) else look.groups,
         keys={name: one.keys for name, one in look.asked.items()},
         visits={name: one.visits for name, one in look.asked.items()},
+        hints=look.hints,
     )
 
 
