@@ -20,7 +20,7 @@ from datetime import timedelta
 
 from premortem import pg
 from premortem.advisor import extensions
-from premortem.errors import ServerTimeout, StatementError
+from premortem.errors import PrivilegeError, ServerTimeout, StatementError
 from premortem.execution.running import LOCK, MARK, queries
 from premortem.model import (
     Built,
@@ -56,6 +56,7 @@ class Stage:
     limit: timedelta
     build_limit: timedelta
     whole: Callable[[RelationName], bool]
+    lock_timeout: timedelta = timedelta(seconds=10)
     tells_usage: bool = False
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _made: list[IndexCandidate | None] = field(default_factory=list)
@@ -85,7 +86,7 @@ class Stage:
         try:
             with self.db.rolled_back():
                 self.db.execute(_TELLS_USAGE)
-        except StatementError:
+        except (PrivilegeError, StatementError):
             return False
         return True
 
@@ -120,7 +121,7 @@ class Stage:
 
     def _create(self, candidate: IndexCandidate, name: str) -> float:
         self.db.execute(f"SET LOCAL statement_timeout = {_milliseconds(self.build_limit)}")
-        self.db.execute("SET LOCAL lock_timeout = '10s'")
+        self.db.execute(f"SET LOCAL lock_timeout = {_milliseconds(self.lock_timeout)}")
         for extension in extensions(candidate):
             self.db.execute(f"CREATE EXTENSION IF NOT EXISTS {quoted(extension)}")
         started = time.perf_counter()
@@ -189,7 +190,7 @@ class Stage:
         if not names:
             return
         try:
-            self.db.execute("SET LOCAL lock_timeout = '10s'")
+            self.db.execute(f"SET LOCAL lock_timeout = {_milliseconds(self.lock_timeout)}")
             self.db.execute(f"DROP INDEX {names}")
         except ServerTimeout as error:
             raise StatementError(f"somebody else is at work in the tables of the mirror: {error.message}") from error

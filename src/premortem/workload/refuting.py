@@ -190,7 +190,7 @@ class _Trial:
                 self.ground.banned[candidate.definition] = f"it cannot be built on the mirror: {found.message}"
             else:
                 self.unbuilt[candidate.definition] = found.message
-        return frozenset(c.definition for c in wanted) & self.built.keys()
+        return frozenset(c.definition for c in wanted if c.definition in self.built)
 
     # executing ----------------------------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ class View:
         return frozenset(self.candidates[n].definition for n in numbers)
 
     def _asked(self, question: Question) -> _Asked:
-        shown = self.definitions(question.visible) - self.ground.banned.keys() - self.ground.refused.keys()
+        shown = self.definitions(question.visible).difference(self.ground.banned, self.ground.refused)
         return question.demand, shown, question.hidden
 
     def _own(self, question: Question, answer: Answer, used: Definitions) -> Answer:
