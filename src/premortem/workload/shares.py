@@ -40,7 +40,7 @@ _ASKED_FOR = frozenset({"given", "literal", "typical", "captured"})
 _LEAST_HOT, _MOST_HOT = 0.05, 0.4
 
 
-def telling(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
+def kept_sets(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
     """Return the sets that an index is chosen by, at most four, in their order."""
     order = tuple(_WEIGHTS)
     kept = sorted(sets, key=lambda s: order.index(s.name) if s.name in order else len(order))[:MOST_SETS]

@@ -31,8 +31,9 @@ from premortem.model import (
 )
 from premortem.parameters import frequencies
 from premortem.workload.planner import Planner
-from premortem.workload.shares import MOST_SETS, shares, telling
+from premortem.workload.shares import MOST_SETS, kept_sets, shares
 from premortem.workload.studied import Studied
+from premortem.workload.telling import telling
 
 LITERAL = ParameterSet(name="literal", basis="the values in the text")
 #: What finding one row by an index costs, in random pages: two of the index beyond its root, one of the table, CPU.
@@ -63,7 +64,7 @@ def _studied(demand: Demand, generic: Planned | None, planned: tuple[Planned, ..
     if all(_looks_up_rows(p.plan, profile) for p in planned):
         return Studied(demand=demand, before=before, keys={}, visits={})
     is_apart = generic is not None and all(generic is not p for p in planned)
-    look = advisor.looked((*planned, generic) if is_apart and generic is not None else planned, profile)
+    look = advisor.looked(telling((*planned, generic) if is_apart and generic is not None else planned), profile)
     return Studied(
         demand=demand,
         before=before,
@@ -86,7 +87,7 @@ def _plans(demand: Demand, planner: Planner, profile: Profile) -> tuple[Planned 
     generic = planner.explain(query, GENERIC)
     if _looks_up_rows(generic.plan, profile):
         return generic, (generic,)
-    chosen = demand.sets or telling(planner.choose(query, generic.plan, types, profile))
+    chosen = demand.sets or kept_sets(planner.choose(query, generic.plan, types, profile))
     planned = tuple(_each(query, chosen[:MOST_SETS], planner, generic))
     return generic, planned or (generic,)
 
