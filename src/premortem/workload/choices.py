@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from premortem.advisor import whole_size
 from premortem.model import IndexCandidate, Profile, RelationName
 from premortem.workload.knowledge import Knowledge, Known, Visible
-from premortem.workload.merging import extends
+from premortem.workload.merging import serves
 from premortem.workload.program import Program
 
 #: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
@@ -72,16 +72,17 @@ class Choices:
             self.charges[number] = self.upkeep[number] + self.min_share * share * spent.get(table, 0.0)
 
     def _relate(self) -> None:
-        """Find which candidates could stand in for which: the smallest of those that begin with the same keys."""
+        """Find which candidates could stand in for which: the smallest of those that serve whoever asked for one."""
         candidates, worth = self.knowledge.candidates, self.worth()
-        alike: dict[object, list[int]] = {}
-        for number in sorted(self.sizes):
-            alike.setdefault((candidates[number].table, candidates[number].keys[0]), []).append(number)
-        for numbers in alike.values():
-            others = [n for n in numbers if n in worth or n in self.joined]
-            for short in numbers:
-                longer = (n for n in others if n != short and extends(candidates[n], candidates[short]))
-                self.wider[short] = tuple(sorted(longer, key=lambda n: self.sizes[n])[:_STAND_INS])
+        led: dict[object, list[int]] = {}
+        for number in sorted(n for n in self.sizes if n in worth or n in self.joined):
+            led.setdefault((candidates[number].table, candidates[number].keys[0]), []).append(number)
+        for short in self.sizes:
+            one = candidates[short]
+            firsts = dict.fromkeys(one.keys[: max(1, one.interchangeable)])
+            others = (n for key in firsts for n in led.get((one.table, key), ()) if n != short)
+            longer = sorted((n for n in others if serves(candidates[n], one)), key=lambda n: self.sizes[n])
+            self.wider[short] = tuple(longer[:_STAND_INS])
 
     def worth(self) -> dict[int, float]:
         """Return the candidates that plans use, with what the demands that use them save at most."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from premortem import words
 from premortem.model import Declined, IndexCandidate
 from premortem.workload.knowledge import Known, Visible
-from premortem.workload.merging import extends
+from premortem.workload.merging import serves
 from premortem.workload.selection import Chosen
 from premortem.workload.weighing import a_day, expected_cost
 
@@ -96,7 +96,7 @@ def reason(
 
 def _covered(chosen: Chosen, number: int) -> str:
     mine = chosen.candidates[number]
-    longer = next((chosen.candidates[i] for i in sorted(chosen.visible) if extends(chosen.candidates[i], mine)), None)
+    longer = next((chosen.candidates[i] for i in sorted(chosen.visible) if serves(chosen.candidates[i], mine)), None)
     return f"already covered by {longer.definition}" if longer is not None else ""
 
 

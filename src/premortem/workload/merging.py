@@ -32,13 +32,15 @@ def merged(candidates: Sequence[IndexCandidate]) -> tuple[IndexCandidate, ...]:
     return tuple(made for _, made in sorted(found.values(), key=lambda f: f[0]))
 
 
-def extends(longer: IndexCandidate, shorter: IndexCandidate) -> bool:
-    """Whether every scan of the shorter index could be one of the longer."""
+def serves(longer: IndexCandidate, shorter: IndexCandidate) -> bool:
+    """Whether the query that asked for the shorter index could use the longer: its equalities may change places."""
     same = longer.table == shorter.table and longer.method == shorter.method == "btree"
     if not same or longer.predicate != shorter.predicate or len(longer.keys) < len(shorter.keys):
         return False
-    held = {k.column for k in longer.keys} | set(longer.include)
-    return longer.keys[: len(shorter.keys)] == shorter.keys and held >= {*shorter.include}
+    free, held = shorter.interchangeable, {k.column for k in longer.keys} | set(longer.include)
+    if longer.keys[free : len(shorter.keys)] != shorter.keys[free:] or not held >= {*shorter.include}:
+        return False
+    return longer.keys[:free] == shorter.keys[:free] or set(longer.keys[:free]) == set(shorter.keys[:free])
 
 
 def _both(one: IndexCandidate, other: IndexCandidate) -> Iterator[IndexCandidate]:

@@ -229,11 +229,10 @@ class _Search:
 
     def result(self) -> Chosen:
         """Return what was found; where it was cut short before there was anything, what one look finds."""
-        if len(self.steps) < 2 and self.choices.sizes:
-            visible = self._solved(self.limits.budget, 0.0)
-            if visible is not None:
-                self._asked(visible)
         best = self._best(self.limits.budget)
+        if not best.visible and self.choices.sizes:
+            visible = self._solved(self.limits.budget, 0.0)
+            best = (self._asked(visible) if visible else None) or best
         known = self.knowledge.known
         return Chosen(
             visible=best.visible,
