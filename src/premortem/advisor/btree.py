@@ -55,6 +55,7 @@ def _ordered(want: Want, profile: Profile) -> Iterator[IndexCandidate]:
         yield from _flag_only(want, predicate)
     for base in bases:
         yield from _narrow(want, base, profile)
+        yield from _own_first(want, base)
     yield from _best(want, (), (), profile)
 
 
@@ -185,6 +186,14 @@ def _narrow(want: Want, base: tuple[Term, ...], profile: Profile) -> Iterator[In
             yield _made(want, prefix, tail, (), "one equality, then order")
     for term in base[1:]:
         yield _made(want, (term,), (), (), "one equality")
+
+
+def _own_first(want: Want, base: tuple[Term, ...]) -> Iterator[IndexCandidate]:
+    """Yield the query's own equalities before those with a join partner, whichever side of the join runs first."""
+    own = tuple(t for t in base if t.use is not Use.JOIN)
+    joined = tuple(t for t in base if t.use is Use.JOIN)
+    if own and joined:
+        yield _made(want, own, _keys(joined), (), "equality, then join")
 
 
 def _made(

@@ -9,14 +9,16 @@ found out with them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from premortem.advisor.operators import is_sortable
-from premortem.advisor.wants import Operand, Want
+from premortem.advisor.wants import Operand, Use, Want
 from premortem.advisor.wide import may_be_too_long
 from premortem.model import IndexCandidate, IndexKey, Table
 
+_SPARED = ", without visiting the table"
+_FIXED = frozenset({Use.EQUAL, Use.TRUE, Use.FALSE})
 _MOST_COLUMNS = 3
 _MOST_BYTES = 40.0
 _VISIBLE = 0.5
@@ -36,18 +38,37 @@ def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
 
 
 def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
-    """Yield the candidate in its covering forms: columns included, and those of conditions as keys."""
+    """Yield the candidate in its covering forms: columns of conditions as keys and the rest included, and all included.
+
+    A column that the query fixes is better a key than included; behind a range it is better in front, and the
+    candidate that has it there covers as well.
+    """
     extra = _lacking(want, candidate)
-    if any(may_be_too_long(Operand(column=name, columns=(name,)), want.table) for name in extra):
-        return
     if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
         return
-    tested = tuple(c for c in extra if c in want.filtered and is_sortable(want.table, c))
-    if len(candidate.keys) + len(extra) <= _MOST_KEYS and set(extra) == set(tested):
-        yield _with_keys(candidate, tested)
-    elif tested and len(candidate.keys) + len(tested) <= _MOST_KEYS:
-        yield _including(_with_keys(candidate, tested), tuple(c for c in extra if c not in tested))
-    yield _including(candidate, extra)
+    if any(may_be_too_long(Operand(column=name, columns=(name,)), want.table) for name in extra):
+        return
+    fixed = {t.operand.column for t in want.terms if t.use in _FIXED} & set(extra)
+    if fixed and _leads_with_range(want, candidate):
+        return
+    tested = _tested(want, extra, fixed)
+    if tested and len(candidate.keys) + len(tested) <= _MOST_KEYS:
+        yield _including(_with_keys(candidate, tested, fixed), tuple(c for c in extra if c not in tested))
+    if not fixed or not tested:
+        yield _including(candidate, extra)
+
+
+def _tested(want: Want, extra: Sequence[str], fixed: Collection[str | None]) -> tuple[str, ...]:
+    """Return the columns that conditions are on, those first that are fixed."""
+    found = [c for c in extra if c in want.filtered and is_sortable(want.table, c)]
+    return tuple(sorted(found, key=lambda c: c not in fixed))
+
+
+def _leads_with_range(want: Want, candidate: IndexCandidate) -> bool:
+    """Whether a candidate starts with a range, and with no order that the query wants."""
+    first = candidate.keys[0].column
+    ordered = {key.operand.column for order in want.orders for key in order}
+    return first not in ordered and any(t.use is Use.RANGE and t.operand.column == first for t in want.terms)
 
 
 def _lacking(want: Want, candidate: IndexCandidate) -> tuple[str, ...]:
@@ -71,12 +92,16 @@ def _implied(want: Want, candidate: IndexCandidate) -> set[str]:
 
 
 def _including(candidate: IndexCandidate, extra: tuple[str, ...]) -> IndexCandidate:
-    return replace(candidate, include=extra, because=f"{candidate.because}, without visiting the table")
+    return replace(candidate, include=extra, because=f"{candidate.because}{_SPARED}")
 
 
-def _with_keys(candidate: IndexCandidate, extra: tuple[str, ...]) -> IndexCandidate:
+def _with_keys(candidate: IndexCandidate, extra: Sequence[str], fixed: Collection[str | None]) -> IndexCandidate:
+    """Return the candidate with more keys; where all of its keys are interchangeable, the fixed ones are so too."""
     keys = (*candidate.keys, *(IndexKey(column=c) for c in extra))
-    return replace(candidate, keys=keys, because=f"{candidate.because}, without visiting the table")
+    free = candidate.interchangeable
+    if free == len(candidate.keys):
+        free += sum(c in fixed for c in extra)
+    return replace(candidate, keys=keys, interchangeable=free)
 
 
 def _is_narrow(want: Want, candidate: IndexCandidate, extra: tuple[str, ...]) -> bool:

@@ -92,8 +92,19 @@ def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterato
 
 def _rounds(of_relations: Sequence[Sequence[Group]]) -> tuple[Group, ...]:
     """Return the relations' groups in turns, each once."""
-    turns = (group for turn in zip_longest(*of_relations) for group in turn if group is not None)
-    return tuple({tuple(c.definition for c in group): group for group in turns}.values())
+    found: dict[tuple[object, ...], Group] = {}
+    for group in (group for turn in zip_longest(*of_relations) for group in turn if group is not None):
+        found.setdefault(tuple(map(_sameness, group)), group)
+    return tuple(found.values())
+
+
+def _sameness(candidate: IndexCandidate) -> tuple[object, ...]:
+    """Return what makes two candidates serve a query alike: interchangeable keys in any order, the others in theirs."""
+    free = candidate.interchangeable
+    return (
+        candidate.table, candidate.method, frozenset(candidate.keys[:free]), candidate.keys[free:],
+        frozenset(candidate.include), candidate.predicate,
+    )  # fmt: skip
 
 
 def _asked(found: Sequence[Want], groups: Sequence[Group]) -> dict[RelationName, Asked]:
