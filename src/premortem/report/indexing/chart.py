@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from premortem import words
 from premortem.model import FrontierPoint, Indexing
@@ -40,7 +40,7 @@ def svg(found: Indexing, *, width: int, height: int, name: str) -> Markup:
     steps = picture.stepped(found.frontier)
     if len(steps) < 2:
         return Markup()
-    frame = _Frame(width=width, height=height, scale=picture.scale(steps))
+    frame = _Frame(width=width, height=height, scale=picture.scale(found.frontier))
     parts = [*_axes(frame, width), _line(steps, frame), *_budget(found, frame), *_marks(steps, found, frame)]
     title = "What reads cost with the best set of indexes of each size"
     return Markup(
@@ -85,16 +85,20 @@ def _budget(found: Indexing, frame: _Frame) -> Iterator[Markup]:
 
 
 def _marks(steps: Sequence[FrontierPoint], found: Indexing, frame: _Frame) -> Iterator[Markup]:
-    for step in steps if len(steps) <= _MOST_MARKS else [s for s in steps if s.chosen]:
+    """Yield a circle for every step, where there are not too many, and the mark of the proposed set."""
+    for step in steps if len(steps) <= _MOST_MARKS else ():
         x, y = frame.x(step.size_bytes), frame.y(step.relative_cost)
-        said = escape(summary(step, found))
-        if step.chosen:
-            points = f"{x},{y - _MARK} {x + _MARK},{y} {x},{y + _MARK} {x - _MARK},{y}"
-            yield Markup('<polygon class="chosen" points="{}"><title>{}</title></polygon>').format(points, said)
-        else:
-            yield Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="3.5"><title>{}</title></circle>').format(
-                x, y, said
-            )
+        yield Markup('<circle class="point" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>').format(
+            f"{x:.1f}", f"{y:.1f}", summary(step, found)
+        )
+    chosen = picture.chosen(found.frontier)
+    if chosen is not None:
+        x, y = frame.x(chosen.size_bytes), frame.y(chosen.relative_cost)
+        corners = ((x, y - _MARK), (x + _MARK, y), (x, y + _MARK), (x - _MARK, y))
+        points = " ".join(f"{across:.1f},{down:.1f}" for across, down in corners)
+        yield Markup('<polygon class="chosen" points="{}"><title>{}</title></polygon>').format(
+            points, summary(chosen, found)
+        )
 
 
 def summary(point: FrontierPoint, found: Indexing) -> str:

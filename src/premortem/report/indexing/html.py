@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from premortem import words
-from premortem.model import Explained, FrontierPoint, Gain, Indexing, Query, Recommendation
+from premortem.model import Explained, FrontierPoint, Gain, Indexing, Query, Recommendation, RelationName
 from premortem.report import story
 from premortem.report.indexing import chart, picture, sql, told
 from premortem.report.look import Look
@@ -204,7 +204,9 @@ def _template() -> Template:
 
 def _plain(value: object) -> object:
     """Return a text without characters that hide or steer; the page's own markup stays as it is."""
-    return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, Markup):
+        return value
+    return words.plain(str(value)) if isinstance(value, str | RelationName) else value
 
 
 def _digest(text: str) -> str:

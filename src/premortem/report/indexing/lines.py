@@ -127,7 +127,6 @@ def _drops(found: Indexing, look: Look) -> Iterator[Line]:
     if not found.drops:
         return
     if found.recommendations:
-        yield line()
         yield line(("DROP", "bold green"), "  ", (words.plural(len(found.drops), "index", "indexes"), "bold"))
     for drop in found.drops if look.details else found.drops[:_DROPS]:
         yield from _drop(drop, look)
@@ -244,6 +243,8 @@ def _asked(asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
         built = f", about {words.duration(asked.build_time)} to build" if asked.build_time else ""
         yield line(f"{words.size(asked.size_bytes)}{built}; {told.upkeep(asked.upkeep)}")
     titles = ("With today's indexes", "With the other proposed ones too")
+    if asked.standing is Standing.REFUSED:
+        return
     for title, gains in zip(titles, (asked.alone, asked.beside), strict=True):
         yield from _effects(title, gains, asked, found, look)
     yield from (line((s, "green"), inset=2, whole=True) for s in asked.statements)

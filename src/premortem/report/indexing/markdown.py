@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from premortem import words
-from premortem.model import Drop, Explained, Gain, Indexing, Recommendation
+from premortem.model import Drop, Explained, Gain, Indexing, Recommendation, Standing
 from premortem.report import story
 from premortem.report.indexing import told
 from premortem.report.look import Look
@@ -133,6 +133,8 @@ def _asked(asked: Explained, found: Indexing) -> Iterator[str]:
     yield " ".join(inline(story.sentence(s)) for s in (asked.says, *asked.reasons)) + "\n"
     if asked.size_bytes:
         yield f"{words.size(asked.size_bytes)}; {inline(told.upkeep(asked.upkeep))}\n"
+    if asked.standing is Standing.REFUSED:
+        return
     for title, gains in (("With today's indexes", asked.alone), ("With the other proposed ones too", asked.beside)):
         yield f"{inline(told.effect(title, len(gains), asked))}.\n"
         if gains:

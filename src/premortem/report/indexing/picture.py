@@ -67,9 +67,14 @@ def stepped(points: Sequence[FrontierPoint]) -> tuple[FrontierPoint, ...]:
     """Return the points by size, without those that cost no less than a smaller one."""
     found: list[FrontierPoint] = []
     for point in sorted(points, key=lambda p: (p.size_bytes, p.relative_cost)):
-        if not found or point.relative_cost < found[-1].relative_cost or point.chosen:
+        if not found or point.relative_cost < found[-1].relative_cost:
             found.append(point)
     return tuple(found)
+
+
+def chosen(points: Sequence[FrontierPoint]) -> FrontierPoint | None:
+    """Return the point that is proposed, None where none is: it need not be one of the steps."""
+    return next((p for p in points if p.chosen), None)
 
 
 def drawn(points: Sequence[FrontierPoint], width: int) -> tuple[str, ...]:
@@ -77,9 +82,12 @@ def drawn(points: Sequence[FrontierPoint], width: int) -> tuple[str, ...]:
     steps = stepped(points)
     if len(steps) < 2:
         return ()
-    within, gutter = scale(steps), 9
+    within, gutter = scale(points), 9
     columns = max(width - gutter - 1, 20)
     grid = _grid(steps, within, columns)
+    mark = chosen(points)
+    if mark is not None:
+        grid[_row(mark, within)][math.ceil(within.across(mark.size_bytes) * (columns - 1) - 1e-9)] = _MARK
     body = [f"{_cost_at(within, row):>{gutter - 2}} {'┤' if row % 2 == 0 else '│'}{''.join(grid[row]).rstrip()}"
             for row in range(_HEIGHT)]  # fmt: skip
     return (*body, f"{'':>{gutter - 2}} └{'─' * columns}", _sizes(within, columns, gutter))
@@ -97,9 +105,6 @@ def _grid(steps: Sequence[FrontierPoint], within: Scale, columns: int) -> list[l
         for between in range(upper + 1, lower):
             grid[between][x] = "│"
         grid[upper][x], grid[lower][x] = ("╮", "╰") if row > before else ("╭", "╯")
-    for point in steps:
-        if point.chosen:
-            grid[_row(point, within)][round(within.across(point.size_bytes) * (columns - 1))] = _MARK
     return grid
 
 

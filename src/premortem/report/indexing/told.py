@@ -87,13 +87,16 @@ def basis(told: Indexing) -> str:
 
 def certainty(told: Indexing) -> str:
     """Return how it is known that nothing gets slower, in one sentence."""
-    queries = words.plural(told.effort.demands, "query", "queries")
     sets = "for every set of parameter values"
-    none = f"none of {queries} gets slower" if not told.slower else _slower(told.slower)
+    none = _none_slower(told.effort.demands) if not told.slower else _slower(told.slower)
     if told.certainty is Certainty.EXECUTED:
         return f"Executed on the mirror: {none}."
     planner = f" (PostgreSQL {words.one_line(told.facts.twin_version)})" if told.facts else ""
     return f"Planned on the twin{planner} {sets}: {none}. Not executed: --mirror DSN does."
+
+
+def _none_slower(queries: int) -> str:
+    return "the query gets no slower" if queries == 1 else f"none of the {words.number(queries)} queries gets slower"
 
 
 def _slower(slower: Sequence[Gain]) -> str:
