@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -122,12 +122,14 @@ class ParameterSet:
     test), `generic` (no values: the generic plan), `literal` (the text has no placeholders) or `pasted` (the plan came
     ready-made).  `values[i]` is the text
     form of `$i+1`, None for SQL NULL.  `basis` says in one phrase where the values come from: "most common values of
-    order_items.product_sku".
+    order_items.product_sku".  `frequency` is the share of rows that have the values compared by `=`, columns taken as
+    independent, None where none of them is among the most common ones.
     """
 
     name: str
     values: tuple[str | None, ...] = ()
     basis: str = ""
+    frequency: float | None = field(default=None, compare=False)
 
     @property
     def is_generic(self) -> bool:

@@ -6,13 +6,9 @@
       picks.pick       one value for one use in one mood
       joint            combinations, where extended statistics know which go together
 
-    frequencies(query, generic, profile, sets)
-                           how common each set's values are among the rows
-
 It is pure, and the same input always gives the same sets.
 """
 
 from premortem.parameters.choice import choose
-from premortem.parameters.frequency import frequencies
 
-__all__ = ["choose", "frequencies"]
+__all__ = ["choose"]

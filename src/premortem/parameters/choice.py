@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -139,7 +140,22 @@ def _distinct_values(use: Use) -> float:
 
 def _set(recipe: _Recipe, asked: tuple[Asked, ...]) -> ParameterSet:
     picks = [_pick(recipe, item) for item in asked]
-    return ParameterSet(name=recipe.name, values=tuple(p.value for p in picks), basis=_basis(picks))
+    values = tuple(p.value for p in picks)
+    return ParameterSet(name=recipe.name, values=values, basis=_basis(picks), frequency=_frequency(values, asked))
+
+
+def _frequency(values: Iterable[str | None], asked: Iterable[Asked]) -> float | None:
+    """Return the share of rows that have the values, as far as they are most common ones."""
+    found = [s for value, item in zip(values, asked, strict=True) if (s := _share(value, item)) is not None]
+    return math.prod(found) if found else None
+
+
+def _share(value: str | None, item: Asked) -> float | None:
+    spread = item.use.spread
+    if value is None or spread is None or spread.statistics is None or item.use.role is not Role.EQUALITY:
+        return None
+    shares = spread.statistics.most_common_frequencies or ()
+    return next((s for known, s in zip(spread.common, shares, strict=False) if known == value), None)
 
 
 def _pick(recipe: _Recipe, item: Asked) -> Pick:

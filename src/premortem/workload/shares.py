@@ -47,20 +47,20 @@ def kept_sets(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
     return tuple(s for s in sets if s in kept)
 
 
-def shares(sets: Sequence[ParameterSet], frequencies: Sequence[float | None]) -> tuple[float, ...]:
+def shares(sets: Sequence[ParameterSet]) -> tuple[float, ...]:
     """Return the part of the calls that each set stands for, adding up to 1.
 
-    >>> [round(s, 2) for s in shares([ParameterSet(name="hot"), ParameterSet(name="typical")], [0.3, None])]
+    >>> [round(s, 2) for s in shares([ParameterSet(name="hot", frequency=0.3), ParameterSet(name="typical")])]
     [0.35, 0.65]
     """
-    weights = [_weight(one, frequency) for one, frequency in zip(sets, frequencies, strict=True)]
-    if not _ASKED_FOR.intersection(s.name for s in sets):  # where most values are rare, the rare are the typical ones
-        weights = [_WEIGHTS["typical"] if s.name == "rare" else w for s, w in zip(sets, weights, strict=True)]
-    total = sum(weights)
-    return tuple(weight / total for weight in weights)
+    has_typical = any(one.name in _ASKED_FOR for one in sets)
+    weights = [_weight(one, has_typical=has_typical) for one in sets]
+    return tuple(weight / sum(weights) for weight in weights)
 
 
-def _weight(one: ParameterSet, frequency: float | None) -> float:
-    if one.name == "hot" and frequency is not None:
-        return min(max(frequency, _LEAST_HOT), _MOST_HOT)
+def _weight(one: ParameterSet, *, has_typical: bool) -> float:
+    if one.name == "hot" and one.frequency is not None:
+        return min(max(one.frequency, _LEAST_HOT), _MOST_HOT)
+    if one.name == "rare" and not has_typical:  # where most values are rare, the rare are the typical ones
+        return _WEIGHTS["typical"]
     return _WEIGHTS.get(one.name, _OTHER)

@@ -29,7 +29,6 @@ from premortem.model import (
     RelationName,
     Unreadable,
 )
-from premortem.parameters import frequencies
 from premortem.workload.planner import Planner
 from premortem.workload.shares import MOST_SETS, kept_sets, shares
 from premortem.workload.studied import Studied
@@ -51,7 +50,7 @@ def study(demand: Demand | Query, planner: Planner, profile: Profile) -> Studied
     except (StatementError, ServerTimeout) as error:
         query = demand.query
         return Unreadable(original=query.original, site=query.site, says=error.message, hint=error.hint)
-    return _studied(_weighed(demand, generic, planned, profile), generic, planned, profile)
+    return _studied(_weighed(demand, planned), generic, planned, profile)
 
 
 def _studied(demand: Demand, generic: Planned | None, planned: tuple[Planned, ...], profile: Profile) -> Studied:
@@ -107,16 +106,14 @@ def _reads(plan: Plan) -> bool:
     return any(node.relation is not None for node in plan.walk())
 
 
-def _weighed(demand: Demand, generic: Planned | None, planned: Sequence[Planned], profile: Profile) -> Demand:
+def _weighed(demand: Demand, planned: Sequence[Planned]) -> Demand:
     """Return the demand with the sets that were planned and their parts of its calls."""
     sets = tuple(p.parameters for p in planned)
     counted = dict(zip((s.values for s in demand.sets), demand.shares, strict=True))
-    if counted and all(s.values in counted for s in sets):
-        total = sum(counted[s.values] for s in sets)
-        return replace(demand, sets=sets, shares=tuple(counted[s.values] / total for s in sets))
-    if generic is None or len(sets) == 1:
-        return replace(demand, sets=sets, shares=shares(sets, (None,) * len(sets)))
-    return replace(demand, sets=sets, shares=shares(sets, frequencies(demand.query, generic.plan, profile, sets)))
+    if not counted or any(s.values not in counted for s in sets):
+        return replace(demand, sets=sets, shares=shares(sets))
+    total = sum(counted[s.values] for s in sets)
+    return replace(demand, sets=sets, shares=tuple(counted[s.values] / total for s in sets))
 
 
 # answers ----------------------------------------------------------------------------------------------------
