@@ -36,7 +36,7 @@ from premortem.model import (
     Upkeep,
 )
 from premortem.rules.indexes import create_sql, drop_sql, own_indexes
-from premortem.workload.declining import declined
+from premortem.workload.declining import alone_savings, declined
 from premortem.workload.hinting import hints
 from premortem.workload.knowledge import Known, Visible
 from premortem.workload.refuting import Refuted
@@ -90,15 +90,17 @@ class Case:
     price: Price
     names: dict[int, str] = field(default_factory=dict)
     order: tuple[int, ...] = ()
+    added: dict[int, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, chosen: Chosen, studied: Sequence[Studied], price: Price) -> Case:
         """Return the case, with the plans of all queries without each of the indexes that they use."""
-        numbers = sorted(chosen.visible)
+        alone = alone_savings(chosen)
         pairs = [(d, chosen.visible - {i}) for d, a in enumerate(chosen.after) for i in a.used & chosen.visible]
         chosen.knowledge.ask(pairs)
         case = cls(chosen, studied, price)
-        case.order = tuple(sorted(numbers, key=lambda i: (-case.lost(i), i)))
+        case.order = tuple(sorted(chosen.visible, key=lambda i: (-max(alone.get(i, 0.0), case.lost(i)), i)))
+        case.added = case._added()
         named = advisor.names([chosen.candidates[i] for i in case.order], case.profile)
         case.names = dict(zip(case.order, named, strict=True))
         return case
@@ -119,9 +121,25 @@ class Case:
         return timed / before if before > 0 else 0.0
 
     def recommendations(self) -> tuple[Recommendation, ...]:
-        """Return the indexes, those first that most is lost without."""
+        """Return the indexes in the order to build them, those first that save most by themselves."""
         saved = self.total(self.chosen.before) - self.total(self.chosen.after)
         return tuple(self._recommendation(i, saved) for i in self.order)
+
+    def _added(self) -> dict[int, float]:
+        """Return what each index saves besides those before it in the order, in milliseconds a day."""
+        knowledge, built, steps = self.chosen.knowledge, frozenset[int](), []
+        for index in self.order:
+            readers = [d for d, k in enumerate(knowledge.known) if index in k.relevant]
+            steps.append((index, readers, built, built := built | {index}))
+        knowledge.ask(
+            (d, visible) for _, readers, before, after in steps for d in readers for visible in (before, after)
+        )
+        return {index: sum(self._saved(d, before, after) for d in readers) for index, readers, before, after in steps}
+
+    def _saved(self, demand: int, before: Visible, after: Visible) -> float:
+        known, knowledge = self.chosen.knowledge.known[demand], self.chosen.knowledge
+        saved = known.cost(knowledge.answer(demand, before)) - known.cost(knowledge.answer(demand, after))
+        return saved if math.isfinite(saved) else 0.0
 
     def lost(self, index: int) -> float:
         """Return the milliseconds a day that are lost again without an index, the others staying."""
@@ -153,7 +171,8 @@ class Case:
             upkeep=self.price(candidate),
             gains=tuple(self._gains(index)),
             saves=a_day(lost),
-            share=min(lost / saved, 1.0) if saved > 0 else 0.0,
+            share=min(max(self.added[index] / saved, 0.0), 1.0) if saved > 0 else 0.0,
+            adds=a_day(max(self.added[index], 0.0)),
             enters_at=enters_at(self.chosen, frozenset({index})),
             replaces=replaces,
             notes=tuple(self._notes(candidate, table)),
