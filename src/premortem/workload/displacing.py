@@ -42,17 +42,18 @@ def _promises(index: Index) -> bool:
 
 
 def _judged(found: Suspect, scene: Scene, proof: Proof) -> Iterator[Suspect | Kept]:
-    new = tuple(StandIn(words=name) for name, c in scene.recommended if c.table in found.tables)
+    names = [name for name, c in scene.recommended if c.table in found.tables]
     counted = counters.counted(found.table, found.index, scene.servers)
     explained = _explained(found, proof)
-    if not new or counted is None or explained is None:
+    if not names or counted is None or explained is None:
         return
-    says = f"no plan of the workload reads it once {listing([s.words for s in new], most=3)} is there"
+    says = f"no plan of the workload reads it once {listing(names, most=3)} is there"
     scans = counted.scans / (counted.window / _DAY)
     if scans > _EXPLAINED * explained:
         others = f"of its {number(scans)} scans a day the workload's plans explain {number(explained)}: others read it"
         yield Kept(index=found.name, table=found.table.relation, says=f"{says}, but {others}")
         return
+    new = tuple(StandIn(kind=DropKind.REPLACED, words=name, says=says) for name in names)
     caution = counters.cautions(counted, scene.servers, scene.limits.settled)
     yield suspected(found.table, found.index, scene, DropKind.REPLACED, says, new, tuple(caution))
 

@@ -124,6 +124,10 @@ class _Trial:
     def gone(self) -> frozenset[RelationName]:
         return frozenset(name for s in self.accepted for name in s.family)
 
+    def knows(self, suspect: Suspect) -> bool:
+        """Whether it was decided already: an index may be suspected of two things."""
+        return suspect.name in self.kept or suspect.name in self.gone()
+
     def planned(self) -> list[Suspect]:
         """Return what may go so far and the planner would miss if it read it."""
         return [s for s in self.accepted if not _is_broken(s)]
@@ -146,7 +150,7 @@ class _Trial:
         others = self.survivors(suspect.table, suspect.index)
         why = sparing.bound_by(suspect.table, suspect.index, others, self.scene.profile)
         if why is not None:
-            self.keep(suspect, f"{suspect.says}, but {why}")
+            self.keep(suspect, f"{self.says(suspect)}, but {why}")
             return False
         self.cautions[suspect.name] = (
             *sparing.arbiter(suspect.table, suspect.index, others),
@@ -162,7 +166,7 @@ class _Trial:
         for key in keys:
             why = sparing.search_happens(key, profile, settled)
             if why is not None:
-                self.keep(suspect, f"{suspect.says}, but the foreign key {key.name} looks for rows by it: {why}")
+                self.keep(suspect, f"{self.says(suspect)}, but the foreign key {key.name} looks for rows by it: {why}")
                 return False
         if keys:
             self.cautions[suspect.name] += (sparing.unguarded(suspect.table, keys, profile, settled),)
@@ -172,6 +176,11 @@ class _Trial:
         """Return what does its work and stays."""
         gone = self.gone()
         return next((s for s in suspect.stand_ins if s.index is None or s.index not in gone), None)
+
+    def says(self, suspect: Suspect) -> str:
+        """Return why it looks superfluous, beside what stays."""
+        found = self.stand_in(suspect)
+        return found.says if found is not None else suspect.says
 
     def keep(self, suspect: Suspect, says: str) -> None:
         self.kept[suspect.name] = Kept(index=suspect.name, table=suspect.table.relation, says=says)
@@ -189,7 +198,7 @@ def _is_broken(suspect: Suspect) -> bool:
 def _settled(found: Sequence[Suspect], trial: _Trial) -> None:
     """Accept all that may go: together where nobody minds, else one after the other where somebody does."""
     for suspect in found:
-        if trial.admits(suspect):
+        if not trial.knows(suspect) and trial.admits(suspect):
             trial.accept(suspect)
     planned = trial.planned()
     harmed = trial.proof.harmed(planned, trial.proof.touching(planned), whole=True)
@@ -199,7 +208,7 @@ def _settled(found: Sequence[Suspect], trial: _Trial) -> None:
     trial.accepted = [s for s in trial.accepted if s not in doubtful]
     trial.kept.clear()
     for suspect in found:
-        if suspect not in trial.accepted:
+        if not trial.knows(suspect):
             _tried(suspect, trial)
     _unharmed(trial)
 
@@ -216,7 +225,7 @@ def _tried(suspect: Suspect, trial: _Trial) -> None:
     hidden = [*trial.planned(), suspect]
     harmed = trial.proof.harmed(hidden, trial.proof.touching((suspect,))) if not _is_broken(suspect) else ()
     if harmed:
-        trial.keep(suspect, f"{suspect.says}, but {_harm(harmed, trial.proof)}")
+        trial.keep(suspect, f"{trial.says(suspect)}, but {_harm(harmed, trial.proof)}")
     else:
         trial.accept(suspect)
 
@@ -229,7 +238,7 @@ def _unharmed(trial: _Trial) -> None:
             return
         back = _doubtful(planned, harmed[:1], trial.proof)[-1]
         trial.accepted.remove(back)
-        trial.keep(back, f"{back.says}, but together with the others that go, {_harm(harmed, trial.proof)}")
+        trial.keep(back, f"{trial.says(back)}, but together with the others that go, {_harm(harmed, trial.proof)}")
 
 
 def _harm(harmed: Sequence[Harm], proof: Proof) -> str:
@@ -271,29 +280,35 @@ def _told(suspect: Suspect, trial: _Trial, now: datetime) -> Drop:
     table, index, profile = suspect.table, suspect.index, trial.scene.profile
     instead = trial.stand_in(suspect)
     return Drop(
-        index=suspect.name, table=table.relation, kind=suspect.kind, size_bytes=suspect.size_bytes,
-        says=suspect.says, proof=_proof(suspect, trial), upkeep=_upkeep(suspect, profile),
+        index=suspect.name,
+        table=table.relation,
+        kind=instead.kind if instead is not None else suspect.kind,
+        size_bytes=suspect.size_bytes,
+        says=trial.says(suspect),
+        proof=_proof(suspect, trial),
+        upkeep=_upkeep(suspect, profile),
         instead=instead.words if instead is not None else None,
         caution=(*suspect.caution, *trial.cautions.get(suspect.name, ()), *_aged(profile, now)),
-        statements=_statements(table, index), undo_statements=create_sql(table, index, profile),
-    )  # fmt: skip
+        statements=_statements(table, index),
+        undo_statements=create_sql(table, index, profile),
+    )
 
 
 def _proof(suspect: Suspect, trial: _Trial) -> str:
     if _is_broken(suspect):
         return "the planner passes over an invalid index, so no plan changes without it"
     proof, table = trial.proof, suspect.table.full_name
+    proof, table = trial.proof, suspect.table.full_name
     near, readers = proof.touching((suspect,)), proof.readers(suspect)
+    on_table = plural(len(near), "query", "queries")
     if not near:
         return f"none of {plural(len(proof.studied), 'query', 'queries')} of the workload reads {table}"
     if not readers:
-        return f"no plan of {plural(len(near), 'query', 'queries')} on {table} reads it, and none changes without it"
+        return f"no plan of {on_table} on {table} reads it, and none changes without it"
     worst = dearest(proof.base, proof.without(trial.planned(), readers, whole=True))
-    dearer = f"none gets more than {percent(round(worst - 1, 3))} dearer" if worst > 1.0005 else "none gets dearer"
-    return (
-        f"planned without all that may go, {plural(len(readers), 'query', 'queries')} of {len(near)} on {table} that"
-        f" read it today read another one: {dearer}"
-    )
+    dearer = f"dearer by more than {percent(round(worst - 1, 3))}" if worst > 1.0005 else "dearer"
+    reads = "reads" if len(readers) == 1 else "read"
+    return f"{len(readers)} of {on_table} on {table} {reads} it: planned without all that may go, none gets {dearer}"
 
 
 def _upkeep(suspect: Suspect, profile: Profile) -> Upkeep:

@@ -1,8 +1,8 @@
 """Plans the workload without indexes that look superfluous: who would get slower, and who would not.
 
 While one index after the other is tried, a demand is asked again only where the answer may differ: a plan that does not
-read an index is the same without it, unless the index has an expression, whose statistics go with it.  The set that it
-comes to is asked of every demand on its tables.
+read an index is the same without it, unless it is unique, which ON CONFLICT may want, or has an expression, whose
+statistics go with it.  The set that it comes to is asked of every demand on its tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from premortem.model import Answer, Profile, Question, RelationName
+from premortem import sqltext
+from premortem.model import Answer, Profile, Query, Question, RelationName
 from premortem.workload.studied import Studied
 from premortem.workload.suspects import DropLimits, Suspect
 from premortem.workload.world import World
@@ -69,7 +70,7 @@ class Proof:
     def without(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> dict[int, Answer]:
         """Return what these demands cost without the suspects; as a `whole`, nothing is inferred."""
         names = {n: self._relevant(n, hidden) for n in demands}
-        telling = frozenset(name for s in hidden if has_expression(s) for name in s.family)
+        telling = frozenset(name for s in hidden if s.index.unique or has_expression(s) for name in s.family)
         found = {n: self._exact(n, gone) if whole else self._inferred(n, gone, telling) for n, gone in names.items()}
         missing = [n for n, answer in found.items() if answer is None]
         questions = [Question(demand=n, visible=self.visible, hidden=names[n]) for n in missing]
@@ -135,8 +136,19 @@ def has_expression(suspect: Suspect) -> bool:
 def _tables(one: Studied, base: Answer, profile: Profile) -> Iterator[RelationName]:
     yield from one.keys
     yield from one.visits
+    yield from _arbitrated(one.demand.query, profile)
     for name in (*one.before.kept, *base.kept):
         table = profile.table_of_index(name.schema, name.name)
+        if table is not None:
+            yield table.relation
+
+
+def _arbitrated(query: Query, profile: Profile) -> Iterator[RelationName]:
+    """Yield the table of an INSERT … ON CONFLICT: no plan says which index it wants."""
+    if "on conflict" not in " ".join(query.text.lower().split()):
+        return
+    for written in sqltext.statement_facts(query.text).writes:
+        table = profile.find_table(written.name, written.schema or None)
         if table is not None:
             yield table.relation
 

@@ -6,6 +6,7 @@ the workload's plans (a recommended index is read instead of it).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,9 +37,14 @@ class DropLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """What does an index's work: an existing index, or a recommended one, of which `index` is None."""
+    """What does an index's work, and what the index is beside it.
 
+    `index` is an existing index's name, None for a recommended one.
+    """
+
+    kind: DropKind
     words: str
+    says: str
     index: RelationName | None = None
 
 
@@ -87,7 +93,10 @@ class Scene:
 
 
 def suspects(scene: Scene) -> Iterator[Suspect | Kept]:
-    """Yield the indexes that look superfluous, and those of which the counters say too little to tell."""
+    """Yield the indexes that look superfluous, and those that only seem so.
+
+    One that is both superfluous and unused is there twice: what does its work may go itself.
+    """
     shapes: dict[RelationName, dict[str, Shape]] = {}
     for table, index in own_indexes(scene.profile):
         if table.persistence == "temporary":
@@ -96,9 +105,9 @@ def suspects(scene: Scene) -> Iterator[Suspect | Kept]:
             yield from _invalid(table, index, scene)
             continue
         mine = shapes.setdefault(table.relation, {i.name: shape_of(i) for i in table.indexes if i.valid and i.ready})
-        found = _superfluous(table, index, mine, scene) or _unused(table, index, scene)
-        if found is not None:
-            yield found
+        for found in (_superfluous(table, index, mine, scene), _unused(table, index, scene)):
+            if found is not None:
+                yield found
 
 
 def suspected(
@@ -155,44 +164,51 @@ def _superfluous(table: Table, index: Index, shapes: dict[str, Shape], scene: Sc
     same = [o for o in others if is_same(shapes[o.name], mine)]
     better = [o for o in same if _worth(o, table, scene) < _worth(index, table, scene)]
     longer = [o for o in others if o not in same and does_the_work(shapes[o.name], mine)]
-    stand_ins = [_existing(o, table) for o in (*sorted(better, key=lambda o: _worth(o, table, scene)), *longer)]
-    new = [StandIn(words=name) for name, c in scene.recommended if c.table == table.relation and _does(c, mine)]
-    why = _reason(index, better, longer, new)
-    return suspected(table, index, scene, *why, (*stand_ins, *new)) if why is not None else None
+    stand_ins = (
+        *(_same(o, index, table) for o in sorted(better, key=lambda o: _worth(o, table, scene))),
+        *(_longer(o, index, table) for o in longer),
+        *(_new(name, index) for name, c in scene.recommended if c.table == table.relation and _does(c, mine)),
+    )
+    if not stand_ins:
+        return None
+    return suspected(table, index, scene, stand_ins[0].kind, stand_ins[0].says, stand_ins)
 
 
-def _reason(
-    index: Index, better: Sequence[Index], longer: Sequence[Index], new: Sequence[StandIn]
-) -> tuple[DropKind, str] | None:
-    keys = words_of(index)
-    if better:
-        return DropKind.DUPLICATE, f"it is the same as {better[0].name}, on ({keys})"
-    if longer:
-        return DropKind.REDUNDANT, f"{longer[0].name} ({words_of(longer[0])}) finds all that it finds, on ({keys})"
-    if new:
-        return DropKind.REPLACED, f"the recommended {new[0].words} finds all that it finds, on ({keys})"
-    return None
+def _same(other: Index, index: Index, table: Table) -> StandIn:
+    says = f"it is the same as {other.name}, on ({words_of(index)})"
+    return StandIn(kind=DropKind.DUPLICATE, words=other.name, says=says, index=_name(other, table))
+
+
+def _longer(other: Index, index: Index, table: Table) -> StandIn:
+    says = f"{other.name} ({words_of(other)}) finds all that it finds, on ({words_of(index)})"
+    return StandIn(kind=DropKind.REDUNDANT, words=other.name, says=says, index=_name(other, table))
+
+
+def _new(name: str, index: Index) -> StandIn:
+    says = f"the recommended {name} finds all that it finds, on ({words_of(index)})"
+    return StandIn(kind=DropKind.REPLACED, words=name, says=says)
+
+
+def _name(index: Index, table: Table) -> RelationName:
+    return RelationName(schema=table.schema, name=index.name)
 
 
 def _does(candidate: IndexCandidate, shape: Shape) -> bool:
     return does_the_work(shape_of(candidate), shape)
 
 
-def _existing(index: Index, table: Table) -> StandIn:
-    return StandIn(words=index.name, index=RelationName(schema=table.schema, name=index.name))
-
-
-def _worth(index: Index, table: Table, scene: Scene) -> tuple[bool, bool, bool, bool, int, int, int]:
-    """Return what decides which of two equal indexes stays: promises, then use, then size, then age."""
+def _worth(index: Index, table: Table, scene: Scene) -> tuple[bool, bool, bool, bool, int, int, int, int]:
+    """Return what decides which of two equal indexes stays: promises, then use, then bloat, direction and age."""
     found = counters.counted(table, index, scene.servers)
-    pinned = index.replica_identity or index.clustered
+    pinned = index.replica_identity or index.clustered or index.parent is not None
     return (
         not index.primary,
         index.constraint is None,
         not pinned,
         not index.unique,
         -(found.scans if found is not None else 0),
-        size_of(table, index, scene.profile),
+        round(math.log2(max(size_of(table, index, scene.profile), 1))),
+        sum(k.descending for k in index.keys),
         table.indexes.index(index),
     )
 
