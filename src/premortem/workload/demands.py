@@ -142,7 +142,8 @@ def _time_of_unreadable(piece: Unreadable, profile: Profile) -> timedelta:
 
 def _unread(unreadable: Sequence[Unreadable], profile: Profile, total: timedelta) -> tuple[Gap, ...]:
     time = sum((_time_of_unreadable(u, profile) for u in unreadable), timedelta())
-    return (_not_planned(unreadable, "cannot be read", time, total),) if unreadable else ()
+    found = [replace(u, hint=None) for u in unreadable]  # what is wrong with one text cures no other
+    return (_not_planned(found, "cannot be read", time, total),) if found else ()
 
 
 def _forgotten(found: Iterable[Query | Unreadable], profile: Profile) -> tuple[Gap, ...]:

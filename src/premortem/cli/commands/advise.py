@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
     workload.check_replicas(profile, replicas)
     gathered = workload.demands(_queries(arguments, profile), profile, min_share=arguments.skip_below)
+    if not gathered.demands and gathered.unreadable:
+        raise _nothing_planned(gathered.unreadable)
     if not gathered.demands:
         raise InputError("there is no query to look for indexes for", hint="name files, or pull a profile with one")
     asked = _Asked(arguments=arguments, profile=profile, identity=identity, replicas=replicas, wanted=wanted)
