@@ -89,7 +89,7 @@ def reason(
         _too_large(chosen, number, budget),
         _too_dear(chosen, number, alone),
         _too_little(chosen, number, alone, min_share),
-        _beaten(chosen, number, beside),
+        _beaten(chosen, number, beside, budget),
     )
     return next((said for said in rules if said), "another set of the same size saves more")
 
@@ -156,19 +156,22 @@ def _spent_on(chosen: Chosen, candidate: IndexCandidate) -> float:
     return sum(k.before for k in chosen.knowledge.known if candidate.table in k.studied.keys)
 
 
-def _beaten(chosen: Chosen, number: int, beside: float | None) -> str:
+def _beaten(chosen: Chosen, number: int, beside: float | None, budget: int | None) -> str:
     """Return which of the chosen indexes does its work, and what it would add."""
     rivals = _rivals(chosen, number)
-    size = words.size(chosen.sizes.get(number, 0))
-    by = f"{words.listing([chosen.candidates[i].definition for i in rivals], most=2)} " if rivals else ""
+    by = words.listing([chosen.candidates[i].definition for i in rivals], most=2)
     order = _same_columns(chosen, number, rivals)
     if order is not None:
         return f"another order of the same columns, {order.definition}, serves the queries at less cost in all"
     if beside is None:
-        return f"{by}saves more for its size" if by else ""
+        return f"{by} saves more for its size" if by else ""
+    them = by or "the proposed ones"
     if beside <= _NOTHING_MS:
-        return f"saves nothing beside {by or 'the proposed ones'}".rstrip()
-    return f"saves {_time(chosen, beside)} beside {by or 'the proposed ones '}for {size}".rstrip()
+        return f"saves nothing beside {them}"
+    size = chosen.sizes.get(number, 0)
+    room = budget is None or size <= budget - sum(chosen.sizes[i] for i in chosen.visible)
+    how = f"for {words.size(size)}" if room else f"for {words.size(size)}, more than the budget has left"
+    return f"saves only {_time(chosen, beside)} beside {them} {how}"
 
 
 def _rivals(chosen: Chosen, number: int) -> list[int]:

@@ -40,7 +40,7 @@ from premortem.workload.declining import alone_savings, declined
 from premortem.workload.hinting import hints
 from premortem.workload.knowledge import Known, Visible
 from premortem.workload.refuting import Refuted
-from premortem.workload.selection import Chosen
+from premortem.workload.selection import Chosen, Step
 from premortem.workload.studied import Studied
 from premortem.workload.weighing import a_day, expected_cost
 
@@ -268,7 +268,7 @@ def frontier(chosen: Chosen, before: float) -> tuple[FrontierPoint, ...]:
     """Return the best sets by size, each with what came and went against the one before."""
     points: list[FrontierPoint] = []
     previous: Visible = frozenset()
-    for step in chosen.steps:
+    for step in _steps(chosen):
         points.append(
             FrontierPoint(
                 size_bytes=step.bytes,
@@ -283,6 +283,17 @@ def frontier(chosen: Chosen, before: float) -> tuple[FrontierPoint, ...]:
         )
         previous = step.visible
     return tuple(points)
+
+
+def _steps(chosen: Chosen) -> tuple[Step, ...]:
+    """Return the steps of the frontier with the chosen set among them, which need not be the best of its size."""
+    if any(s.visible == chosen.visible for s in chosen.steps):
+        return chosen.steps
+    size = sum(chosen.sizes[i] for i in chosen.visible)
+    reads = sum(k.cost(a) for k, a in zip(chosen.knowledge.known, chosen.after, strict=True))
+    upkeep = sum(chosen.upkeep[i] for i in chosen.visible)
+    own = Step(visible=chosen.visible, bytes=size, reads=reads, upkeep=upkeep)
+    return tuple(sorted((*chosen.steps, own), key=lambda s: (s.bytes, s.reads)))
 
 
 def _definitions(chosen: Chosen, numbers: Visible) -> tuple[str, ...]:
