@@ -18,7 +18,7 @@ from premortem.model import Index, Node, Profile, Table, quoted
 
 _MULTI_COLUMN_CORRELATION = 0.75  # btcostestimate: later key columns blur the order of the heap
 _PAGE_COST_OPERATORS = 50.0  # DEFAULT_PAGE_CPU_MULTIPLIER of selfuncs.c
-_STEPS = 50
+_PRECISE = 1e-7  # of the rows: EXPLAIN prints costs with two digits after the point, which says less
 _USUAL_PROCESSES = 2.4  # two workers and the leader's part, where the Gather above is not known
 _NEARLY = 0.9  # what rounding and the estimate of the index's size leave open
 _UNITS = {"B": 1 / 8192, "kB": 1 / 8, "MB": 128.0, "GB": 131_072.0, "TB": 134_217_728.0}
@@ -79,7 +79,7 @@ def index_rows(
     low = min(max(node.rows, 1.0), high)
     if formula.cost(high) <= node.total_cost:
         return high
-    for _ in range(_STEPS):
+    while high - low > high * _PRECISE:
         middle = (low + high) / 2
         low, high = (middle, high) if formula.cost(middle) < node.total_cost else (low, middle)
     return high
@@ -100,102 +100,105 @@ def whole_index_rows(node: Node, table: Table, *, loops: float = 1.0, prices: Pr
 def _formula(node: Node, table: Table, loops: float, prices: Prices, processes: float = 1.0) -> _Formula:
     index = next((i for i in table.indexes if i.name == node.index), None)
     shared_by = (processes if processes > 1 else _USUAL_PROCESSES) if node.parallel_aware else 1.0
-    return _Formula(node=node, table=table, index=index, loops=max(loops, 1.0), prices=prices, shared_by=shared_by)
+    rows, pages = max(table.rows, 1.0), max(float(table.pages), 1.0)
+    entries = index.tuples if index is not None and index.tuples > 0 else rows
+    return _Formula(
+        loops=max(loops, 1.0),
+        prices=prices,
+        heap_rows=rows,
+        heap_pages=pages,
+        index_pages=_index_pages(index, pages),
+        entries=entries,
+        is_bounded=_is_bounded(node, index),
+        in_order=_correlation(index, table) ** 2,
+        unseen=1.0 - _all_visible(table) if node.kind == "Index Only Scan" else 1.0,
+        per_entry=prices.cpu_index_tuple_cost + _operators(node.index_condition) * prices.cpu_operator_cost,
+        per_row=(prices.cpu_tuple_cost + _operators(node.filter) * prices.cpu_operator_cost) / shared_by,
+        descent=_descent(index, entries, prices),
+    )
+
+
+def _index_pages(index: Index | None, heap_pages: float) -> float:
+    """Return the index's pages; an index that the profile does not have is taken for a fifth of its table."""
+    known = (index.pages or index.relation_pages) if index is not None else 0
+    return float(known) if known else max(heap_pages / 5, 1.0)
+
+
+def _correlation(index: Index | None, table: Table) -> float:
+    if index is None or not index.keys or index.keys[0].column is None:
+        return 0.0
+    column = table.column(index.keys[0].column)
+    statistics = column.own_statistics if column is not None else None
+    found = (statistics.correlation if statistics is not None else None) or 0.0
+    return found * (_MULTI_COLUMN_CORRELATION if len(index.keys) > 1 else 1.0)
+
+
+def _is_bounded(node: Node, index: Index | None) -> bool:
+    """Whether the condition is about the first key, so that only a part of the index is read."""
+    if index is None or index.method != "btree" or index.keys[0].column is None:
+        return True
+    return quoted(index.keys[0].column) in (node.index_condition or "")
+
+
+def _all_visible(table: Table) -> float:
+    return min(table.all_visible / max(table.relation_pages, 1), 1.0)
+
+
+def _descent(index: Index | None, entries: float, prices: Prices) -> float:
+    level = index.level if index is not None and index.level is not None else 2
+    steps = math.ceil(math.log2(max(entries, 2.0)))
+    return (steps + (level + 1) * _PAGE_COST_OPERATORS) * prices.cpu_operator_cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Formula:
-    """The planner's formula for one index scan, with everything but the number of entries filled in."""
+    """The planner's formula for one index scan, with everything but the number of entries filled in.
 
-    node: Node
-    table: Table
-    index: Index | None
+    It is worked out dozens of times for one scan, so what does not change is a figure here.  `in_order` is the square
+    of the correlation, `unseen` the part of the visited heap pages that an index-only scan cannot spare.
+    """
+
     loops: float
     prices: Prices
-    shared_by: float = 1.0
+    heap_rows: float
+    heap_pages: float
+    index_pages: float
+    entries: float
+    is_bounded: bool
+    in_order: float
+    unseen: float
+    per_entry: float
+    per_row: float
+    descent: float
 
     def cost(self, entries: float) -> float:
         """Return the planner's total cost of a scan that reads so many entries."""
-        return self.index_cost(entries) + self._heap_cost(entries) + self._cpu_cost(entries)
-
-    @property
-    def _heap_rows(self) -> float:
-        return max(self.table.rows, 1.0)
-
-    @property
-    def _heap_pages(self) -> float:
-        return max(float(self.table.pages), 1.0)
-
-    @property
-    def _index_pages(self) -> float:
-        """The index's pages; an index that the profile does not have is taken for a fifth of its table."""
-        known = (self.index.pages or self.index.relation_pages) if self.index is not None else 0
-        return float(known) if known else max(self._heap_pages / 5, 1.0)
-
-    @property
-    def entries(self) -> float:
-        """The entries of the index."""
-        return self.index.tuples if self.index is not None and self.index.tuples > 0 else self._heap_rows
-
-    @property
-    def _correlation(self) -> float:
-        if self.index is None or not self.index.keys or self.index.keys[0].column is None:
-            return 0.0
-        column = self.table.column(self.index.keys[0].column)
-        statistics = column.own_statistics if column is not None else None
-        found = (statistics.correlation if statistics is not None else None) or 0.0
-        return found * (_MULTI_COLUMN_CORRELATION if len(self.index.keys) > 1 else 1.0)
-
-    @property
-    def is_bounded(self) -> bool:
-        """Whether the condition is about the first key, so that only a part of the index is read."""
-        if self.index is None or self.index.method != "btree" or self.index.keys[0].column is None:
-            return True
-        return quoted(self.index.keys[0].column) in (self.node.index_condition or "")
+        return self.index_cost(entries) + self._heap_cost(entries) + entries * self.per_row
 
     def index_cost(self, entries: float) -> float:
         """Return the part of the cost that comes from the index itself."""
         if not self.is_bounded:
             entries = self.entries
-        pages = math.ceil(entries * self._index_pages / self.entries)
+        pages = float(math.ceil(entries * self.index_pages / self.entries))
         if self.loops > 1:
-            pages_read = self._fetched(pages * self.loops, self._index_pages) / self.loops
-        else:
-            pages_read = float(pages)
-        operators = _operators(self.node.index_condition)
-        each = self.prices.cpu_index_tuple_cost + operators * self.prices.cpu_operator_cost
-        return pages_read * self.prices.random_page_cost + entries * each + self._descent
-
-    @property
-    def _descent(self) -> float:
-        level = self.index.level if self.index is not None and self.index.level is not None else 2
-        steps = math.ceil(math.log2(max(self.entries, 2.0)))
-        return (steps + (level + 1) * _PAGE_COST_OPERATORS) * self.prices.cpu_operator_cost
+            pages = self._fetched(pages * self.loops, self.index_pages) / self.loops
+        return pages * self.prices.random_page_cost + entries * self.per_entry + self.descent
 
     def _heap_cost(self, entries: float) -> float:
-        in_order = math.ceil(entries / self._heap_rows * self._heap_pages)
-        visible = 1.0 - self._all_visible if self.node.kind == "Index Only Scan" else 1.0
+        together = math.ceil(entries / self.heap_rows * self.heap_pages)
         if self.loops > 1:
-            most = self._fetched(entries * self.loops, self._heap_pages) * visible / self.loops
-            least = self._fetched(in_order * self.loops, self._heap_pages) * visible / self.loops
+            most = self._fetched(entries * self.loops, self.heap_pages) * self.unseen / self.loops
+            least = self._fetched(together * self.loops, self.heap_pages) * self.unseen / self.loops
             worst, best = most * self.prices.random_page_cost, least * self.prices.random_page_cost
         else:
-            worst = self._fetched(entries, self._heap_pages) * visible * self.prices.random_page_cost
-            pages = math.ceil(in_order * visible)
+            worst = self._fetched(entries, self.heap_pages) * self.unseen * self.prices.random_page_cost
+            pages = math.ceil(together * self.unseen)
             best = (self.prices.random_page_cost + (pages - 1) * self.prices.seq_page_cost) if pages else 0.0
-        return worst + self._correlation**2 * (best - worst)
-
-    @property
-    def _all_visible(self) -> float:
-        return min(self.table.all_visible / max(self.table.relation_pages, 1), 1.0)
-
-    def _cpu_cost(self, entries: float) -> float:
-        each = self.prices.cpu_tuple_cost + _operators(self.node.filter) * self.prices.cpu_operator_cost
-        return entries * each / self.shared_by
+        return worst + self.in_order * (best - worst)
 
     def _fetched(self, tuples: float, pages: float) -> float:
         """Mackert and Lohman's estimate of the pages that so many random visits touch (`index_pages_fetched`)."""
-        cached = max(self.prices.effective_cache_size * pages / (self._heap_pages + self._index_pages), 1.0)
+        cached = max(self.prices.effective_cache_size * pages / (self.heap_pages + self.index_pages), 1.0)
         if pages <= cached:
             return min(math.ceil(2 * pages * tuples / (2 * pages + tuples)), pages)
         limit = 2 * pages * cached / (2 * pages - cached)

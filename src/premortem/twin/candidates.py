@@ -1,8 +1,7 @@
 """Makes many candidates at once: real, empty indexes of the size that they would have, invisible until asked for.
 
 `whatif` makes an index for a moment and rolls it back, which for a few is quick.  A search asks thousands of questions
-about the same hundreds of indexes, so here they are made once and committed: a twin is a private copy, and an index
-that is not valid costs the planner next to nothing.
+about the same hundreds of indexes, so here they are made once and committed: a twin is a private copy.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from premortem import pg
 from premortem.advisor import IndexSize, extensions, index_size
 from premortem.errors import StatementError
-from premortem.model import IndexCandidate, Profile, RelationName, Table, quoted
+from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, Profile, RelationName, Table, quoted
 from premortem.twin import build, statistics
 from premortem.twin.whatif import expression_distinct
 
@@ -44,10 +43,14 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the candidates: the indexes by their names, and each candidate's refusal, None where made."""
+    """What became of the candidates: the indexes by their names, and each candidate's refusal, None where made.
+
+    `indexes` are those that a table or partition has got, as its profile would tell of them.
+    """
 
     made: Mapping[str, Made]
     refusals: tuple[str | None, ...]
+    indexes: Mapping[RelationName, tuple[Index, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,16 @@ def make(
     if wanted:
         db.execute(queries["creator"])
     path = _search_path(db, profile)
-    made: dict[str, Made] = {}
+    sized: list[_Sized] = []
     for some in _pieces(wanted, profile):
-        refusals, sized = _create(db, server, profile, some, path)
+        refusals, made = _create(db, server, profile, some, path)
         refused |= refusals
-        made |= {s.name: s.made for s in sized}
-    return Outcome(made=made, refusals=tuple(refused.get(n) for n in range(first, first + len(candidates))))
+        sized += made
+    return Outcome(
+        made={s.name: s.made for s in sized},
+        refusals=tuple(refused.get(n) for n in range(first, first + len(candidates))),
+        indexes=_told(sized),
+    )
 
 
 def _unknown(candidate: IndexCandidate, profile: Profile) -> str | None:
@@ -147,7 +154,7 @@ def _create(
         made = db.rows(queries["made"], Made, names=[names[n] for n in left], numbers=left, newest=newest)
         sized = tuple(_sized(made, wanted, profile))
         _describe(db, sized)
-        db.execute(queries["invalidate"], oids=[m.oid for m in made])
+        db.execute(queries["put-away"], oids=[m.oid for m in made])
         _write_files(server, sized)
     return refused, sized
 
@@ -163,6 +170,31 @@ def _sized(made: Iterable[Made], wanted: Mapping[int, IndexCandidate], profile: 
         stored = table if one.path is not None else None
         size = index_size(candidate, stored) if stored is not None else None
         yield _Sized(made=one, name=name, candidate=candidate, table=stored, size=size)
+
+
+def _told(sized: Iterable[_Sized]) -> dict[RelationName, tuple[Index, ...]]:
+    """Return the indexes of every table, as a profile has them."""
+    found: dict[RelationName, list[Index]] = {}
+    for one in sized:
+        if one.size is not None:
+            found.setdefault(one.made.relation, []).append(_index(one.name, one.candidate, one.size))
+    return {relation: tuple(indexes) for relation, indexes in found.items()}
+
+
+def _index(name: str, candidate: IndexCandidate, size: IndexSize) -> Index:
+    return Index(
+        name=name, definition=candidate.create_sql(name, concurrently=False), method=candidate.method,
+        keys=tuple(_key(k) for k in candidate.keys), include=candidate.include, predicate=candidate.predicate,
+        unique=candidate.unique, pages=size.pages, relation_pages=size.pages, tuples=size.tuples, level=size.level,
+    )  # fmt: skip
+
+
+def _key(key: IndexKey) -> KeyColumn:
+    nulls_first = key.descending if key.nulls_first is None else key.nulls_first
+    return KeyColumn(
+        column=key.column, expression=key.expression, opclass=key.opclass or "", opclass_is_default=key.opclass is None,
+        collation=key.collation, descending=key.descending, nulls_first=nulls_first,
+    )  # fmt: skip
 
 
 def _describe(db: pg.Session, sized: Sequence[_Sized]) -> None:

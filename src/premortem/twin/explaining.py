@@ -19,6 +19,8 @@ from premortem.twin.whatif import queries
 _PREPARED = 16
 #: What EXPLAIN is asked for where nothing is to be executed.
 ESTIMATES = "FORMAT JSON, VERBOSE, SETTINGS"
+#: The type of a parameter that a query does not have.
+_UNUSED = "integer"
 _UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
 _UNKNOWN_SETTING = re.compile(r'unrecognized configuration parameter "([^"]+)"')
 
@@ -34,9 +36,8 @@ class Explainer:
     profile: Profile
     role: str | None = APPLICATION_ROLE
     most_prepared: int = _PREPARED
-    _prepared: dict[tuple[str, tuple[str, ...] | None], str] = field(default_factory=dict)
+    _prepared: dict[tuple[str, tuple[str, ...] | None, bool], str] = field(default_factory=dict)
     _types: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _path: tuple[str, ...] | None = None
 
     def parameter_types(self, query: Query) -> tuple[str, ...]:
         """Return the types that PostgreSQL infers for the query's parameters.
@@ -50,8 +51,8 @@ class Explainer:
 
         Raises StatementError with the server's own message where it cannot be planned.
         """
-        statements = self._statements(query, parameters, options)
-        explained = self._explained(*statements)
+        setup, sql = self._statements(self._prepare(query), parameters, options)
+        explained = self._explained(f"{self._looking_along(query)}; {setup}", sql)
         return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
 
     def message(self, query: Query, sets: Sequence[ParameterSet], options: Sequence[str]) -> str:
@@ -59,16 +60,18 @@ class Explainer:
 
         They make what `explain` makes, but for settings that only the application has: these are an error.
         """
-        planned = [s for one, how in zip(sets, options, strict=True) for s in self._statements(query, one, how)]
+        name = self._prepare(query, replanned=True)
+        planned = [s for one, how in zip(sets, options, strict=True) for s in self._statements(name, one, how)]
+        planned = [self._looking_along(query), *planned]
         if self.role is None or not self.profile.has_row_security:
             return "; ".join(planned)
         return "; ".join((f"SET ROLE {quoted(self.role)}", *planned, "RESET ROLE"))
 
-    def _statements(self, query: Query, parameters: ParameterSet, options: str) -> tuple[str, str]:
+    def _statements(self, name: str, parameters: ParameterSet, options: str) -> tuple[str, str]:
         """Return what sets the kind of plan, and what explains it."""
-        name = self._prepare(query)
         mode = "force_generic_plan" if parameters.is_generic else "force_custom_plan"
-        values = (None,) * len(self._types[name]) if parameters.is_generic else parameters.values
+        types = self._types[name]
+        values = (() if parameters.is_generic else parameters.values) or (None,) * len(types)
         arguments = ", ".join("NULL" if v is None else literal(v) for v in values)
         call = f"{name}({arguments})" if arguments else name
         return f"SET plan_cache_mode = {mode}", f"EXPLAIN ({options}) EXECUTE {call}"
@@ -110,26 +113,29 @@ class Explainer:
             self._prepared.clear()
             self._types.clear()
 
-    def _look_along(self, path: tuple[str, ...]) -> None:
-        """Set the search path; a prepared statement is read anew along the one that there is when it is executed."""
-        if path != self._path:
-            self.db.execute(f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}")
-            self._path = path
+    def _looking_along(self, query: Query) -> str:
+        """Return what sets the search path: a prepared statement is read anew along the one that there is by then."""
+        path = query.search_path or self.profile.search_path
+        return f"SET search_path = {', '.join(quoted(s) for s in path) or literal('')}"
 
-    def _prepare(self, query: Query) -> str:
-        key = (query.text, query.search_path)
-        self._look_along(query.search_path or self.profile.search_path)
+    def _prepare(self, query: Query, *, replanned: bool = False) -> str:
+        """Return the name of the prepared query; `replanned` is one that has to be planned each time."""
+        key = (query.text, query.search_path, replanned)
         if key not in self._prepared:
             self._forget_old_statements()
             name = f"premortem_{len(self._prepared)}"
+            self.db.execute(self._looking_along(query))
             with self._as_application():
-                self._prepare_as(name, query)
-            types = self.db.values(queries["parameter-types"], name=name)
+                types = self._prepare_as(name, query)
+                if replanned and not types:  # PostgreSQL keeps the plan of a query that has no parameter
+                    types = (_UNUSED,)
+                    self.db.execute(f"DEALLOCATE {name}; PREPARE {name} ({_UNUSED}) AS {query.text}")
             self._prepared[key] = name
-            self._types[name] = tuple(str(t) for t in types)
+            self._types[name] = types
         return self._prepared[key]
 
-    def _prepare_as(self, name: str, query: Query) -> None:
+    def _prepare_as(self, name: str, query: Query) -> tuple[str, ...]:
+        """Prepare a query and return its parameters' types."""
         try:
             self.db.execute(f"PREPARE {name} AS {query.text}")
         except StatementError as error:
@@ -137,6 +143,7 @@ class Explainer:
             if not types:
                 raise explained(error, query, self.profile) from error
             self.db.execute(f"PREPARE {name} ({', '.join(types)}) AS {query.text}")
+        return tuple(str(t) for t in self.db.values(queries["parameter-types"], name=name))
 
     def _types_elsewhere(self, query: Query) -> tuple[str, ...]:
         """Return the parameters' types by their other uses, none where there is no other.

@@ -1,10 +1,18 @@
-"""A twin with every candidate of a workload in it, and a planner that is asked thousands of questions about them."""
+"""A twin with every candidate of a workload in it, and a planner that is asked thousands of questions about them.
+
+A candidate is in one of three states.  *Away*, it is not live, and not in the list of its table's indexes.  *At hand*,
+it is in the list and not valid: the planner opens it and skips it.  *Shown*, it is valid.  Showing what is at hand
+changes one row.  Taking something to hand has every query on its table analysed anew as well; but two hundred indexes
+at hand take longer to skip than a query takes to plan.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from itertools import groupby
 
 from premortem import pg, plans
 from premortem.advisor import costs_of
@@ -12,6 +20,7 @@ from premortem.errors import StatementError
 from premortem.model import (
     Answer,
     Demand,
+    Index,
     IndexCandidate,
     ParameterSet,
     Plan,
@@ -27,6 +36,10 @@ from premortem.twin.explaining import ESTIMATES, Explainer
 
 #: How many queries stay prepared: each costs the server some tens of kilobytes.
 _PREPARED = 1_000
+#: How many plans are remembered by their digests.
+_REMEMBERED = 100_000
+#: How many candidates stay at hand that the next questions do not ask about.
+_SPARE = 40
 _BRIEF, _WHOLE = "FORMAT JSON", ESTIMATES
 
 
@@ -63,13 +76,22 @@ class Stock:
     _parts: dict[RelationName, frozenset[int]] | None = None
     _shown: frozenset[int] = frozenset()
     _hidden: frozenset[int] = frozenset()
+    _at_hand: frozenset[int] = frozenset()
     _bets: set[tuple[int, int]] = field(default_factory=set)
     _changes: int = 0
     _generic: dict[int, int] = field(default_factory=dict)
+    _reads: dict[bytes, _Read] = field(default_factory=dict)
+    _judging: Profile = field(init=False)
 
     def __post_init__(self) -> None:
         self.explainer.most_prepared = _PREPARED
+        self._judging = self.profile
         self._names = Names.of(self.profile)
+
+    @property
+    def stocked(self) -> int:
+        """How many candidates are known, which is the number of the next one."""
+        return self._count
 
     def stock(self, candidates: Sequence[IndexCandidate]) -> tuple[str | None, ...]:
         """Make candidates known, none of them visible yet, and return the server's refusal for each, None where made.
@@ -80,16 +102,18 @@ class Stock:
         self._count += len(candidates)
         for made in outcome.made.values():
             self._made[made.number] = (*self._made.get(made.number, ()), made.oid)
+        self._judging = _with_indexes(self._judging, outcome.indexes)
         self._names.candidates.update({name: made.number for name, made in outcome.made.items()})
         return outcome.refusals
 
     def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """Return the answers in the questions' order; they are asked in the order that changes least."""
-        answers: dict[int, Answer] = {}
-        order = sorted(range(len(questions)), key=lambda i: nearness(questions[i]))
-        for place in order:
-            answers[place] = self._answer(questions[place])
-        return tuple(answers[place] for place in range(len(questions)))
+        answers: dict[Question, Answer] = {}
+        for _, group in groupby(sorted(set(questions), key=nearness), key=lambda q: q.demand):
+            some = list(group)
+            self._take_to_hand(frozenset(oid for q in some for oid in self._wanted(q)[0]))
+            answers.update((q, self._answer(q)) for q in some)
+        return tuple(answers[q] for q in questions)
 
     def plans(self, question: Question) -> tuple[Planned, ...]:
         """Return the plans themselves, one for each of the demand's parameter sets.
@@ -104,6 +128,7 @@ class Stock:
         """Show no candidate and hide no index: the twin that the stock is in plans as production would again."""
         self.db.replies("; ".join([*self._turn(frozenset(), frozenset()), "DISCARD PLANS"]))
         self._shown = self._hidden = frozenset()
+        self._put(frozenset())
 
     def _answer(self, question: Question) -> Answer:
         demand = self.demands[question.demand]
@@ -121,19 +146,26 @@ class Stock:
         return _WHOLE if (demand, place) in self._bets else _BRIEF
 
     def _afresh(self, question: Question, demand: Demand) -> list[str]:
-        """Return what has a plan made anew that the server keeps: the generic one, and that of a query without values.
+        """Return what has the generic plan made anew, which the server keeps.
 
         It would keep it while no table changes, and an index that was there and not valid has not changed its table.
         """
-        if (
-            not any(s.is_generic or not s.values for s in demand.sets)
-            or self._generic.get(question.demand) == self._changes
-        ):
+        if not any(s.is_generic for s in demand.sets) or self._generic.get(question.demand) == self._changes:
             return []
         self._generic[question.demand] = self._changes
         return ["DISCARD PLANS"]
 
     def _read(self, demand: int, place: int, text: str) -> _Read:
+        """Read one plan; most questions get one that another got before."""
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        found = self._reads.get(digest)
+        if found is None:
+            if len(self._reads) >= _REMEMBERED:
+                self._reads.clear()
+            found = self._reads[digest] = self._read_anew(demand, place, text)
+        return found
+
+    def _read_anew(self, demand: int, place: int, text: str) -> _Read:
         """Read one plan; where a glance is not enough, with all that EXPLAIN can say."""
         seen = glance(text)
         if not seen.bets and not self._names.ambiguous(seen.indexes):
@@ -146,7 +178,7 @@ class Stock:
         return self._judged(plans.parse_json(text))
 
     def _judged(self, plan: Plan) -> _Read:
-        costs = costs_of(plan, self.profile)
+        costs = costs_of(plan, self._judging)
         used = self._names.used(frozenset(n.index for n in plan.walk() if n.index is not None))
         return _Read(shown=costs.shown, risk=costs.risk, used=used, kept=self._names.kept_by(plan.root))
 
@@ -164,8 +196,27 @@ class Stock:
     def _see(self, question: Question) -> None:
         """Make the question's indexes visible, and have every plan made anew."""
         wanted = self._wanted(question)
+        self._take_to_hand(wanted[0])
         self.db.replies("; ".join([*self._turn(*wanted), "DISCARD PLANS"]))
         self._shown, self._hidden = wanted
+
+    def _take_to_hand(self, soon: frozenset[int]) -> None:
+        """Have these at hand; what was before stays, and what is shown, while it is not much more."""
+        kept = self._at_hand | soon
+        kept = kept if len(kept) <= len(soon) + _SPARE else soon | self._shown
+        if kept != self._at_hand:
+            self._put(kept)
+
+    def _put(self, at_hand: frozenset[int]) -> None:
+        """Have just these at hand.  A table is touched for its list of indexes to be read again."""
+        changed = _array(at_hand ^ self._at_hand)
+        self.db.replies(
+            f"UPDATE pg_catalog.pg_index SET indislive = indexrelid = ANY ({_array(at_hand)})"
+            f" WHERE indexrelid = ANY ({changed}); "
+            "UPDATE pg_catalog.pg_class SET relpages = relpages"
+            f" WHERE oid IN (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = ANY ({changed}))"
+        )
+        self._at_hand = at_hand
 
     def _wanted(self, question: Question) -> tuple[frozenset[int], frozenset[int]]:
         """Return the OIDs of the candidates to show, and of the existing indexes to hide."""
@@ -190,6 +241,14 @@ class Stock:
         if self._parts is None:  # while none is hidden yet
             self._parts = _parts(self.db.rows(queries["existing"], _Existing))
         return self._parts.get(name, frozenset())
+
+
+def _with_indexes(profile: Profile, indexes: Mapping[RelationName, tuple[Index, ...]]) -> Profile:
+    """Return a profile whose tables have more indexes: what a plan reads of one is worked out from its size."""
+    tables = tuple(
+        replace(t, indexes=(*t.indexes, *indexes[t.relation])) if t.relation in indexes else t for t in profile.tables
+    )
+    return replace(profile, tables=tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
 WHERE x.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
 
--- name: invalidate
--- purpose: The planner skips an index that is not valid.
-UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid::bigint = ANY (%(oids)s::pg_catalog.int8[])
+-- name: put-away
+-- purpose: An index that is not live is in no list of its table's indexes: hundreds cost the planner nothing.
+UPDATE pg_catalog.pg_index SET indisvalid = false, indislive = false
+WHERE indexrelid::bigint = ANY (%(oids)s::pg_catalog.int8[])
