@@ -149,7 +149,8 @@ def _too_little(chosen: Chosen, number: int, alone: float, min_share: float) -> 
     share = alone / spent if spent > 0 else 0.0
     if share >= min_share:
         return ""
-    return f"saves {words.percent(share)} of its table's queries' time for {words.size(chosen.sizes.get(number, 0))}"
+    told = words.percent(float(f"{share:.2g}")) if share >= 0.0001 else "under 0.01 %"
+    return f"saves {told} of its table's queries' time for {words.size(chosen.sizes.get(number, 0))}"
 
 
 def _spent_on(chosen: Chosen, candidate: IndexCandidate) -> float:
