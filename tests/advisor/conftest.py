@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from premortem import advisor, catalog, pg, plans
+from premortem.errors import PremortemError
 from premortem.model import IndexCandidate, ParameterSet, Planned, Profile, Query, RelationName, Site, Values, literal
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text(encoding="utf-8")
@@ -30,6 +31,21 @@ class Shop:
             names.append(ParameterSet(name="generic"))
         replan = self._replanner(sql, names)
         return advisor.choose(query, replan((), ()), (), self.profile, replan, advisor.Limits(min_cost=300))
+
+    def looked(self, sql: str, **sets: Sequence[str]) -> advisor.Look:
+        """Return what one look at a query's plans suggests."""
+        names = [ParameterSet(name=n, values=tuple(v)) for n, v in sets.items()]
+        names = [*names, ParameterSet(name="generic")] if sets else [ParameterSet(name="literal")]
+        return advisor.looked(self._replanner(sql, names)((), ()), self.profile)
+
+    def refusal(self, candidate: IndexCandidate) -> str | None:
+        """Return why PostgreSQL does not create an index, None where it does."""
+        with pg.writer(self.server, purpose="test", database="shop") as db, db.rolled_back():
+            try:
+                db.execute(candidate.create_sql("candidate", concurrently=False))
+            except PremortemError as error:
+                return error.message
+        return None
 
     def _replanner(self, sql: str, sets: Sequence[ParameterSet]) -> advisor.Replan:
         def replan(candidates: Sequence[IndexCandidate], hidden: Sequence[RelationName]) -> tuple[Planned, ...]:

@@ -121,10 +121,11 @@ def opened(major: int, state: Path) -> Iterator[pg.Server]:
 
 
 def dropped(db: pg.Session) -> None:
-    """Drop what an earlier round left: every index but the keys' and the one that is there to be extended."""
+    """Drop what an earlier round left: every index but the keys' and the two that are the schema's own."""
     names = db.values(
         "SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
-        " WHERE i.indexrelid >= 16384 AND NOT c.relispartition AND c.relname <> 'orders_customer'"
+        " WHERE i.indexrelid >= 16384 AND NOT c.relispartition"
+        " AND c.relname NOT IN ('orders_customer', 'documents_owner')"
         " AND c.relnamespace = 'public'::regnamespace"
         " AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)"
     )

@@ -53,9 +53,12 @@ SELECT i, i % 5000,
     jsonb_build_object('ref', 'r' || i % 300007, 'size', i % 200003, 'kind', 'k' || i % 6),
     ARRAY['t' || i % 20011, 't' || i % 13], initcap(substr(md5((i * 3)::text), 1, 9)) || ' report ' || i,
     'word' || i % 40009 || ' and other' || i % 17, array_to_tsvector(ARRAY['w' || i % 40009, 'c' || i % 23]),
-    'https://example.com/' || md5(i::text) || CASE WHEN i % 100 = 0 THEN (SELECT string_agg(md5((i * 200 + j)::text), '') FROM generate_series(1, 130) AS j) ELSE '' END,
+    'https://example.com/' || md5(i::text) || CASE WHEN i % 20 = 0 THEN
+        (SELECT string_agg(md5((i * 200 + j)::text), '') FROM generate_series(1, (power(random(), 3) * 130)::int) AS j) ELSE '' END,
     CASE WHEN i % 2503 = 0 THEN '{"urgent": 1}'::jsonb ELSE jsonb_build_object('a' || i % 5, i % 3) END
 FROM generate_series(1, 1000000) AS i;
+
+CREATE INDEX documents_owner ON documents (owner_id);
 
 CREATE TABLE bookings (
     id bigint PRIMARY KEY, room_id int NOT NULL, during tsrange NOT NULL, place point NOT NULL, host inet NOT NULL, area box NOT NULL, padding text NOT NULL

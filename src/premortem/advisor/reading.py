@@ -15,7 +15,7 @@ parameter sets' plans are read, since one shows as a join condition what another
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem import sqltext
@@ -265,13 +265,15 @@ def _orders(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> No
         _given_order(node, draft, profile)
 
 
-def _grouped(nodes: Iterable[Node]) -> _Grouped:
+def _grouped(nodes: Sequence[Node]) -> _Grouped:
     """Return the group keys of each alias whose rows these nodes or nodes below have aggregated."""
     found: dict[str, frozenset[str]] = {}
     for node in nodes:
         for maker in (n for n in node.walk() if n.kind in _MADE_OF_ROWS):
             keys = frozenset(bare(key) for key in maker.group_key)
             found |= {n.alias: keys | found.get(n.alias, keys) for n in maker.walk() if n.alias is not None}
+    for maker in (n for node in nodes for n in node.walk() if n.kind == "ProjectSet"):  # its rows are no table's at all
+        found |= dict.fromkeys((n.alias for n in maker.walk() if n.alias is not None), frozenset[str]())
     return found
 
 

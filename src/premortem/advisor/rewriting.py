@@ -17,6 +17,11 @@ from premortem.model import Column, IndexCandidate, IndexKey, Table
 
 _ZONED = "timestamp with time zone"
 _DATES = frozenset(("date", "timestamp without time zone", _ZONED, "time without time zone", "time with time zone"))
+#: Types whose values are written the same whatever the settings and for ever; an enum's can be renamed.
+_WRITTEN_ALIKE = frozenset((
+    "text", "character varying", "character", "citext", "name", "smallint", "integer", "bigint", "numeric", "real",
+    "double precision", "boolean", "uuid", "inet", "cidr", "macaddr", "json", "jsonb", "bytea", "oid", "point", "box",
+))  # fmt: skip
 _TEXTS = frozenset(("text", "character varying", "character", "citext", "json", "jsonb"))
 #: Stable or volatile in every form (`pg_proc.provolatile` of PostgreSQL 15 and 18).
 _CLOCKS = re.compile(
@@ -26,7 +31,10 @@ _CLOCKS = re.compile(
 )
 _CHANCES = re.compile(r"\b(random|gen_random_uuid|uuidv4|uuidv7|nextval|currval|setseed|txid_current|pg_backend_pid)\(")
 _FORMATS = re.compile(r"\b(to_char|concat|concat_ws|format|to_date|array_to_string)\(")
-_SESSION = re.compile(r"\b(current_setting|current_user|session_user|current_schema|current_database|current_role)\b")
+_SESSION = re.compile(
+    r"\b(current_setting|current_user|session_user|current_schema|current_database|current_role)\b", re.IGNORECASE
+)
+_ZONE_GIVEN = re.compile(r"^\(?date_trunc\(.*'[^']+'(::text)?\)+$")  # immutable from PostgreSQL 17 on: the server tells
 _PART = re.compile(r"^\(?(date_trunc|date_part|extract|EXTRACT)\(", re.IGNORECASE)
 _SEARCH = re.compile(r"^to_ts(vector|query)\((?!'[^']*'::regconfig|'[^']*',)")
 _TO_DATE = re.compile(r"::(date|timestamp(?: without time zone| with time zone)?|timestamptz|time)\b")
@@ -94,6 +102,8 @@ def _reasons(expression: str, columns: list[Column]) -> Iterator[tuple[str, str]
         yield "settings such as lc_time and DateStyle", _INSTEAD_OF_TEXT.format(names=names)
     if types & _DATES and re.search(r"::(text|character varying)\b", _without_constants(expression)):
         yield "DateStyle", f"compare {names} with a date or a range of times"
+    if re.search(r"^\(*\w+\)*::text\)*$", expression) and not types <= _WRITTEN_ALIKE | _DATES:
+        yield "the names that its values have", f"compare {names} with a value of its own type"
     if types & _TEXTS and _TO_DATE.search(_without_constants(expression)):
         yield (
             "DateStyle and the time zone",
@@ -107,7 +117,7 @@ _INSTEAD_OF_TEXT = "compare {names} itself, or write the text with || and casts 
 def _of_zone(expression: str, columns: list[Column]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with days, hours and months of a moment: they are of a time zone."""
     zoned = next((c for c in columns if base_type(c.type) == _ZONED), None)
-    if zoned is None or _FIXED_ZONE.search(expression):
+    if zoned is None or _FIXED_ZONE.search(expression) or _ZONE_GIVEN.match(expression):
         return
     if _PART.match(expression) or re.search(r"::(date|timestamp without time zone|time)\b", expression):
         yield (

@@ -2,8 +2,8 @@
 
 An index over such a column builds as long as nobody has a long value, and then every INSERT of one fails.  What the
 statistics say of it is indirect: a value beyond a kilobyte is left out of the samples (`WIDTH_THRESHOLD`), one that is
-stored out of line counts as its pointer.  So a column is suspected by the longest value that was seen, by its average,
-or by a table that keeps much out of line.
+stored out of line counts as its pointer.  So a column is suspected by the longest value that was seen, by an average
+well above the usual, or by a table that keeps values out of line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from premortem.model import Column, IndexCandidate, Table
 BTREE_LIMIT = 2704  # BTMaxItemSize of an 8 kB page
 _SUSPECT = 1000  # a sampled value that long is the longest that ANALYZE keeps
 _SUSPECT_AVERAGE = 400
+_LONG = 400
+_ABOVE_USUAL = 1.5  # times the median length: some values are much longer
+_HEADER = 4
 _OUT_OF_LINE = 100.0  # bytes a row in the TOAST table
 _UNLIMITED = frozenset(("text", "character varying", "character", "bytea", "jsonb", "json", "xml", "bit varying"))
 #: Functions whose result is short however long the argument.
 _SHORTENS = re.compile(
-    r"^\(?(md5|sha\d+|hashtext\w*|length|char_length|octet_length|left|\"?substring\"?|substr|date_trunc|extract)\(",
+    r"^\(?\"?(md5|sha\d+|hashtext\w*|length|char_length|octet_length|left|substring|substr|date_trunc|extract)\"?\(",
     re.I,
 )
 
@@ -43,6 +46,25 @@ def has_long_key(candidate: IndexCandidate, table: Table) -> bool:
     return any(may_be_too_long(o, table) for o in (*operands, *included))
 
 
+def caution(candidate: IndexCandidate, table: Table) -> str | None:
+    """Return what may go wrong with a B-tree over a text whose longest value nobody knows, None where nothing may."""
+    names = [k.column for k in candidate.keys if k.column is not None] + list(candidate.include)
+    open_ended = [n for n in names if (c := table.column(n)) is not None and _is_unlimited(c)]
+    if candidate.method != "btree" or not open_ended or not table.toast_bytes:
+        return None
+    return (
+        f"{table.full_name} keeps long values out of line: if one of {' or '.join(open_ended)} passes "
+        f"{BTREE_LIMIT:,} bytes, the build is refused, and so is writing such a value later"
+    )
+
+
+def _is_unlimited(column: Column) -> bool:
+    """Whether values of the column's type may pass the limit."""
+    kind = base_type(column.type)
+    limit = re.search(r"\((\d+)\)", column.type)
+    return (kind in _UNLIMITED or kind.endswith("[]")) and not (limit and int(limit[1]) * 4 < BTREE_LIMIT)
+
+
 def _columns(column: str | None, expression: str | None, table: Table) -> tuple[str, ...]:
     if column is not None:
         return (column,)
@@ -59,22 +81,15 @@ def _is_short(expression: str) -> bool:
 
 def _is_suspect(column: Column, table: Table) -> bool:
     """Whether a column of a type without a limit shows long values, or may be what a table keeps out of line."""
-    kind = base_type(column.type)
-    limit = re.search(r"\((\d+)\)", column.type)
-    unlimited = kind in _UNLIMITED or kind.endswith("[]")
-    if not unlimited or (limit and int(limit[1]) * 4 < BTREE_LIMIT):
-        return False
     statistics = column.own_statistics
-    if statistics is None:
+    if statistics is None or not _is_unlimited(column):
         return False
     seen = (*(statistics.most_common_values or ()), *(statistics.histogram_bounds or ()))
-    longest = max((len(text.encode()) for text in seen), default=0)
-    return longest >= _SUSPECT or statistics.average_width >= _SUSPECT_AVERAGE or _is_kept_out_of_line(column, table)
-
-
-def _is_kept_out_of_line(column: Column, table: Table) -> bool:
-    """Whether much of the table is out of line and this is the column without values in the sample that explains it."""
-    if table.toast_bytes < _OUT_OF_LINE * max(table.rows, 1.0):
-        return False
-    statistics = column.own_statistics
-    return statistics is not None and not statistics.histogram_bounds and not statistics.most_common_values
+    lengths = sorted(len(text.encode()) for text in seen)
+    if statistics.average_width >= _SUSPECT_AVERAGE or (lengths and lengths[-1] >= _SUSPECT):
+        return True
+    if not lengths:
+        return table.toast_bytes >= _OUT_OF_LINE * max(table.rows, 1.0)
+    usual = lengths[len(lengths) // 2]
+    has_tail = lengths[-1] >= _LONG or statistics.average_width >= _ABOVE_USUAL * (usual + _HEADER)
+    return table.toast_bytes > 0 and has_tail
