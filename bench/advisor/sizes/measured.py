@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from premortem import pg
+from premortem import advisor, pg
 from premortem.errors import PremortemError
 from premortem.model import IndexCandidate, codec
 
@@ -34,6 +34,8 @@ def measure(db: pg.Session, candidates: Iterable[IndexCandidate], keep: Path) ->
 
 
 def _built(db: pg.Session, candidate: IndexCandidate, keep: Path) -> Measured | None:
+    for extension in advisor.extensions(candidate):
+        db.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
     started = time.monotonic()
     try:
         db.execute(candidate.create_sql("measured", concurrently=False))

@@ -3,9 +3,9 @@
     python -m bench.advisor.sizes.run [--rows 300000] [--major 15]              indexes of every kind, tables of our own
     python -m bench.advisor.sizes.run --data-directory DIR --queries FOLDER     all that the advisor would try
 
-Every index is built on a real server, measured and dropped, and compared with what `advisor.index_size` says of it from
-the statistics.  With `--keep FOLDER` the measurements and the profile stay there, and a second run compares again without
-building anything.
+Every index is built on a real server, measured and dropped, and compared with what `advisor.index_size` says of it
+from the statistics.  With `--keep FOLDER` the measurements and the profile stay there, a second run builds only what is
+new, and one with `--compare` nothing.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def suite(arguments: argparse.Namespace, keep: Path) -> Iterator[Compared]:
         with pg.writer(server, purpose="bench") as db:
             db.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
         candidates = proposed.proposed(profile, arguments.queries)
-        yield from _compared(server, "postgres", candidates[:: arguments.every], profile, keep)
+        yield from _compared(server, "postgres", candidates[:: -(-len(candidates) // arguments.most)], profile, keep)
 
 
 def _compared(
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--major", type=int, default=15)
     parser.add_argument("--data-directory", type=Path, help="a stopped cluster that may be started and written to")
     parser.add_argument("--queries", type=Path, help="a folder of queries, one a file")
-    parser.add_argument("--every", type=int, default=1, help="build every n-th candidate only")
+    parser.add_argument("--most", type=int, default=1000, help="build no more, taken evenly from all")
     parser.add_argument("--keep", type=Path, help="where measurements stay")
     parser.add_argument("--compare", action="store_true", help="compare what was measured before, build nothing")
     arguments = parser.parse_args()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from premortem.advisor.storage import FIXED, alignment, base_type, is_fixed_by_looks, measure
@@ -42,6 +42,7 @@ class KeyStatistics:
     type: str
     rows: float
     pages: float = 0.0
+    sample: float = 30_000.0
     statistics: ColumnStatistics | None = None
 
     @cached_property
@@ -64,17 +65,45 @@ class KeyStatistics:
         together more often than chance would have it.  Where equal values are neighbours it thereby sees too many
         duplicates, and finds too few kinds.
         """
+        return _unclustered(self.distinct, self.rows, self.pages, self.sample) if self._runs else self.distinct
+
+    @property
+    def _runs(self) -> bool:
+        """Whether equal values stand together, each kind in one place, as far as the statistics tell."""
         found = self.statistics
-        follows = found is not None and abs(found.correlation or 0.0) > _FOLLOWS and not found.most_common_values
-        return _unclustered(self.distinct, self.rows, self.pages) if follows else self.distinct
+        return found is not None and abs(found.correlation or 0.0) > _FOLLOWS and not found.most_common_values
+
+    @property
+    def sampled(self) -> float:
+        """The share of the rows that `kinds` was estimated from: all where that was put right."""
+        return 1.0 if self.counted else min(1.0, self.sample / max(self.rows, 1.0))
+
+    @property
+    def counted(self) -> bool:
+        """Whether `kinds` is not what ANALYZE found, but what that was put right to."""
+        return self.kinds != self.distinct
+
+    def left(self, part: float) -> KeyStatistics:
+        """Return the key without its NULLs, of whose other values only a part is left."""
+        rest = max(1.0 - self.null_share, 1e-9)
+        common = tuple(f / rest for f in self.common) if part == 1.0 else ()
+        return replace(
+            self, null_share=0.0, common=common, distinct=max(1.0, self.distinct * part), rows=self.rows * rest * part,
+            pages=self.pages * rest * part, sample=self.sample * rest * part,
+            statistics=self.statistics if part == 1.0 else None,
+        )  # fmt: skip
+
+    @property
+    def known(self) -> ColumnStatistics | None:
+        """The statistics, if their values are the true ones."""
+        return None if self.statistics is None or self.statistics.pseudonyms else self.statistics
 
 
-def _unclustered(found: float, rows: float, pages: float, target: int = 100) -> float:
+def _unclustered(found: float, rows: float, pages: float, sample: float) -> float:
     """Return how many runs of equal values a sample by pages was taken from, if it led to so many distinct ones.
 
     The estimator is Haas and Stokes' (`compute_scalar_stats` in analyze.c), given what such a sample would hold.
     """
-    sample = 300.0 * target
     if pages <= sample or rows <= sample or found >= rows / 1.02:
         return found
     seen, taken = sample / pages, sample / rows
@@ -97,7 +126,7 @@ def _estimated(run: float, rows: float, seen: float, taken: float, sample: float
 def _measured(key: KeyStatistics) -> tuple[Width, ...]:
     """Return the widths of the values that the statistics hold, moved to the average of all that were sampled."""
     of = measure(key.type)
-    found = key.statistics
+    found = key.known
     if of is None or found is None:
         return ()
     common = tuple(zip(found.most_common_values or (), found.most_common_frequencies or (), strict=False))
@@ -115,8 +144,13 @@ def _measured(key: KeyStatistics) -> tuple[Width, ...]:
 
 
 def _around(key: KeyStatistics) -> tuple[Width, ...]:
-    """Return widths of every rest, around the average."""
+    """Return widths of every rest, around the average, which the statistics cut off after the point."""
     middle = int(key.width)
+    if key.type == "character" and key.statistics is not None:
+        return _grouped([(middle, 1.0)], key)
+    if key.type == "numeric":  # three bytes and two for every group of digits
+        below = max(3, middle - 1 + middle % 2)
+        return _grouped([(below, 0.75), (below + 2, 0.25)] if middle % 2 else [(below, 0.25), (below + 2, 0.75)], key)
     return _grouped([(max(1, middle + step), 1 / 8) for step in range(-3, 5)], key)
 
 
@@ -162,7 +196,7 @@ def of_statistics(table: Table, type_name: str, column: Column) -> KeyStatistics
         width=float(width or statistics.average_width), alignment=align, varies=not width,
         null_share=statistics.null_fraction, distinct=distinct(statistics, table.rows),
         common=statistics.most_common_frequencies or (), type=type_name, rows=table.rows, pages=float(table.pages),
-        statistics=statistics,
+        sample=300.0 * (column.statistics_target or 100), statistics=statistics,
     )  # fmt: skip
 
 

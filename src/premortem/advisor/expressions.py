@@ -1,4 +1,4 @@
-"""What is known of an index key that is an expression: measured by ANALYZE if something has it, else told from its text.
+"""What is known of an index key that is an expression: measured if something has it, else told from its text.
 
 Where an expression keeps its column's values apart (`lower`), the column's figures serve; where it makes many values
 one (`date_trunc`, a cast to a date), as many kinds are assumed as fit between the column's least and greatest value.
@@ -95,7 +95,7 @@ def _from_text(text: str, type_name: str | None, sources: list[KeyStatistics], t
         return replace(first, type="tsvector", common=())
     if type_name in _TIMES and first.type in _TIMES:
         return _truncated(text, type_name, first)
-    part = re.match(r"(?:extract|date_part)\(\s*'?(\w+)'?(?:::text)?\s*(?:from|,)", text, re.IGNORECASE)
+    part = re.match(r"(?:extract|date_part)\s*\(\s*'?(\w+)'?(?:::text)?\s*(?:from\b|,)", text, re.IGNORECASE)
     if part:
         exact = text.lower().startswith("extract")
         kinds = min(first.kinds, _PARTS.get(part[1].lower(), first.kinds))
@@ -104,7 +104,7 @@ def _from_text(text: str, type_name: str | None, sources: list[KeyStatistics], t
         return unknown(table, type_name or "text", _SHORT_TEXT)
     if re.match(r"md5\(", text):
         return _derived(first, "text", first.kinds, width=33.0)
-    cut = re.match(r"(?:left|right|\"left\"|\"right\"|substr|substring)\(.*?(\d+)\)$", text)
+    cut = re.match(r"(?:left|right|\"left\"|\"right\"|substr|substring)\s*\(.*?(\d+)\)$", text, re.IGNORECASE)
     if cut:
         return _cut(first, int(cut[1]))
     if type_name is not None and type_name in FIXED:

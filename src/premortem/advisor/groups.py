@@ -9,21 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.model import ConstraintKind, ExtendedStatistics, IndexKey, Table
 
 _STEPS = 2  # classes of shares for each power of two
 _FOLLOWS = 0.9  # a correlation with the order of the rows from which two columns are taken to follow each other
+_TELLING = 10  # bounds of a histogram
+_STRETCHED = 4.0  # pseudonyms of numbers have other distances than the numbers, so there may be more than fit
+_EVEN = 1.15  # so many times the kinds that chance would lead to
 _ALL = 0.95  # most common combinations that are so much of the table are all that there are
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """So many possible keys, each holding this share of the rows."""
+    """So many possible keys, each holding this share of the rows, as chance will have it or all alike (`even`)."""
 
     share: float
     count: float
+    even: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +61,53 @@ def groups(keys: Sequence[IndexKey], table: Table) -> Groups:
     known = table.__dict__.setdefault("_key_groups", {})
     words = frozenset(k.column or k.expression for k in keys)
     if words not in known:
-        known[words] = _combined(tuple(_factors(keys, table)), table.rows)
+        left = {k.column or k.expression or "": key_statistics(k, table) for k in keys}
+        known[words] = combined(left, table, table.rows)
     found: Groups = known[words]
     return found
 
 
-def _factors(keys: Sequence[IndexKey], table: Table) -> Iterator[Groups]:
+def combined(left: dict[str, KeyStatistics], table: Table, rows: float) -> Groups:
+    """Return how so many rows fall on keys of which this is known."""
+    factors = tuple(_factors(left, table, rows))
+    joint: tuple[Cells, ...] = (Cells(1.0, 1.0),)
+    for factor in factors:
+        joint = _merged([_product(a, b) for a in joint for b in factor.cells])
+    return Groups(joint, min(max(rows, 1.0), math.prod(f.kinds for f in factors)))
+
+
+def _product(a: Cells, b: Cells) -> Cells:
+    even = (a.even and b.count == b.share == 1.0) or (b.even and a.count == a.share == 1.0)
+    return Cells(a.share * b.share, a.count * b.count, even)
+
+
+def _factors(left: dict[str, KeyStatistics], table: Table, rows: float) -> Iterator[Groups]:
     """Yield the groups of sets of columns that are independent of each other."""
-    left = {k.column or k.expression or "": k for k in keys}
+    left = dict(left)
     for statistics, places in _extended(left, table):
-        names = [statistics.keys[i] for i in places]
-        yield _of_extended(statistics, places, [key_statistics(left[n], table) for n in names], table.rows)
-        for name in names:
-            del left[name]
-    following = [n for n, k in left.items() if _follows(key_statistics(k, table))]
+        yield _of_extended(statistics, places, [left.pop(statistics.keys[i]) for i in places], rows)
+    following = [n for n, k in left.items() if _follows(k)]
     if len(following) > 1:
-        yield _of_following([key_statistics(left.pop(n), table) for n in following], table.rows)
-    yield from (of_key(key_statistics(k, table), table.rows) for k in left.values())
+        yield _of_following([left.pop(n) for n in following], rows)
+    yield from (of_key(k, rows) for k in left.values())
 
 
 def of_key(key: KeyStatistics, rows: float) -> Groups:
     """Return how the rows fall on the values of one key."""
-    return Groups(_merged(_classes(key.common, key.null_share, key.kinds, rows)), key.kinds + (key.null_share > 0))
+    rest = max(0.0, 1.0 - key.null_share - sum(key.common))
+    spread = spread_cells(key, rest, rows)
+    if spread:
+        known = (*(Cells(f, 1.0) for f in (*key.common, key.null_share) if f > 0), *spread)
+        kinds = sum(c.count * (1.0 - math.exp(-c.share * rows)) for c in known)
+        return Groups(_merged(known), kinds)
+    classes = _classes(key.common, key.null_share, key.kinds, rows, key.sampled)
+    return Groups(_merged(classes), key.kinds + (key.null_share > 0))
 
 
 # columns that depend on each other --------------------------------------------------------------------------------
 
 
-def _extended(left: dict[str, IndexKey], table: Table) -> Iterator[tuple[ExtendedStatistics, tuple[int, ...]]]:
+def _extended(left: dict[str, KeyStatistics], table: Table) -> Iterator[tuple[ExtendedStatistics, tuple[int, ...]]]:
     """Yield extended statistics that tell of several of the columns, most columns first, no column twice."""
     found = [
         (statistics, places)
@@ -159,48 +184,110 @@ def _noise(key: KeyStatistics) -> float:
     return math.sqrt(max(0.0, 1.0 - correlation * correlation))
 
 
+# keys that are whole numbers or days ------------------------------------------------------------------------------
+
+
+def spread_cells(key: KeyStatistics, rest: float, rows: float) -> tuple[Cells, ...]:
+    """Return the classes of a column of whole numbers: a part of the histogram has as many keys as it is wide.
+
+    So the narrow parts of a skewed column have many rows a key, and the wide ones few.  Not every number need be there:
+    as many are as ANALYZE's count of distinct values asks for.  Where it asks for more than chance would lead to, even
+    with every number there, all numbers have about the same number of rows.
+    """
+    widths = _widths(key)
+    wanted = key.kinds - len(key.common)
+    if not widths or rest * rows < 1 or key.counted or wanted >= rest * rows * _ALL:
+        return ()
+    share = rest / len(widths)
+    fullest = 1.0 if key.known is not None or key.type == "date" else _STRETCHED
+    most = _found(widths, share * rows, fullest, key.sampled)
+    dense = _density(widths, share * rows, wanted, key.sampled, fullest) if most > wanted else fullest
+    counts = [max(1.0, w * dense) for w in widths]
+    return tuple(Cells(share / count, count, wanted > most * _EVEN) for count in counts)
+
+
+def _density(widths: Sequence[float], rows: float, wanted: float, sampled: float, fullest: float) -> float:
+    """Return the share of the numbers that must be there for ANALYZE to find so many."""
+    low, high = 1e-6, fullest
+    for _ in range(20):
+        dense = math.sqrt(low * high)
+        low, high = (low, dense) if _found(widths, rows, dense, sampled) > wanted else (dense, high)
+    return high
+
+
+def _widths(key: KeyStatistics) -> tuple[float, ...]:
+    bounds = whole_numbers(key)
+    if len(bounds) < _TELLING or any(b <= a for a, b in pairwise(bounds)):
+        return ()
+    return tuple(b - a for a, b in pairwise(bounds))
+
+
+def whole_numbers(key: KeyStatistics) -> tuple[int, ...]:
+    """Return the bounds of the histogram of a column of whole numbers or days, empty for others."""
+    bounds = (key.statistics and key.statistics.histogram_bounds) or ()
+    try:
+        if key.type in ("smallint", "integer", "bigint", "oid"):
+            return tuple(map(int, bounds))
+        if key.type == "date":
+            return tuple(date.fromisoformat(b).toordinal() for b in bounds)
+    except ValueError:  # infinity, BC
+        return ()
+    return ()
+
+
+def _found(widths: Sequence[float], rows: float, dense: float, sampled: float) -> float:
+    """Return how many distinct values ANALYZE would find where each part has that many rows."""
+    seen, once, taken = 0.0, 0.0, 0.0
+    for width in widths:
+        count = max(1.0, width * dense)
+        rate = rows * sampled / count
+        none = math.exp(-rate)
+        seen, once, taken = seen + count * (1.0 - none), once + rate * count * none, taken + rate * count
+    return taken * seen / (taken - once + once * sampled)
+
+
 # classes ----------------------------------------------------------------------------------------------------------
-
-
-def _combined(factors: Sequence[Groups], rows: float) -> Groups:
-    joint: tuple[Cells, ...] = (Cells(1.0, 1.0),)
-    for factor in factors:
-        joint = _merged([Cells(a.share * b.share, a.count * b.count) for a in joint for b in factor.cells])
-    return Groups(joint, min(max(rows, 1.0), math.prod(f.kinds for f in factors)))
 
 
 def _merged(cells: Sequence[Cells]) -> tuple[Cells, ...]:
     """Return fewer classes of about the same shares, so that products stay small."""
-    buckets: dict[int, tuple[float, float]] = {}
+    if len(cells) == 1:
+        return tuple(cells)
+    buckets: dict[tuple[int, bool], tuple[float, float]] = {}
     for cell in cells:
         if cell.count <= 0 or cell.share <= 0:
             continue
-        step = round(math.log2(cell.share) * _STEPS)
+        step = round(math.log2(cell.share) * _STEPS), cell.even
         total, count = buckets.get(step, (0.0, 0.0))
         buckets[step] = (total + cell.share * cell.count, count + cell.count)
-    return tuple(Cells(total / count, count) for total, count in buckets.values()) or (Cells(1.0, 1.0),)
+    merged = tuple(Cells(total / count, count, even) for (_, even), (total, count) in buckets.items())
+    return merged or (Cells(1.0, 1.0),)
 
 
-def _classes(common: Sequence[float], nulls: float, kinds: float, rows: float) -> tuple[Cells, ...]:
+def _classes(
+    common: Sequence[float], nulls: float, kinds: float, rows: float, sampled: float = 1.0
+) -> tuple[Cells, ...]:
     known = [Cells(f, 1.0) for f in (*common, nulls) if f > 0]
     rest = max(0.0, 1.0 - nulls - sum(common))
     distinct = max(1.0, kinds - len(common))
     if rest * rows < 1:
         return tuple(known) or (Cells(1.0, 1.0),)
-    underlying = _underlying(rest * rows / distinct, distinct)
-    return (*known, Cells(rest / underlying, underlying))
+    count = _possible(rest * rows, distinct, sampled)
+    return (*known, Cells(rest / count, count))
 
 
-def _underlying(per_key: float, distinct: float) -> float:
-    """Return how many keys there must be for that many to be seen, each with so many rows on average.
+def _possible(rows: float, distinct: float, sampled: float) -> float:
+    """Return how many keys there must be, rows falling on them at random, for ANALYZE to find so many distinct ones.
 
-    Rows fall on keys at random, so a key that is seen has rate/(1 - exp(-rate)) rows on average.
+    `seen` is the average number of sampled rows that a key has; ANALYZE's estimator (Haas and Stokes) then comes to
+    possible * (1 - exp(-seen)) / (1 - (1 - sampled) exp(-seen)).
     """
-    if per_key <= 1.0001:
+    if distinct >= rows * 0.9999:
         return distinct * 1e6
-    rate = per_key
-    for _ in range(40):
-        rate = per_key * (1.0 - math.exp(-rate))
-        if rate < 1e-6:
-            return distinct * 1e6
-    return distinct * per_key / rate
+    low, high = 1e-9, 1e6
+    for _ in range(60):
+        seen = math.sqrt(low * high)
+        none = math.exp(-seen)
+        found = rows * sampled / seen * (1.0 - none) / (1.0 - (1.0 - sampled) * none)
+        low, high = (seen, high) if found > distinct else (low, seen)
+    return rows * sampled / low

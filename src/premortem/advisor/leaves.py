@@ -48,7 +48,7 @@ class Items:
 
 def aligned(size: float) -> int:
     """Return the size with what MAXALIGN adds."""
-    return -(-math.ceil(size) // 8) * 8
+    return math.ceil(size / 8 - 1e-9) * 8
 
 
 def tuple_size(keys: Sequence[KeyStatistics]) -> float:
@@ -102,7 +102,8 @@ def shared(cells: Sequence[Cells], rows: float, size: float) -> Items:
     """Return the items of an index whose equal keys share posting lists."""
     total, count, squares = 0.0, 0.0, 0.0
     for cell in cells:
-        found = _of_cell(rows * cell.share, size)
+        rate = rows * cell.share
+        found = _of_even(rate, size) if cell.even and rate > 1.0 else _of_cell(rate, size)
         total, count, squares = (
             total + cell.count * found.bytes, count + cell.count * found.count, squares + cell.count * found.squares
         )  # fmt: skip
@@ -124,6 +125,15 @@ def _of_cell(rate: float, size: float) -> Items:
                 total + share * found.bytes, count + share * found.count, squares + share * found.squares
             )  # fmt: skip
     return Items(total, count, squares)
+
+
+def _of_even(rate: float, size: float) -> Items:
+    """Return the items of one key that has so many rows, or the whole number above or below."""
+    more = rate - math.floor(rate)
+    low, high = _of_group(math.floor(rate), size), _of_group(math.ceil(rate), size)
+    return Items(*(a * (1.0 - more) + b * more for a, b in zip(
+        (low.bytes, low.count, low.squares), (high.bytes, high.count, high.squares), strict=True
+    )))  # fmt: skip
 
 
 def _of_group(rows: float, size: float) -> Items:

@@ -5,35 +5,66 @@ from __future__ import annotations
 import math
 
 from premortem.advisor.columns import KeyStatistics
+from premortem.advisor.groups import of_key
 from premortem.advisor.leaves import LINE_POINTER, PAGE, aligned
 from premortem.model import IndexCandidate, Table
 
 _HASH_FILLFACTOR = 75  # HASH_DEFAULT_FILLFACTOR
 _HASH_ITEM = 20  # a tuple of 16 bytes and its line pointer
+_HASH_PAGE = (PAGE - 24 - 16) // _HASH_ITEM
+_ONE_PHASE = 512  # buckets: from here on they grow by quarters of a power of two (hash.h)
 _REVMAP = 1360  # ranges that a page of a BRIN index's map leads to
+_GIST_USABLE = PAGE - 24 - 16
+#: How full pages are, measured on 300,000 rows in several orders: after a build that sorts, and after splits.
+_SORTED = 0.67
+_SPLIT = 0.58
+_SPLIT_RANGES = 0.52
+_SPLIT_TRIGRAMS = 0.77
+#: Since when CREATE INDEX sorts a GiST index of that type first, rather than to insert row by row.
+_SORTS_SINCE = {"point": 14}
+_SP_HEADER = 12  # SGLTHDRSZ
 
 
 def gist_pages(candidate: IndexCandidate, keys: tuple[KeyStatistics, ...], rows: float, major: int) -> float:
-    """Return the pages of a GiST index; how full its pages get is measured, per kind of key."""
-    item = aligned(8 + sum(_gist_width(k) for k in keys)) + LINE_POINTER
-    leaves = rows * item / ((PAGE - 40) * min(_gist_fill(k) for k in keys))
-    return leaves * (1 + item / PAGE * 1.4) + 1
+    """Return the pages of a GiST index; how full its pages get is measured."""
+    pairs = list(zip((k.opclass for k in candidate.keys), keys, strict=True))
+    item = aligned(8 + sum(_gist_width(opclass, k) for opclass, k in pairs)) + LINE_POINTER
+    sorts = all(_SORTS_SINCE.get(k.type, 99) <= major for k in keys)
+    filled = _SORTED if sorts else min(_split(opclass, k) for opclass, k in pairs)
+    leaves = rows * item / (_GIST_USABLE * filled)
+    return leaves * (1 + item / (_GIST_USABLE * filled)) + 1
 
 
-def _gist_width(key: KeyStatistics) -> float:
-    """The size of a GiST leaf key: a point is kept as a box."""
-    return {"point": 32.0, "inet": 14.0, "cidr": 14.0}.get(key.type, max(key.width + 3, 16.0))
+def _split(opclass: str | None, key: KeyStatistics) -> float:
+    if _is_trigrams(opclass):
+        return _SPLIT_TRIGRAMS
+    return _SPLIT_RANGES if key.type.endswith("range") else _SPLIT
 
 
-def _gist_fill(key: KeyStatistics) -> float:
-    """How full GiST pages are after a build, measured on 300,000 rows."""
-    return {"point": 0.66, "inet": 0.73, "cidr": 0.73}.get(key.type, 0.56)
+def _is_trigrams(opclass: str | None) -> bool:
+    return opclass is not None and opclass.startswith("gist_trgm")
+
+
+def _gist_width(opclass: str | None, key: KeyStatistics) -> float:
+    """Return the size of a GiST leaf key: a point is kept as a box, a number as the range from it to itself."""
+    if _is_trigrams(opclass):
+        return 5.0 + 3.0 * max(3.0, key.mean_width)
+    if key.type in ("point", "box", "circle", "polygon"):
+        return {"circle": 24.0}.get(key.type, 32.0)
+    if key.type in ("inet", "cidr"):
+        return 8.0
+    if key.varies:
+        return key.mean_width if key.type.endswith("range") else 2 * key.mean_width + 4
+    return 2 * key.width
 
 
 def spgist_pages(keys: tuple[KeyStatistics, ...], rows: float) -> float:
-    """Return the pages of an SP-GiST index."""
-    item = aligned(8 + sum(k.width for k in keys)) + LINE_POINTER
-    return rows * item / (PAGE * 0.7) + 3
+    """Return the pages of an SP-GiST index; texts share their beginnings in inner tuples."""
+    key = keys[0]
+    texts = key.type in ("text", "character varying")
+    width = min(key.mean_width, 8.0) if texts else 8.0 if key.type in ("inet", "cidr") else key.mean_width
+    item = aligned(_SP_HEADER + width) + LINE_POINTER
+    return rows * item / (_GIST_USABLE * (0.63 if key.type in ("inet", "cidr") else 0.8)) + 3
 
 
 def brin_pages(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, ...], per_range: int) -> float:
@@ -44,7 +75,27 @@ def brin_pages(candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistic
 
 
 def hash_pages(key: KeyStatistics, rows: float, fillfactor: int | None) -> float:
-    """Return the pages of a hash index."""
-    target = (PAGE - 40) * (fillfactor or _HASH_FILLFACTOR) / 100 / _HASH_ITEM
-    buckets = 2.0 ** math.ceil(math.log2(max(2.0, rows / target)))
-    return buckets * 1.02 + 4
+    """Return the pages of a hash index: its buckets, and what rows with the same key make overflow.
+
+    Only a hash is kept, so that the key's width does not count.
+    """
+    buckets = _buckets(rows / (PAGE * (fillfactor or _HASH_FILLFACTOR) // 100 // _HASH_ITEM))
+    held = rows * (1.0 - key.null_share)  # NULLs are not kept
+    spread, overflow = 0.0, 0.0
+    for cell in of_key(key.left(1.0), held).cells:
+        rate = cell.share * held
+        if rate > _HASH_PAGE / 2:
+            overflow += cell.count * rate / _HASH_PAGE * (1.0 - min(1.0, cell.count / buckets) * _HASH_PAGE / rate / 2)
+        else:
+            spread += cell.count * rate * (rate + 1.0)
+    deviation = math.sqrt(spread / buckets)
+    full = 0.5 * math.erfc((_HASH_PAGE - held / buckets) / max(deviation, 1e-9) / math.sqrt(2))
+    return buckets + overflow + buckets * full + 2
+
+
+def _buckets(wanted: float) -> float:
+    """Return the number of buckets that CREATE INDEX starts with: the next power of two, by quarters from 512 on."""
+    below = 2.0 ** math.floor(math.log2(max(2.0, wanted)))
+    if below < _ONE_PHASE:
+        return below if below >= wanted else below * 2
+    return below * (1.0 + math.ceil((wanted / below - 1.0) * 4.0 - 1e-9) / 4.0)

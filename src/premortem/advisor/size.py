@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from premortem.advisor.columns import KeyStatistics, key_statistics
+from premortem.advisor import inverted, others
+from premortem.advisor.columns import KeyStatistics
 from premortem.advisor.existing import as_candidate
-from premortem.advisor.groups import groups, is_unique
+from premortem.advisor.groups import is_unique
 from premortem.advisor.leaves import (
     LEAF_FILLFACTOR,
     PAGE,
@@ -25,6 +26,7 @@ from premortem.advisor.leaves import (
     tuple_size,
     with_inner_pages,
 )
+from premortem.advisor.partial import Kept, kept_by
 from premortem.advisor.storage import deduplicates
 from premortem.model import Index, IndexCandidate, IndexKey, Profile, RelationKind, Table
 
@@ -59,13 +61,12 @@ def index_size(
     candidate: IndexCandidate, table: Table, *, major: int = _NEWEST, storage: Storage = _PLAIN
 ) -> IndexSize:
     """Return the estimated size of an index over one table's own rows, as it is after CREATE INDEX."""
-    from premortem.advisor import inverted, others
-
-    keys = tuple(key_statistics(key, table) for key in candidate.keys)
-    rows = table.rows * _covered(candidate, table)
+    kept = kept_by(candidate.predicate, table)
+    rows = table.rows * kept.share
+    if candidate.method == "btree":
+        return _btree(candidate, table, kept, rows, major, storage)
+    keys = tuple(kept.key(key, table) for key in candidate.keys)
     match candidate.method:
-        case "btree":
-            return _btree(candidate, table, _narrowed(candidate, keys, table), rows, major, storage)
         case "gin":
             pages = inverted.pages(candidate, table, keys, rows)
         case "brin":
@@ -121,33 +122,20 @@ def _storage(definition: str) -> Storage:
     )
 
 
-def _covered(candidate: IndexCandidate, table: Table) -> float:
-    """Return the share of the rows that the index would hold."""
-    from premortem.advisor.selectivity import share_of_predicate
-
-    if candidate.predicate is None:
-        return 1.0
-    known = table.__dict__.setdefault("_predicate_shares", {})
-    if candidate.predicate not in known:
-        known[candidate.predicate] = share_of_predicate(candidate.predicate, table)
-    return float(known[candidate.predicate])
-
-
 def _sized(pages: float, tuples: float, level: int | None) -> IndexSize:
     whole = max(1, math.ceil(pages))
     return IndexSize(pages=whole, tuples=tuples, level=level, bytes=whole * PAGE)
 
 
-def _btree(
-    candidate: IndexCandidate, table: Table, keys: tuple[KeyStatistics, ...], rows: float, major: int, storage: Storage
-) -> IndexSize:
+def _btree(candidate: IndexCandidate, table: Table, kept: Kept, rows: float, major: int, storage: Storage) -> IndexSize:
     if rows < 1:
         return _sized(1, rows, 0)
-    included = tuple(key_statistics(name, table) for name in candidate.include)
+    keys = tuple(kept.key(key, table) for key in candidate.keys)
+    included = tuple(kept.key(IndexKey(column=name), table) for name in candidate.include)
     size = tuple_size((*keys, *included))
     shares = storage.deduplicate_items and not included and not candidate.unique
     if shares and all(deduplicates(k.type, major) for k in keys) and not is_unique(candidate.keys, table):
-        items = shared(groups(candidate.keys, table).cells, rows, size)
+        items = shared(kept.groups(candidate.keys, table).cells, rows, size)
     else:
         items = plain(rows, size)
     leaves = leaf_pages(items, size, storage.fillfactor or LEAF_FILLFACTOR)
@@ -163,18 +151,3 @@ def _pivot(keys: Sequence[KeyStatistics], items: Items) -> float:
         if kinds >= items.count:
             break
     return pivot_size(prefixes, items.count)
-
-
-def _narrowed(candidate: IndexCandidate, keys: tuple[KeyStatistics, ...], table: Table) -> tuple[KeyStatistics, ...]:
-    """Return what is known of the keys among the rows that a partial index holds."""
-    if candidate.predicate is None:
-        return keys
-    return tuple(
-        replace(stats, null_share=0.0) if _is_never_null(key, candidate.predicate) else stats
-        for key, stats in zip(candidate.keys, keys, strict=True)
-    )
-
-
-def _is_never_null(key: IndexKey, predicate: str) -> bool:
-    name = re.escape(key.column or key.expression or "")
-    return re.search(rf'(?<![\w"])"?{name}"?\)? (?!IS NULL)(?:IS NOT NULL|=|<|>|IN\b)', predicate) is not None
