@@ -26,6 +26,7 @@ from premortem.model import (
     Query,
     Unreadable,
     Upkeep,
+    Verdict,
 )
 from premortem.report import indexing as report
 
@@ -35,7 +36,7 @@ _FOREVER = 1e9
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Advise on the workload's indexes; 0 where that was possible, 130 with the best so far after Ctrl-C."""
+    """Advise on the workload's indexes; after Ctrl-C it ends with 130, and the best set found until then."""
     output.check(arguments.output)
     profile, identity = judging.profile_of(arguments.profile)
     wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)
@@ -51,7 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
         found = asked.advise(gathered, told)
     look = replace(output.look(arguments.output, details=arguments.details), again=_again(arguments))
     output.write(report.render(found, arguments.format, look=look), arguments.output)
-    return 0 if found.effort.finished or asked.remaining() <= 0 else _INTERRUPTED
+    return _exit_code(found, out_of_time=asked.remaining() <= 0)
+
+
+def _exit_code(found: Indexing, *, out_of_time: bool) -> int:
+    """Return 0 where it could tell: a search that was stopped before it found anything could not."""
+    if found.effort.finished:
+        return 0
+    if not out_of_time:
+        return _INTERRUPTED
+    return 0 if found.recommendations or found.drops else Verdict.UNKNOWN.exit_code
 
 
 def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[Query | Unreadable, ...]:

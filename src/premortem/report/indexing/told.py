@@ -37,7 +37,9 @@ def label(told: Indexing) -> str:
     """Return the answer in a word or two: what a person looks for first."""
     if told.recommendations:
         return "CREATE"
-    return "DROP" if told.drops else "NOTHING TO DO"
+    if told.drops:
+        return "DROP"
+    return "NOTHING TO DO" if told.effort.finished else "NOTHING FOUND"
 
 
 def headline(told: Indexing) -> str:
@@ -46,6 +48,8 @@ def headline(told: Indexing) -> str:
     if told.drops:
         freed = words.size(sum(d.size_bytes for d in told.drops))
         parts.append(f"{words.plural(len(told.drops), 'index', 'indexes')} may go and {_give(len(told.drops))} {freed}")
+    if not parts and not told.effort.finished:
+        return "the search was stopped before it found a set worth having"
     if not parts:
         return "no index is worth having that is not there" + (" already" if told.kept or told.declined else "")
     return "; ".join(parts)
