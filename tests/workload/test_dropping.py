@@ -121,6 +121,7 @@ def test_what_another_index_does_may_go_and_nothing_else(shop: Production) -> No
         "orders_day_back": DropKind.DUPLICATE,
         "orders_id_again": DropKind.DUPLICATE,
         "orders_id_unique": DropKind.DUPLICATE,
+        "orders_token_customer": DropKind.REDUNDANT,
         "events_kind_only": DropKind.REDUNDANT,
         "events_a_own": DropKind.REDUNDANT,  # the parent's events_kind_only, of which it is a copy, goes too
         "tags_names": DropKind.REDUNDANT,
@@ -136,6 +137,8 @@ def test_the_most_used_of_equal_indexes_stays(shop: Production) -> None:
     found = judged(shop, *ORDERS, profile=used)
     assert found.stays("orders_day_again") == ""
     assert {"orders_day", "orders_day_back"} <= set(found.drops)
+    backwards = counted(shop.profile, MONTHS, {"orders_day_back": 9_000, "orders_customer_day": 1})
+    assert judged(shop, *ORDERS, profile=backwards).stays("orders_day") == ""
     assert found.goes("orders_day").instead == "orders_day_again"
 
 
@@ -163,6 +166,32 @@ def test_the_statements_drop_the_indexes_and_the_undo_brings_them_back(shop: Pro
             " where indexrelid in ('lines_sku_left'::regclass, 'lines_id_left'::regclass)"
         )
     assert definitions(shop.dsn) == before
+
+
+def test_no_query_is_dearer_on_the_server_itself(shop: Production) -> None:
+    queries = (
+        "select * from orders where customer_id = 77",
+        "select * from orders where customer_id = 77 and day > '2025-06-01' order by day limit 5",
+        "select count(*) from orders where day = '2025-06-01'",
+        "select * from orders where id = 12 and note = 'x'",
+        "select * from events where kind = 'buy' and at = '2026-01-07'",
+        "select * from events_a where kind = 'buy' and at = '2026-01-07'",
+        "select * from tags where names @> array['t1']",
+        "select o.note from lines l join orders o on o.id = l.order_id where l.id < 40 order by o.day",
+    )
+    drops = judged(shop, *queries).drops
+    assert len(drops) > 10
+    with pg.writer(shop.dsn, purpose="test") as db, db.rolled_back():
+        before = [cost(db, q) for q in queries]
+        for one in drops.values():
+            db.execute(f"drop index {one.index.sql}")
+        after = [cost(db, q) for q in queries]
+    assert all(new <= old * 1.05 + 0.2 for old, new in zip(before, after, strict=True)), (before, after)
+
+
+def cost(db: pg.Session, query: str) -> float:
+    plan = db.value(f"explain (format json) {query}")
+    return float(plan[0]["Plan"]["Total Cost"])  # type: ignore[index, call-overload]
 
 
 def definitions(dsn: str) -> dict[str, tuple[str, bool]]:
@@ -260,7 +289,7 @@ def test_an_old_profile_says_how_old_it_is(shop: Production) -> None:
 
 def test_promises_are_kept(shop: Production) -> None:
     found = judged(shop, profile=counted(shop.profile, MONTHS))
-    assert "keeps (token) unique" in found.stays("orders_token")
+    assert "was not used in 50 days, but it keeps (token) unique" in found.stays("orders_token")
     assert found.stays("orders_pkey") == ""
     assert found.stays("orders_country") == ""  # too small to be called unused
     assert {"customers_pkey", "countries_pkey", "lines_pkey", "tags_pkey"}.isdisjoint(found.drops)
@@ -350,6 +379,25 @@ def test_an_invalid_index_goes_unless_a_query_wants_it(shop: Production) -> None
 def test_a_failed_build_of_a_unique_index_is_told_as_one(shop: Production) -> None:
     found = judged(shop, profile=edited(shop.profile, "lines_id_left", unique=True))
     assert any("refuses new duplicates of (id, sku)" in c for c in found.goes("lines_id_left").caution)
+
+
+def test_an_index_of_partitions_is_used_where_one_of_its_parts_is(shop: Production) -> None:
+    quiet = counted(shop.profile, MONTHS)
+    assert judged(shop, profile=quiet).goes("events_id").kind is DropKind.UNUSED
+    used = counted(shop.profile, MONTHS, {"events_b_click_id_idx": 3})
+    assert "events_id" not in judged(shop, profile=used).drops
+
+
+def test_two_of_the_same_never_go_both_when_one_is_missed(shop: Production) -> None:
+    quiet = counted(shop.profile, MONTHS)
+    for name in ("orders_day", "orders_day_again", "orders_day_back"):
+        quiet = edited(quiet, name, pages=4_000)
+    found = judged(shop, "select count(*) from orders where day between $1 and $2", profile=quiet)
+    assert found_names(found, "orders_day", "orders_day_again", "orders_day_back") == {
+        "orders_day_again",
+        "orders_day_back",
+    }
+    assert "without it q1" in found.stays("orders_day")
 
 
 # a real standby ---------------------------------------------------------------------------------------------

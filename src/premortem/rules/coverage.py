@@ -101,6 +101,16 @@ def _runs_along(one: tuple[Order, ...], other: tuple[Order, ...]) -> bool:
     return one == other or one == tuple((not descending, not first) for descending, first in other)
 
 
+def leads_to_one_row(one: Index, other: Index, table: Table) -> bool:
+    """Whether the other only adds keys to a unique index: these find no more, and put nothing in another order."""
+    if not one.unique or one.exclusion or not one.immediate or not _never_null(one, table):
+        return False
+    mine, its = shape_of(one), shape_of(other)
+    count = len(mine.held)
+    same = mine.method == its.method == "btree" and not mine.predicate and not its.predicate and not its.include
+    return same and mine.held == its.held[:count] and _runs_along(mine.orders, its.orders[:count])
+
+
 def keeps_promise(one: Index, other: Index, table: Table) -> bool:
     """Whether a unique index implies that another one is unique too.
 

@@ -46,6 +46,8 @@ from premortem.workload.world import World
 _OLD = timedelta(days=7)
 #: How long a DROP INDEX that cannot be CONCURRENTLY may wait for its lock, while everybody else waits behind it.
 _LOCK_TIMEOUT = "5s"
+#: A key that starts another index is nothing to tell of: that is how tables are.
+_NATURALLY_BOUND = frozenset({DropKind.REDUNDANT, DropKind.REPLACED})
 
 
 def drops(
@@ -150,7 +152,8 @@ class _Trial:
         others = self.survivors(suspect.table, suspect.index)
         why = sparing.bound_by(suspect.table, suspect.index, others, self.scene.profile)
         if why is not None:
-            self.keep(suspect, f"{self.says(suspect)}, but {why}")
+            if suspect.kind not in _NATURALLY_BOUND:
+                self.keep(suspect, f"{self.says(suspect)}, but {why}")
             return False
         self.cautions[suspect.name] = (
             *sparing.arbiter(suspect.table, suspect.index, others),
@@ -288,7 +291,7 @@ def _told(suspect: Suspect, trial: _Trial, now: datetime) -> Drop:
         proof=_proof(suspect, trial),
         upkeep=_upkeep(suspect, profile),
         instead=instead.words if instead is not None else None,
-        caution=(*suspect.caution, *trial.cautions.get(suspect.name, ()), *_aged(profile, now)),
+        caution=(*suspect.caution, *trial.cautions.get(suspect.name, ()), *_locked(table), *_aged(profile, now)),
         statements=_statements(table, index),
         undo_statements=create_sql(table, index, profile),
     )
@@ -303,6 +306,8 @@ def _proof(suspect: Suspect, trial: _Trial) -> str:
     on_table = plural(len(near), "query", "queries")
     if not near:
         return f"none of {plural(len(proof.studied), 'query', 'queries')} of the workload reads {table}"
+    if not readers and len(near) == 1:
+        return f"the one query on {table} does not read it, and its plan stays the same without it"
     if not readers:
         return f"no plan of {on_table} on {table} reads it, and none changes without it"
     worst = dearest(proof.base, proof.without(trial.planned(), readers, whole=True))
@@ -333,6 +338,14 @@ def _statements(table: Table, index: Index) -> tuple[str, ...]:
     if table.kind is not RelationKind.PARTITIONED_TABLE:
         return dropped
     return (f"SET lock_timeout = '{_LOCK_TIMEOUT}';", *dropped, "RESET lock_timeout;")
+
+
+def _locked(table: Table) -> Iterator[str]:
+    if table.kind is RelationKind.PARTITIONED_TABLE:
+        yield (
+            f"DROP INDEX locks {table.full_name} and its partitions for a moment, as CONCURRENTLY is refused there;"
+            f" it gives up after {_LOCK_TIMEOUT.removesuffix('s')} s of waiting"
+        )
 
 
 def _aged(profile: Profile, now: datetime) -> Iterator[str]:

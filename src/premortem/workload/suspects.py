@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from premortem.model import DropKind, Gap, Index, IndexCandidate, Kept, Profile, RelationKind, RelationName, Table
-from premortem.rules.coverage import Shape, does_the_work, is_same, shape_of
+from premortem.rules.coverage import Shape, does_the_work, is_same, leads_to_one_row, shape_of
 from premortem.rules.indexes import family_of, own_indexes, size_of, words_of
 from premortem.words import plural
 from premortem.workload import counters
@@ -167,6 +167,7 @@ def _superfluous(table: Table, index: Index, shapes: dict[str, Shape], scene: Sc
     stand_ins = (
         *(_same(o, index, table) for o in sorted(better, key=lambda o: _worth(o, table, scene))),
         *(_longer(o, index, table) for o in longer),
+        *(_exact(o, index, table) for o in others if o not in same and leads_to_one_row(o, index, table)),
         *(_new(name, index) for name, c in scene.recommended if c.table == table.relation and _does(c, mine)),
     )
     if not stand_ins:
@@ -184,6 +185,11 @@ def _longer(other: Index, index: Index, table: Table) -> StandIn:
     return StandIn(kind=DropKind.REDUNDANT, words=other.name, says=says, index=_name(other, table))
 
 
+def _exact(other: Index, index: Index, table: Table) -> StandIn:
+    says = f"({words_of(other)}) is unique by {other.name}, so ({words_of(index)}) finds no row more exactly"
+    return StandIn(kind=DropKind.REDUNDANT, words=other.name, says=says, index=_name(other, table))
+
+
 def _new(name: str, index: Index) -> StandIn:
     says = f"the recommended {name} finds all that it finds, on ({words_of(index)})"
     return StandIn(kind=DropKind.REPLACED, words=name, says=says)
@@ -198,7 +204,7 @@ def _does(candidate: IndexCandidate, shape: Shape) -> bool:
 
 
 def _worth(index: Index, table: Table, scene: Scene) -> tuple[bool, bool, bool, bool, int, int, int, int]:
-    """Return what decides which of two equal indexes stays: promises, then use, then bloat, direction and age."""
+    """Return what decides which of two equal indexes stays: promises, then direction, use, bloat and age."""
     found = counters.counted(table, index, scene.servers)
     pinned = index.replica_identity or index.clustered or index.parent is not None
     return (
@@ -206,9 +212,9 @@ def _worth(index: Index, table: Table, scene: Scene) -> tuple[bool, bool, bool, 
         index.constraint is None,
         not pinned,
         not index.unique,
+        sum(k.descending for k in index.keys),
         -(found.scans if found is not None else 0),
         round(math.log2(max(size_of(table, index, scene.profile), 1))),
-        sum(k.descending for k in index.keys),
         table.indexes.index(index),
     )
 
