@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from premortem.workload.parts import Solver
 from premortem.workload.program import Program, solve
 
 INDEXES = tuple(range(5))
@@ -73,3 +74,33 @@ def test_a_set_to_begin_with_changes_nothing_but_the_time(program: Program) -> N
     assert found is not None
     assert other is not None
     assert cost(program, found, 0.0) == pytest.approx(cost(program, other, 0.0), abs=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(program=programs(), others=programs(), price=st.sampled_from([0.0, 1e-6]))
+def test_parts_are_solved_as_the_whole_would_be(program: Program, others: Program, price: float) -> None:
+    """Two programs side by side, whose indexes have other numbers; solved twice, the second time from memory."""
+    whole = beside(program, others)
+    solver = Solver()
+    found = solver.solve(whole, price=price, start=frozenset(), seconds=10)
+    assert found is not None
+    assert found == solver.solve(whole, price=price, start=frozenset(), seconds=10)
+    best = solve(whole, price=price, seconds=10, gap=1e-6)
+    assert best is not None
+    assert is_allowed(whole, found, None)
+    assert cost(whole, found, price) <= cost(whole, best, price) * 1.004 + 1e-3
+
+
+def beside(one: Program, other: Program) -> Program:
+    """Return two programs as one, the second one's indexes numbered on; an upkeep is limited for all together."""
+    by = len(INDEXES)
+    moved = [{frozenset(i + by for i in used): c for used, c in atoms.items()} for atoms in other.atoms]
+    return Program(
+        atoms=[*one.atoms, *moved],
+        sizes={**one.sizes, **{i + by: s for i, s in other.sizes.items()}},
+        charges={**one.charges, **{i + by: c for i, c in other.charges.items()}},
+        tables={**one.tables, **{i + by: f"other {t}" for i, t in other.tables.items()}},
+        forbidden=[*one.forbidden, *(frozenset(i + by for i in f) for f in other.forbidden)],
+        per_table=one.per_table,
+        upkeep=dict.fromkeys(range(2 * by), 0.0),
+    )

@@ -39,6 +39,7 @@ class Choices:
     charges: dict[int, float] = field(default_factory=dict)
     wider: dict[int, tuple[int, ...]] = field(default_factory=dict)
     joined: set[int] = field(default_factory=set)
+    _atoms: dict[int, tuple[int, Mapping[Visible, float]]] = field(default_factory=dict)
 
     def weigh(self) -> None:
         """Work out what is not known yet of candidates that are new, and what depends on the answers so far."""
@@ -48,6 +49,7 @@ class Choices:
             assert size is not None, "the planners have made an index on a table that the profile does not have"
             self.sizes[number] = size.bytes
             self.upkeep[number] = self.upkeep_of(candidate)
+        self._atoms.clear()
         self._charge(self._time_of_tables())
         self._relate()
 
@@ -92,8 +94,20 @@ class Choices:
                 found[index] = found.get(index, 0.0) + milliseconds
         return {i: saved for i, saved in found.items() if saved > 0}
 
-    def atoms(self, known: Known) -> dict[Visible, float]:
-        """Return what a demand's plans may use and cost: seen ones, and guesses of what could stand in for what."""
+    def atoms(self, demand: int) -> Mapping[Visible, float]:
+        """Return what a demand's plans may use and cost, without what a part of it does as well.
+
+        It is the same mapping as long as nothing new is known.
+        """
+        known = self.knowledge.known[demand]
+        before, atoms = self._atoms.get(demand, (-1, {}))
+        if before != len(known.answers):
+            atoms = _undominated(self._possible(known))
+            self._atoms[demand] = len(known.answers), atoms
+        return atoms
+
+    def _possible(self, known: Known) -> dict[Visible, float]:
+        """Return the sets that plans were seen to use, and guesses of what could stand in for what."""
         seen = {used: cost for used, cost in known.atoms.items() if used not in known.harmful or not used}
         found = dict(seen)
         promising = sorted((cost, sorted(used)) for used, cost in seen.items() if used and cost < known.before)
@@ -106,21 +120,27 @@ class Choices:
 
     def promised(self, visible: Visible) -> float:
         """Return what a set of indexes should cost a day in reads, by what is known and guessed."""
-        return sum(min(c for used, c in self.atoms(k).items() if used <= visible) for k in self.knowledge.known)
+        demands = range(len(self.knowledge.known))
+        return sum(min(c for used, c in self.atoms(d).items() if used <= visible) for d in demands)
 
     def program(self, budget: int | None, forbidden: Sequence[Visible]) -> Program:
         """Return the choice as a program, without what does not fit and what cannot help."""
-        sizes = {i: s for i, s in self.sizes.items() if budget is None or s <= budget}
-        atoms = [_undominated(self.atoms(k), sizes) for k in self.knowledge.known]
-        useful = {i for choices in atoms for used in choices for i in used}
+        atoms = [self._fitting(d, budget) for d in range(len(self.knowledge.known))]
+        useful = sorted({i for choices in atoms for used in choices for i in used})
         return Program(
             atoms=[choices for choices in atoms if len(choices) > 1],
-            sizes={i: s for i, s in sizes.items() if i in useful},
+            sizes={i: self.sizes[i] for i in useful},
             charges=self.charges,
             tables={i: self.knowledge.candidates[i].table for i in useful},
             forbidden=forbidden,
             upkeep=self.upkeep,
         )
+
+    def _fitting(self, demand: int, budget: int | None) -> Mapping[Visible, float]:
+        atoms = self.atoms(demand)
+        if budget is None:
+            return atoms
+        return {used: cost for used, cost in atoms.items() if sum(self.sizes[i] for i in used) <= budget}
 
 
 def _bytes(relation: RelationName, profile: Profile) -> int:
@@ -138,11 +158,10 @@ def _savings(known: Known) -> dict[int, float]:
     return saved
 
 
-def _undominated(atoms: Mapping[Visible, float], sizes: Mapping[int, int]) -> dict[Visible, float]:
-    """Return the sets that fit, without those of which a part costs the demand as little."""
+def _undominated(atoms: Mapping[Visible, float]) -> dict[Visible, float]:
+    """Return the sets of which no part costs the demand as little."""
     found: dict[Visible, float] = {}
     for used, cost in sorted(atoms.items(), key=lambda a: (len(a[0]), a[1], sorted(a[0]))):
-        fits = all(i in sizes for i in used)
-        if fits and not any(less < used and price <= cost * (1 + _NOISE) for less, price in found.items()):
+        if not any(less < used and price <= cost * (1 + _NOISE) for less, price in found.items()):
             found[used] = cost
     return found

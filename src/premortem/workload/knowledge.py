@@ -34,6 +34,7 @@ class Known:
     max_loss: float
     relevant: set[int] = field(default_factory=set)
     answers: dict[Visible, Answer] = field(default_factory=dict)
+    inferred: dict[Visible, Answer] = field(default_factory=dict)
     atoms: dict[Visible, float] = field(default_factory=dict)
     harmful: set[Visible] = field(default_factory=set)
 
@@ -68,11 +69,12 @@ class Known:
 
     def find(self, visible: Visible) -> Answer | None:
         """Return the answer for a set of indexes if it is known or follows from a known one."""
-        known = self.answers.get(visible)
-        if known is not None:
-            return known
-        found = (a for asked, a in self.answers.items() if a.used <= visible <= asked)
-        return next(found, None)
+        known = self.answers.get(visible) or self.inferred.get(visible)
+        if known is None:
+            known = next((a for asked, a in self.answers.items() if a.used <= visible <= asked), None)
+            if known is not None:
+                self.inferred[visible] = known
+        return known
 
 
 @dataclass(slots=True)

@@ -67,7 +67,8 @@ def solve(
     found = solver.getSolution()
     if not found.value_valid:
         return None
-    return frozenset(i for i, place in indexes.items() if found.col_value[place] > 0.5)
+    values = list(found.col_value)  # copies all of them whenever it is looked at
+    return frozenset(i for i, place in indexes.items() if values[place] > 0.5)
 
 
 def _library() -> ModuleType:

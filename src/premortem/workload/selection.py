@@ -22,7 +22,7 @@ from premortem.model import Answer, Effort, IndexCandidate
 from premortem.workload.choices import CLOSE, Choices
 from premortem.workload.knowledge import Knowledge, Visible
 from premortem.workload.merging import merged
-from premortem.workload.program import solve
+from premortem.workload.parts import Solver
 from premortem.workload.seeding import seed
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
@@ -118,6 +118,7 @@ class _Search:
     choices: Choices
     limits: Limits
     remaining: Callable[[], float]
+    solver: Solver = field(default_factory=Solver)
     forbidden: set[Visible] = field(default_factory=set)
     steps: dict[Visible, Step] = field(default_factory=dict)
     interrupted: bool = False
@@ -193,7 +194,7 @@ class _Search:
         program = replace(program, per_table=self.limits.per_table, most_upkeep=self.limits.upkeep)
         start = self._best(budget, price).visible
         seconds = max(1.0, min(_PATIENCE, self.remaining() / 8))
-        return solve(program, budget=budget, price=price, start=start, seconds=seconds)
+        return self.solver.solve(program, budget=budget, price=price, start=start, seconds=seconds)
 
     def _asked(self, visible: Visible) -> Step | None:
         """Ask about a solution; return it as a step, and keep it, unless it harms a query."""
