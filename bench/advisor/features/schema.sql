@@ -31,7 +31,7 @@ SELECT i, (power(random(), 3) * 2000)::int, (random() * 99999)::int + 1, 'R-' ||
     CASE WHEN i % 20 <> 0 THEN NULL ELSE timestamp '2025-06-01' + i * interval '1 second' END,
     timestamp '2026-01-01' + CASE WHEN i % 1511 = 0 THEN interval '2 hours' ELSE interval '0' END, timestamp '2026-01-01 01:00:00',
     CASE WHEN i % 1201 = 0 THEN 'E' || i % 7 END, i % 997 = 0, CASE WHEN i % 1301 <> 0 THEN (random() * 500)::int + 1 END,
-    'User' || i || '@Example.com', repeat(md5((i + 1)::text), 4)
+    'User' || i || '@Example.com', repeat(md5((i + 1)::text), 1)
 FROM generate_series(1, 1000000) AS i;
 CREATE INDEX orders_customer ON orders (customer_id);
 

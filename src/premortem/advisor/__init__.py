@@ -21,6 +21,7 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
     statements, undo_statements, build_seconds      how it is created and undone, and how long that takes
     looked(planned, profile) -> Look                all candidates for a query and what it asks of relations, untried
     ideas(planned, profile), asked(planned, profile)    either of the two
+    caution(candidate, table) -> sentence           what long values would do to a B-tree
     untried(planned, table, profile) -> candidate   what the conditions suggest where nobody can plan with it
 
 `choose` proposes nothing that it did not see planned; `looked` and `untried` are guesses for others to try.  None
@@ -38,6 +39,7 @@ from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size, rebuilt_size, whole_size
 from premortem.advisor.untried import untried
+from premortem.advisor.wide import caution
 from premortem.advisor.upkeep import existing_upkeep, upkeep
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "Replan",
     "as_candidate",
     "asked",
+    "caution",
     "build_seconds",
     "choose",
     "costs_of",

@@ -148,7 +148,7 @@ def _with_partitions(table: Table, profile: Profile) -> Table:
     pages = sum(t.pages for t in leaves)
     return replace(
         table, pages=pages, relation_pages=pages, tuples=sum(t.rows for t in leaves),
-        all_visible=sum(t.all_visible for t in leaves),
+        all_visible=sum(t.all_visible for t in leaves), toast_bytes=sum(t.toast_bytes for t in leaves),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ Everything rests on plans: what the chosen set was planned to do, and what is pl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -91,15 +91,16 @@ class Case:
     names: dict[int, str] = field(default_factory=dict)
     order: tuple[int, ...] = ()
     added: dict[int, float] = field(default_factory=dict)
+    users: dict[int, list[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, chosen: Chosen, studied: Sequence[Studied], price: Price) -> Case:
         """Return the case, with the plans of all queries without each of the indexes that they use."""
         alone = alone_savings(chosen)
-        pairs = [(d, chosen.visible - {i}) for d, a in enumerate(chosen.after) for i in a.used & chosen.visible]
-        chosen.knowledge.ask(pairs)
-        case = cls(chosen, studied, price)
-        case.order = tuple(sorted(chosen.visible, key=lambda i: (-max(alone.get(i, 0.0), case.lost(i)), i)))
+        case = cls(chosen, studied, price, users=_by_index(a.used & chosen.visible for a in chosen.after))
+        chosen.knowledge.ask((d, chosen.visible - {i}) for i, users in case.users.items() for d in users)
+        lost = {i: case.lost(i) for i in chosen.visible}
+        case.order = tuple(sorted(chosen.visible, key=lambda i: (-max(alone.get(i, 0.0), lost[i]), i)))
         case.added = case._added()
         named = advisor.names([chosen.candidates[i] for i in case.order], case.profile)
         case.names = dict(zip(case.order, named, strict=True))
@@ -128,8 +129,9 @@ class Case:
     def _added(self) -> dict[int, float]:
         """Return what each index saves besides those before it in the order, in milliseconds a day."""
         knowledge, built, steps = self.chosen.knowledge, frozenset[int](), []
+        every = _by_index(self.chosen.visible & k.relevant for k in knowledge.known)
         for index in self.order:
-            readers = [d for d, k in enumerate(knowledge.known) if index in k.relevant]
+            readers = every.get(index, [])
             steps.append((index, readers, built, built := built | {index}))
         knowledge.ask(
             (d, visible) for _, readers, before, after in steps for d in readers for visible in (before, after)
@@ -143,10 +145,7 @@ class Case:
 
     def lost(self, index: int) -> float:
         """Return the milliseconds a day that are lost again without an index, the others staying."""
-        return sum(self._loss(d, index) for d in self._users(index))
-
-    def _users(self, index: int) -> Iterator[int]:
-        return (d for d, a in enumerate(self.chosen.after) if index in a.used)
+        return sum(self._loss(d, index) for d in self.users.get(index, ()))
 
     def _loss(self, demand: int, index: int) -> float:
         known = self.chosen.knowledge.known[demand]
@@ -183,7 +182,7 @@ class Case:
         )
 
     def _gains(self, index: int) -> Iterator[Gain]:
-        for demand in self._users(index):
+        for demand in self.users.get(index, ()):
             known = self.chosen.knowledge.known[demand]
             found = gain(known, self.chosen.before[demand], self.chosen.after[demand])
             saved = known.cost(self.chosen.before[demand]) - known.cost(self.chosen.after[demand])
@@ -218,12 +217,24 @@ class Case:
         invalid = advisor.invalid_index(candidate, table)
         if invalid is not None:
             yield f"{invalid.name} is the same index, left invalid by a failed build; REINDEX CONCURRENTLY mends it too"
+        risk = advisor.caution(candidate, table)
+        if risk is not None:
+            yield risk
         if candidate.include and _is_hardly_visible(table):
             share = words.percent(round(table.all_visible / max(table.relation_pages, 1), 2))
             yield (
                 f"includes columns to spare visits to the table, and {share} of its pages are known to be visible to "
                 f"all: VACUUM {table.relation.sql} first, and often enough"
             )
+
+
+def _by_index(found: Iterable[Visible]) -> dict[int, list[int]]:
+    """Return the demands by the indexes that each of them names, in their order."""
+    users: dict[int, list[int]] = {}
+    for demand, indexes in enumerate(found):
+        for index in indexes:
+            users.setdefault(index, []).append(demand)
+    return users
 
 
 #: A table of whose pages fewer are all-visible has to be visited after an index-only scan anyway.
@@ -329,6 +340,8 @@ def without_dropped(found: Indexing, drops: Sequence[Drop], profile: Profile) ->
 
 
 def _less(one: Recommendation, told: frozenset[RelationName], profile: Profile) -> Recommendation:
+    if not told.intersection(one.replaces):
+        return one
     drops, restores = _replacing({*one.replaces} - told, profile)
     return replace(one, drop_statements=drops, restore_statements=restores)
 
