@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = _Asked(arguments=arguments, profile=profile, identity=identity, replicas=replicas, wanted=wanted)
     with shown("starting", quiet=arguments.quiet) as told:
         found = asked.advise(gathered, told)
-    look = replace(output.look(arguments.output, details=arguments.details), again=_again(arguments))
+    look = replace(output.look(arguments.output, details=arguments.details), again=_again(sys.argv[1:]))
     output.write(report.render(found, arguments.format, look=look), arguments.output)
     return _exit_code(found, out_of_time=asked.remaining() <= 0)
 
@@ -75,19 +75,35 @@ def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[Query | U
     return (*sources.with_calls((*filed, *captured.queries), profile), *own)
 
 
-def _again(arguments: argparse.Namespace) -> str:
-    """Return the command line without what decides on the format, to be typed again."""
-    typed = list(sys.argv[1:])
+#: What is not typed again: what decides on the output, and what may hold a password.
+_ONCE = {
+    "-f": 1,
+    "--format": 1,
+    "-o": 1,
+    "--output": 1,
+    "--mirror": 1,
+    "--details": 0,
+    "-q": 0,
+    "--quiet": 0,
+    "--debug": 0,
+}
+
+
+def _again(typed: Sequence[str]) -> str:
+    """Return the command line to be typed again with another format; nothing where it was not typed.
+
+    >>> _again(["advise", "-p", "my prod.profile", "--format=sql", "--mirror", "password=x", "--drop"])
+    "premortem advise -p 'my prod.profile' --drop"
+    """
     kept: list[str] = []
-    skip = False
-    for word in typed:
-        if skip:
-            skip = False
-        elif word in ("-f", "--format", "-o", "--output"):
-            skip = True
-        elif word not in ("--details", "-q", "--quiet", "--debug") and not word.startswith(("--format=", "--output=")):
+    words_left = iter(typed)
+    for word in words_left:
+        name, given, _ = word.partition("=")
+        if name not in _ONCE:
             kept.append(word)
-    return shlex.join(["premortem", *kept]) if "advise" in kept else f"premortem advise -p {arguments.profile}"
+        elif _ONCE[name] and not given:
+            next(words_left, None)
+    return shlex.join(["premortem", *kept]) if "advise" in kept else ""
 
 
 _Executed: TypeAlias = "workload.Refuted[workload.Chosen]"
