@@ -24,7 +24,7 @@ from premortem.advisor.proof import Bench, Replan, Trial, effects, gain, score
 from premortem.advisor.reading import terms_of, wants
 from premortem.advisor.search import settled, trials
 from premortem.advisor.selectivity import is_closed
-from premortem.advisor.size import index_size
+from premortem.advisor.size import whole_size
 from premortem.advisor.wants import Term, Use, Want
 from premortem.model import (
     Advice,
@@ -132,7 +132,7 @@ def _choice(case: Case, best: Trial) -> Choice:
 
 def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> Advice:
     profile, table = case.bench.profile, case.table(candidate)
-    size = index_size(candidate, table)
+    size = whole_size(candidate, table, profile)
     gone = [i.name for i in replaced(candidate, table)]
     invalid = invalid_index(candidate, table)
     if invalid is not None and invalid.name not in gone:

@@ -85,18 +85,23 @@ def rebuilt_size(index: Index, table: Table, *, major: int = _NEWEST) -> IndexSi
     return index_size(as_candidate(index, table.relation), table, major=major, storage=_storage(index.definition))
 
 
-def whole_size(candidate: IndexCandidate, profile: Profile) -> IndexSize | None:
-    """Return the size of an index on a table with all its partitions, None where the profile has no such table."""
-    table = profile.table(candidate.table)
-    if table is None:
-        return None
+def whole_size(candidate: IndexCandidate, table: Table, profile: Profile) -> IndexSize:
+    """Return the size of an index on a table of the profile, with those of all its partitions."""
     major = profile.server.major
-    parts = [index_size(candidate, profile.with_base_types(t), major=major) for t in _leaves(table, profile)]
+    parts = [index_size(candidate, _resolved(t, profile), major=major) for t in _leaves(table, profile)]
+    if len(parts) == 1:
+        return parts[0]
     levels = [p.level for p in parts if p.level is not None]
     return IndexSize(
         pages=sum(p.pages for p in parts), tuples=sum(p.tuples for p in parts), bytes=sum(p.bytes for p in parts),
         level=max(levels, default=None),
     )  # fmt: skip
+
+
+def _resolved(table: Table, profile: Profile) -> Table:
+    """Return the table with the types under its domains, the same one every time, which knows its keys by now."""
+    found: Table = table.__dict__.setdefault("_resolved", profile.with_base_types(table))
+    return found
 
 
 def _leaves(table: Table, profile: Profile) -> Iterator[Table]:

@@ -168,7 +168,7 @@ def _sized(made: Iterable[Made], wanted: Mapping[int, IndexCandidate], profile: 
         name = f"{PREFIX}{one.number}" + (f"_{part}" if part else "")
         table = profile.table(one.relation)
         stored = table if one.path is not None else None
-        size = index_size(candidate, stored) if stored is not None else None
+        size = index_size(candidate, stored, major=profile.server.major) if stored is not None else None
         yield _Sized(made=one, name=name, candidate=candidate, table=stored, size=size)
 
 

@@ -66,7 +66,7 @@ class WhatIf:
         table = self.profile.table(RelationName(schema=made.schema, name=made.table))
         if table is None:
             return
-        size = index_size(candidate, table)
+        size = index_size(candidate, table, major=self.profile.server.major)
         self.db.execute(queries["index-size"], oid=made.oid, pages=size.pages, tuples=size.tuples)
         build.write_file(
             self.server,
