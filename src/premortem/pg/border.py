@@ -58,7 +58,8 @@ TIMEOUTS = {
     "57014": "raise the statement timeout, or ask when the server is less busy",
     "55P03": "another session holds a lock that this needs: try again later",
 }
-STATEMENT_CLASSES = ("0A", "21", "22", "23", "2B", "39", "3D", "3F", "42", "44", "54", "P0")
+#: 55000 is what a statement names and is not ready: a foreign table without a handler, an unfilled view.
+STATEMENT_CLASSES = ("0A", "21", "22", "23", "2B", "39", "3D", "3F", "42", "44", "54", "55000", "P0")
 HINTS = {
     "53100": "the server's disk is full: free some space",
     "53200": "the server is out of memory: lower work_mem or shared_buffers",

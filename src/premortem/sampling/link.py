@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from premortem import pg
-from premortem.errors import ConnectionRefused, ServerError
+from premortem.errors import ConnectionRefused, ServerError, StatementError
 from premortem.sampling import asking, reading, standing
 from premortem.sampling.standing import Standing
 
@@ -72,7 +72,7 @@ class Link:
         line = pg.lasting(self._dsn, purpose=PURPOSE, statement_timeout=self._timeout)
         try:
             self._stand(line)
-        except ServerError:
+        except (ServerError, StatementError):
             line.close()
             raise
         self._line = line

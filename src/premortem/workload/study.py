@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from premortem import advisor
-from premortem.errors import ServerTimeout, StatementError
+from premortem.errors import ConnectionRefused, ServerError, StatementError
 from premortem.model import (
     GENERIC,
     Answer,
@@ -47,7 +47,9 @@ def study(demand: Demand | Query, planner: Planner, profile: Profile) -> Studied
     demand = Demand(query=demand, sets=(), shares=()) if isinstance(demand, Query) else demand
     try:
         generic, planned = _plans(demand, planner, profile)
-    except (StatementError, ServerTimeout) as error:
+    except ConnectionRefused:
+        raise
+    except (StatementError, ServerError) as error:  # an error within the planner costs one query its answer, not all
         query = demand.query
         return Unreadable(original=query.original, site=query.site, says=error.message, hint=error.hint)
     return _studied(_weighed(demand, planned), generic, planned, profile)
