@@ -43,11 +43,12 @@ class Choices:
 
     def weigh(self) -> None:
         """Work out what is not known yet of candidates that are new, and what depends on the answers so far."""
+        profile = self.knowledge.world.profile
         for number in sorted(self.knowledge.usable - self.sizes.keys()):
             candidate = self.knowledge.candidates[number]
-            size = whole_size(candidate, self.knowledge.world.profile)
-            assert size is not None, "the planners have made an index on a table that the profile does not have"
-            self.sizes[number] = size.bytes
+            table = profile.table(candidate.table)
+            assert table is not None, "the planners have made an index on a table that the profile does not have"
+            self.sizes[number] = whole_size(candidate, table, profile).bytes
             self.upkeep[number] = self.upkeep_of(candidate)
         self._atoms.clear()
         self._charge(self._time_of_tables())
