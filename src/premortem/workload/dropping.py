@@ -77,9 +77,10 @@ def drops(
     wanted = tuple(worth_building([s for s in found if isinstance(s, Suspect) and _is_broken(s)], proof))
     trial = _Trial(scene=scene, proof=proof)
     rest = [s for s in found if isinstance(s, Suspect) and s.name not in {k.index for k in wanted}]
-    _settled(sorted(rest, key=lambda s: _saved(s, scene)), trial)
-    told = tuple(_told(one, trial, now) for one in sorted(trial.accepted, key=lambda s: _saved(s, scene)))
-    return told, (*(k for k in found if isinstance(k, Kept)), *wanted, *trial.kept.values())
+    _settled(sorted(rest, key=lambda s: _order(s, proof, world.profile)), trial)
+    told = [_told(one, trial, now) for one in trial.accepted]
+    worth = sorted(told, key=lambda d: (d.kind is not DropKind.INVALID, -d.upkeep.time, -d.size_bytes, d.index))
+    return tuple(worth), (*(k for k in found if isinstance(k, Kept)), *wanted, *trial.kept.values())
 
 
 def drop_gaps(
@@ -270,10 +271,21 @@ def _with(parameters: str) -> str:
     return " in its generic plan" if parameters == "generic" else f" with {parameters} values"
 
 
-def _saved(suspect: Suspect, scene: Scene) -> tuple[bool, float, int, str]:
-    """Return what orders suspects: the broken first, then those that cost most to keep."""
-    upkeep = _upkeep(suspect, scene.profile)
-    return not _is_broken(suspect), -upkeep.time.total_seconds(), -suspect.size_bytes, suspect.name.sql
+def _order(suspect: Suspect, proof: Proof, profile: Profile) -> tuple[int, float, int, str]:
+    """Return what orders suspects: the surer ones first, then those that cost most to keep."""
+    upkeep = _upkeep(suspect, profile)
+    return _doubt(suspect, proof), -upkeep.time.total_seconds(), -suspect.size_bytes, suspect.name.sql
+
+
+def _doubt(suspect: Suspect, proof: Proof) -> int:
+    """Return how unsure it is that an index is superfluous.
+
+    Copies go before what is unused, so that of several the usual one stays.  What neither the counters nor the plans
+    know goes before its own prefix, which may be what everybody reads.
+    """
+    if suspect.kind is DropKind.UNUSED:
+        return 3 if proof.readers(suspect) else 1
+    return 0 if suspect.kind in (DropKind.INVALID, DropKind.DUPLICATE) else 2
 
 
 # in words ---------------------------------------------------------------------------------------------------
