@@ -317,7 +317,9 @@ def test_an_existing_index_costs_what_it_would_as_a_candidate() -> None:
     table = orders(indexes=(PKEY, there))
     size = advisor.IndexSize(pages=5_500, tuples=ROWS, level=2, bytes=5_500 * 8192)
     found = advisor.existing_upkeep(there, table, profile(table, statements=[COUNTS]))
-    assert found == advisor.upkeep(on("account"), table, profile(table, statements=[COUNTS]), size)
+    new = advisor.upkeep(on("account"), table, profile(table, statements=[COUNTS]), size)
+    assert found.entries == new.entries
+    assert found.wal_bytes == pytest.approx(new.wal_bytes, rel=0.15)  # a new one's pages will be less full
 
 
 def test_dropping_the_only_index_on_a_restless_column_makes_updates_hot_again() -> None:

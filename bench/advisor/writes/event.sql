@@ -4,7 +4,7 @@ CREATE TYPE stage AS ENUM ('new', 'paid', 'sent', 'back');
 CREATE FUNCTION rows_from(first bigint, last bigint) RETURNS TABLE (
     id bigint, account int, city int, status text, flag boolean, created timestamptz, day date, uid uuid,
     name text, email text, price numeric(12, 2), score double precision, maybe int, deleted timestamptz,
-    stage stage, note text, doc jsonb, tags text[], span tstzrange, place point, ip inet, moved int, hits int)
+    stage stage, note text, doc jsonb, tags text[], span tstzrange, place point, ip inet, hits int)
 LANGUAGE sql AS $$
     SELECT i, (random() * 50000)::int, (random() * 300)::int,
         (ARRAY['done', 'done', 'done', 'done', 'open', 'open', 'waiting', 'failed'])[1 + (random() * 7)::int],
@@ -19,13 +19,16 @@ LANGUAGE sql AS $$
         tstzrange(timestamptz '2026-01-01' + i * interval '1 minute', timestamptz '2026-01-02' + i * interval '1 minute'),
         point(random() * 100, random() * 100),
         ('10.' || (random() * 200)::int || '.' || (random() * 250)::int || '.' || (random() * 250)::int)::inet,
-        (random() * 1e6)::int, 0
+        0
     FROM generate_series(first, last) AS i
 $$;
 SELECT setseed(0.7);
-CREATE TABLE event WITH (fillfactor = 70) AS SELECT * FROM rows_from(1, :rows);
+CREATE TABLE source AS SELECT * FROM rows_from(1, :rows);
 CREATE TABLE fresh AS SELECT * FROM rows_from(:rows + 1, :rows + :batch);
+CREATE TABLE picked AS SELECT id FROM source ORDER BY md5(id::text) LIMIT :batch;
+CREATE TABLE event (LIKE source) WITH (fillfactor = 70);
 ALTER TABLE event ADD PRIMARY KEY (id);
-CREATE INDEX event_moved ON event (moved);
+CREATE INDEX event_hits ON event (hits);
+INSERT INTO event SELECT * FROM source;
 CHECKPOINT;
 VACUUM ANALYZE

@@ -38,6 +38,7 @@ class Machine:
 
     `interval` is seconds between checkpoints; `images` is the share of a page's bytes that its image logs, 0 where
     there are none.  `near` pages come from the system's cache and `far` ones from disk, as shares of all reads.
+    `collates` says that texts are compared by a language's rules, and not by their bytes.
     """
 
     interval: float = _TIMEOUT
@@ -46,6 +47,7 @@ class Machine:
     far: float = 0.0
     vacuum_threshold: float = 50.0
     vacuum_scale: float = 0.2
+    collates: bool = False
 
 
 def machine_of(profile: Profile) -> Machine:
@@ -61,6 +63,7 @@ def _machine(of: Itself[Profile]) -> Machine:
         interval=_interval(profile), images=_images(profile), near=cached - shared, far=1.0 - cached,
         vacuum_threshold=_setting(profile, "autovacuum_vacuum_threshold", 50.0),
         vacuum_scale=_setting(profile, "autovacuum_vacuum_scale_factor", 0.2),
+        collates=profile.server.locale_provider != "c" or profile.server.collate not in ("C", "POSIX"),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from premortem.model import IndexCandidate, IndexKey, Profile, RelationKind, Rel
 _FIXED_RATE = 2_500_000.0
 _TEXT_RATE = 1_000_000.0
 _OTHER_RATE = {"gin": 120_000.0, "gist": 200_000.0, "spgist": 300_000.0, "brin": 8_000_000.0, "hash": 1_500_000.0}
-_SCAN_BYTES = 400e6  # bytes per second of a heap scan from disk
+SCAN_BYTES = 400e6  # bytes per second of a heap scan from disk
 _CONCURRENTLY = 2.0  # CONCURRENTLY reads the table twice
 _MANY_PARTITIONS = 100
 _WORTH_SAYING = 0.05
@@ -28,11 +28,16 @@ _WORTH_SAYING = 0.05
 
 def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
     """Return how long CREATE INDEX CONCURRENTLY would take, as an estimate from measured rates."""
+    return table.size_bytes / SCAN_BYTES * _CONCURRENTLY + sort_seconds(candidate, table, size)
+
+
+def sort_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
+    """Return how long CREATE INDEX CONCURRENTLY would take with the table in memory."""
     rate = _OTHER_RATE.get(candidate.method)
     if rate is None:
         text = sum(_is_text(key, table) for key in candidate.keys)
         rate = (_FIXED_RATE if not text else _TEXT_RATE) / (1 + 0.4 * (len(candidate.keys) - 1))
-    return table.size_bytes / _SCAN_BYTES * _CONCURRENTLY + size.tuples / rate
+    return size.tuples / rate
 
 
 def _is_text(key: IndexKey, table: Table) -> bool:

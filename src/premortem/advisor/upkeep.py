@@ -35,6 +35,7 @@ class _Moves:
     cold: float
     ended: float = 0.0
     others: tuple[Shape, ...] = ()
+    is_new: bool = True
 
 
 def upkeep(candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize) -> Upkeep:
@@ -54,8 +55,8 @@ def existing_upkeep(index: Index, table: Table, profile: Profile) -> Upkeep:
     written = writes_of(table, profile)
     remaining = tuple(i for i in table.indexes if i.name != index.name)
     freed = _freed(index, remaining, table, profile, written)
-    others = tuple(_shape(i, table, written) for i in remaining if i.method != "brin") if freed else ()
-    moves = _Moves(cold=written.cold, ended=freed, others=others)
+    others = tuple(_shape(i, table, profile) for i in remaining if i.method != "brin") if freed else ()
+    moves = _Moves(cold=written.cold, ended=freed, others=others, is_new=False)
     return _kept(as_candidate(index, table.relation), table, profile, _built(index), written, moves)
 
 
@@ -69,9 +70,12 @@ def _freed(index: Index, remaining: tuple[Index, ...], table: Table, profile: Pr
 def _kept(
     candidate: IndexCandidate, table: Table, profile: Profile, size: IndexSize, written: Writes, moves: _Moves
 ) -> Upkeep:
+    if not written.inserts + written.updates + written.deletes:
+        return Upkeep(source=written.source)
     machine = machine_of(profile)
     share = 1.0 if candidate.predicate is None else share_of_predicate(candidate.predicate, table)
-    shape = _where_written(shape_of(candidate, table, size), written)
+    found = shape_of(candidate, table, size, collates=machine.collates, is_new=moves.is_new)
+    shape = _where_written(found, written)
     inserted, moved, deleted = (rate * share for rate in (written.inserts, moves.cold, written.deletes))
     new = entering(shape, inserted, machine) + entering(shape, moved, machine, scattered=True)
     vacuum = _vacuumed(shape, moved + deleted, moves.cold + written.deletes, written, machine)
@@ -104,12 +108,13 @@ def _others(table: Table, profile: Profile) -> tuple[Shape, ...]:
 
 @lru_cache(maxsize=4096)
 def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]:
-    written = writes_of(table.value, profile.value)
-    return tuple(_shape(i, table.value, written) for i in table.value.indexes if i.method != "brin")
+    return tuple(_shape(i, table.value, profile.value) for i in table.value.indexes if i.method != "brin")
 
 
-def _shape(index: Index, table: Table, written: Writes) -> Shape:
-    return _where_written(shape_of(as_candidate(index, table.relation), table, _built(index)), written)
+def _shape(index: Index, table: Table, profile: Profile) -> Shape:
+    candidate = as_candidate(index, table.relation)
+    found = shape_of(candidate, table, _built(index), collates=machine_of(profile).collates, is_new=False)
+    return _where_written(found, writes_of(table, profile))
 
 
 def _built(index: Index) -> IndexSize:
