@@ -10,7 +10,7 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
         search       wants -> trials -> the one to propose
         choice       advice, or one sentence on why no index helps
     index_size(candidate, table) -> IndexSize       pages, tuples and height that the index would have
-    whole_size(candidate, table, profile) -> IndexSize  the same with all partitions of its table
+    whole_size(candidate, profile) -> IndexSize     the same with all partitions of its table
     rebuilt_size(index, table) -> IndexSize         what an existing index would have if it were built again
     costs_of(plan, profile) -> Costs                a plan's cost as shown, and when nothing stops early
     upkeep(candidate, table, profile, size) -> Upkeep   what it costs those who write, a day; existing_upkeep too

@@ -132,7 +132,7 @@ def _choice(case: Case, best: Trial) -> Choice:
 
 def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> Advice:
     profile, table = case.bench.profile, case.table(candidate)
-    size = whole_size(candidate, table, profile)
+    size = whole_size(candidate, profile)
     gone = [i.name for i in replaced(candidate, table)]
     invalid = invalid_index(candidate, table)
     if invalid is not None and invalid.name not in gone:

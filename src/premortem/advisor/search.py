@@ -149,7 +149,7 @@ def _fits(term: Term, key: IndexKey, want: Want, profile: Profile) -> bool:
 def _complexity(case: Case, trial: Trial) -> tuple[float, float]:
     keys = sum(_effort(c, case) for c in trial.candidates)
     sorts = 1.2 if any(_sorts_for_limit(p) for p in trial.planned) else 0.0
-    return keys + sorts, sum(whole_size(c, case.table(c), case.bench.profile).bytes for c in trial.candidates)
+    return keys + sorts, sum(whole_size(c, case.bench.profile).bytes for c in trial.candidates)
 
 
 def _sorts_for_limit(planned: Planned) -> bool:

@@ -85,8 +85,11 @@ def rebuilt_size(index: Index, table: Table, *, major: int = _NEWEST) -> IndexSi
     return index_size(as_candidate(index, table.relation), table, major=major, storage=_storage(index.definition))
 
 
-def whole_size(candidate: IndexCandidate, table: Table, profile: Profile) -> IndexSize:
+def whole_size(candidate: IndexCandidate, profile: Profile) -> IndexSize:
     """Return the size of an index on a table of the profile, with those of all its partitions."""
+    table = profile.table(candidate.table)
+    if table is None:
+        raise LookupError(f"the profile has no table {candidate.table}")
     major = profile.server.major
     parts = [index_size(candidate, _resolved(t, profile), major=major) for t in _leaves(table, profile)]
     if len(parts) == 1:

@@ -157,7 +157,7 @@ class Case:
         candidate, name = self.chosen.candidates[index], self.names[index]
         table = self.profile.table(candidate.table)
         assert table is not None
-        size = advisor.whole_size(candidate, table, self.profile)
+        size = advisor.whole_size(candidate, self.profile)
         lost = self.lost(index)
         replaces = tuple(RelationName(schema=table.schema, name=i.name) for i in self._replaced(candidate, table))
         drops, restores = _replacing(replaces, self.profile) if replaces else ((), ())

@@ -154,7 +154,7 @@ class _Case:
         )  # fmt: skip
 
     def _explained(self, standing: Standing, name: str) -> Explained:
-        size = advisor.whole_size(self.candidate, self.table, self.profile)
+        size = advisor.whole_size(self.candidate, self.profile)
         return Explained(
             candidate=self.candidate, name=name, standing=standing, says="", size_bytes=size.bytes,
             build_time=timedelta(seconds=advisor.build_seconds(self.candidate, self.table, size)),
@@ -175,7 +175,7 @@ class _Case:
             return f"already covered by {exists.name}, which is there"
         if not alone and not beside:
             return "the planner would use it for no query of this workload"
-        sizes = {**self.chosen.sizes, number: advisor.whole_size(self.candidate, self.table, self.profile).bytes}
+        sizes = {**self.chosen.sizes, number: advisor.whole_size(self.candidate, self.profile).bytes}
         upkeep = {**self.chosen.upkeep, number: self.price(self.candidate).time.total_seconds() * 1000}
         chosen = replace(self.chosen, candidates=tuple(self.chosen.knowledge.candidates), sizes=sizes, upkeep=upkeep)
         return reason(chosen, number, _saved(alone), _saved(beside), self.terms.budget, self.terms.min_share)

@@ -197,7 +197,7 @@ class _Asked:
     def _upkeep(self, candidate: IndexCandidate) -> Upkeep:
         table = self.profile.table(candidate.table)
         assert table is not None  # candidates are of tables that the profile has
-        return advisor.upkeep(candidate, table, self.profile, advisor.whole_size(candidate, table, self.profile))
+        return advisor.upkeep(candidate, table, self.profile, advisor.whole_size(candidate, self.profile))
 
     def _milliseconds(self, candidate: IndexCandidate) -> float:
         return self._upkeep(candidate).time.total_seconds() * 1000
