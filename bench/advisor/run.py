@@ -52,6 +52,7 @@ class Asked:
     seconds: float = 0.0
     claimed: float | None = None
     claimed_bytes: int | None = None
+    refuted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ class Result:
     indexes: tuple[Built, ...]
     redundant: tuple[str, ...]
     costs: dict[str, tuple[float, float]]
+    refuted: tuple[str, ...] = ()
+    plans: dict[str, tuple[str, str]] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = field(default_factory=tuple)
 
     @property
@@ -116,6 +119,13 @@ def swept(db: pg.Session) -> None:
         db.execute(f"DROP INDEX IF EXISTS {name}")
 
 
+def staging(server: pg.Server) -> str:
+    """Say that the server is a staging copy, as its owner may, and return how to connect."""
+    with pg.writer(server, purpose="bench") as db:
+        db.execute("ALTER DATABASE postgres SET premortem.role = 'staging'")
+    return server.dsn()
+
+
 def profiled(server: pg.Server, file: Path) -> Path:
     """Pull the profile, once."""
     if not file.exists():
@@ -142,7 +152,7 @@ def advised(profile: Path, folder: Path, budget: str, more: Sequence[str]) -> As
     summary = told["summary"]
     return Asked(
         statements=tuple(statements), seconds=seconds, claimed=summary["relative_cost"],
-        claimed_bytes=summary["size_bytes"],
+        claimed_bytes=summary["size_bytes"], refuted=tuple(told["refuted"]),
     )  # fmt: skip
 
 
@@ -191,7 +201,8 @@ def measure(
         found = Result(
             suite=options.suite, server=server.installation.version, budget=budget, seconds=asked.seconds,
             claimed=asked.claimed, claimed_bytes=asked.claimed_bytes, indexes=indexes, redundant=redundant(db),
-            costs={n: (before[n][0], after[n][0]) for n in before.keys() & after.keys()}, pairs=pairs,
+            costs={n: (before[n][0], after[n][0]) for n in before if n in after}, pairs=pairs, refuted=asked.refuted,
+            plans={n: (before[n][1], after[n][1]) for n in before if n in after},
         )  # fmt: skip
         swept(db)
         return found
@@ -246,6 +257,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the data directory (default: in bench/.cache)")
     parser.add_argument("--indexes", type=Path, help="a file of CREATE INDEX statements, in place of the advisor's")
     parser.add_argument("--apart", action="store_true", help="advise and score the queries that are left out otherwise")
+    parser.add_argument("--mirror", action="store_true", help="let the advisor execute there what it chooses")
     parser.add_argument("--estimates", action="store_true", help="do not execute (always so for TPC-DS)")
     parser.add_argument("--repeat", type=int, default=5, help="executions of each side (default: 5)")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds that an execution may take")
@@ -264,12 +276,13 @@ def main() -> None:
     with opened(suite, options.major, data) as server:
         profile = profiled(server, data.with_name(f"{data.name}.profile"))
         for budget in options.budget or ["none"]:
-            asked = given(options.indexes) if options.indexes else advised(profile, folder, budget, options.advise)
-            print("\n".join(asked.statements), file=sys.stderr)
+            more = [*options.advise, *(("--mirror", staging(server)) if options.mirror else ())]
+            asked = given(options.indexes) if options.indexes else advised(profile, folder, budget, more)
+            print("\n".join((*asked.refuted, *asked.statements)), file=sys.stderr)
             results.append(measure(server, chosen, asked, options, budget))
+            kept = place / f"{options.suite}-{options.major}-{budget}-results.json"
+            kept.write_text(json.dumps(asdict(results[-1]), indent=1))
             print("\n".join(table(results[-1:])), file=sys.stderr)
-    kept = place / f"{options.suite}-{options.major}-results.json"
-    kept.write_text(json.dumps([asdict(r) for r in results], indent=1))
     print("\n".join(table(results)))
 
 

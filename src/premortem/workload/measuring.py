@@ -80,16 +80,26 @@ def is_settled(before: Sequence[Run], after: Sequence[Run], noise: Noise) -> boo
     turns = min(len(before), len(after))
     if turns >= noise.turns:
         return True
-    old, new = [r.ms for r in before], [r.ms for r in after]
+    spent = sum(r.ms for r in (*before, *after))
+    old, new = _told(before, after)
     if turns < 2:  # the first of each may have read from the disk what the second finds in memory
-        return sum(old) + sum(new) > noise.patience_ms and _apart(old, new, 2 * _CLEAR)
-    if sum(old) + sum(new) > noise.patience_ms:
+        return spent > noise.patience_ms and _apart(old, new, 2 * _CLEAR)
+    if spent > noise.patience_ms:
         return True
     return max(*old, *new) >= _SHORT_MS and _apart(old, new, _CLEAR)
 
 
+def _told(before: Sequence[Run], after: Sequence[Run]) -> tuple[list[float], list[float]]:
+    """Return the times of both sides: the processor's where all have enough of it, else the clock's."""
+    runs = (*before, *after)
+    if all(r.cpu_ms is not None and r.cpu_ms >= _LEAST_CPU_MS for r in runs):
+        return [r.cpu_ms or 0.0 for r in before], [r.cpu_ms or 0.0 for r in after]
+    return [r.ms for r in before], [r.ms for r in after]
+
+
 def _apart(old: Sequence[float], new: Sequence[float], factor: float) -> bool:
-    return min(new) > factor * max(old) or min(old) > factor * max(new)
+    """Whether the best of one side is far above the two best of the other."""
+    return min(new) > factor * max(sorted(old)[:2]) or min(old) > factor * max(sorted(new)[:2])
 
 
 def _least(runs: Sequence[Run]) -> Run:
