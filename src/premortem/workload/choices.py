@@ -46,9 +46,7 @@ class Choices:
         profile = self.knowledge.world.profile
         for number in sorted(self.knowledge.usable - self.sizes.keys()):
             candidate = self.knowledge.candidates[number]
-            table = profile.table(candidate.table)
-            assert table is not None, "the planners have made an index on a table that the profile does not have"
-            self.sizes[number] = whole_size(candidate, table, profile).bytes
+            self.sizes[number] = whole_size(candidate, profile).bytes
             self.upkeep[number] = self.upkeep_of(candidate)
         self._atoms.clear()
         self._charge(self._time_of_tables())
