@@ -51,7 +51,7 @@ def arbiter(table: Table, index: Index, others: Sequence[Index]) -> Iterator[str
     """Yield what ON CONFLICT loses: it wants a unique index on just its columns, whatever else is unique."""
     mine = {what for what, _, _ in shape_of(index).held}
     if index.unique and not any(i.unique and {what for what, _, _ in shape_of(i).held} == mine for i in others):
-        yield f"an INSERT … ON CONFLICT ({words_of(index)}) needs it; no other unique index of {table.full_name} fits"
+        yield f"an INSERT … ON CONFLICT ({words_of(index)}) fails without it: no other unique index has just its keys"
 
 
 def hinted(index: Index, queries: Iterable[Query]) -> Iterator[str]:
