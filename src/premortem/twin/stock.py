@@ -60,9 +60,9 @@ _REFUSED = _Read(shown=math.inf, risk=math.inf)
 class Stock:
     """The candidates that a twin holds, which of them its planner sees at the moment, and the demands it plans.
 
-    It is a `workload.World` of one process.  A question that the server refuses, such as an ON CONFLICT without its
-    index, costs infinitely much.  Existing indexes are hidden with their partitions' parts, and what is `kept` names
-    the partitions' parts.
+    It is a `workload.World` of one process.  Its candidates' names are numbered from `first` on.  A question that the
+    server refuses, such as an ON CONFLICT without its index, costs infinitely much.  Existing indexes are hidden with
+    their partitions' parts, and what is `kept` names the partitions' parts.
     """
 
     db: pg.Session
@@ -70,6 +70,7 @@ class Stock:
     profile: Profile
     explainer: Explainer
     demands: list[Demand] = field(default_factory=list)
+    first: int = 0
     _count: int = 0
     _made: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _names: Names = field(default_factory=Names)
@@ -79,6 +80,7 @@ class Stock:
     _at_hand: frozenset[int] = frozenset()
     _bets: set[tuple[int, int]] = field(default_factory=set)
     _changes: int = 0
+    _stale: bool = False
     _generic: dict[int, int] = field(default_factory=dict)
     _reads: dict[bytes, _Read] = field(default_factory=dict)
     _judging: Profile = field(init=False)
@@ -98,12 +100,12 @@ class Stock:
 
         They are numbered on from those that are stocked already; a refused one keeps its number and is never visible.
         """
-        outcome = making.make(self.db, self.server, self.profile, candidates, first=self._count)
+        outcome = making.make(self.db, self.server, self.profile, candidates, first=self.last)
         self._count += len(candidates)
         for made in outcome.made.values():
-            self._made[made.number] = (*self._made.get(made.number, ()), made.oid)
+            self._made[made.number - self.first] = (*self._made.get(made.number - self.first, ()), made.oid)
         self._judging = _with_indexes(self._judging, outcome.indexes)
-        self._names.candidates.update({name: made.number for name, made in outcome.made.items()})
+        self._names.candidates.update({name: made.number - self.first for name, made in outcome.made.items()})
         return outcome.refusals
 
     def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
@@ -124,11 +126,17 @@ class Stock:
         self._see(question)
         return tuple(self.explainer.explain(demand.query, s) for s in demand.sets)
 
+    @property
+    def last(self) -> int:
+        """The number that the next candidate's name gets; another stock of the same twin begins there."""
+        return self.first + self._count
+
     def rest(self) -> None:
         """Show no candidate and hide no index: the twin that the stock is in plans as production would again."""
-        self.db.replies("; ".join([*self._turn(frozenset(), frozenset()), "DISCARD PLANS"]))
-        self._shown = self._hidden = frozenset()
-        self._put(frozenset())
+        if self._shown or self._hidden or self._stale:
+            self.db.replies("; ".join([*self._turn(frozenset(), frozenset()), "DISCARD PLANS"]))
+            self._shown = self._hidden = frozenset()
+            self._stale = False
 
     def _answer(self, question: Question) -> Answer:
         demand = self.demands[question.demand]
@@ -199,6 +207,7 @@ class Stock:
         self._take_to_hand(wanted[0])
         self.db.replies("; ".join([*self._turn(*wanted), "DISCARD PLANS"]))
         self._shown, self._hidden = wanted
+        self._stale = True  # the plan that `explain` then makes of a query without parameters is kept
 
     def _take_to_hand(self, soon: frozenset[int]) -> None:
         """Have these at hand; what was before stays, and what is shown, while it is not much more."""

@@ -27,6 +27,7 @@ class Twin:
     observed: tuple[Observed, ...]
     _explainer: Explainer
     _what_if: WhatIf
+    _stock: Stock | None = None
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -50,22 +51,31 @@ class Twin:
 
         Raises StatementError with the server's own message where it cannot be planned.
         """
+        if self._stock is not None:
+            self._stock.rest()
         return self._explainer.explain(query, parameters)
 
     def stock(self, demands: Sequence[Demand] = ()) -> Stock:
-        """Return what a search for a workload's indexes asks: candidates stay in the twin, demands go by number."""
-        return Stock(
-            db=self._what_if.db,
-            server=self.server,
-            profile=self.profile,
-            explainer=self._explainer,
-            demands=list(demands),
-        )
+        """Return what a search for a workload's indexes asks: candidates stay in the twin, demands go by number.
+
+        A new one takes the place of the one before.
+        """
+        first = 0
+        if self._stock is not None:
+            self._stock.rest()
+            first = self._stock.last
+        self._stock = Stock(
+            db=self._what_if.db, server=self.server, profile=self.profile, explainer=self._explainer,
+            demands=list(demands), first=first,
+        )  # fmt: skip
+        return self._stock
 
     def replanner(self, query: Query, sets: Sequence[ParameterSet]) -> Replan:
         """Return a function that plans the query, for all its sets, with other indexes than production has."""
 
         def replan(candidates: Sequence[IndexCandidate], without: Sequence[RelationName] = ()) -> tuple[Planned, ...]:
+            if self._stock is not None:
+                self._stock.rest()
             with self._what_if.indexes(candidates, without):
                 return tuple(self.explain(query, s) for s in sets)
 
