@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import chain
 
 from premortem.advisor.columns import distinct, key_statistics
-from premortem.advisor.operators import needs_pattern_opclass
+from premortem.advisor.operators import is_sortable, needs_pattern_opclass
 from premortem.advisor.wants import EQUALITIES, PINS, Operand, OrderKey, Term, Use, Want
 from premortem.model import IndexCandidate, IndexKey, Profile
 
@@ -33,10 +33,13 @@ _HALF = 0.7  # an index that leaves out fewer rows is not worth being partial
 _RANGES = frozenset({Use.RANGE, Use.PREFIX})
 
 
-def candidates(want: Want, profile: Profile) -> tuple[IndexCandidate, ...]:
-    """Return B-tree candidates for the relation, best guesses first, each once."""
+def candidates(want: Want, profile: Profile, *, alternatives: bool = False) -> tuple[IndexCandidate, ...]:
+    """Return B-tree candidates for the relation, best guesses first, each once.
+
+    With `alternatives`, also what finds the same rows in a smaller index.
+    """
     found: dict[str, IndexCandidate] = {}
-    for candidate in _ordered(want, profile):
+    for candidate in (*_ordered(want, profile), *(_smaller(want) if alternatives else ())):
         if candidate.keys and len(candidate.keys) <= _MAX_KEYS:
             found.setdefault(candidate.definition, candidate)
     return tuple(found.values())
@@ -168,10 +171,18 @@ def _with_all_ranges(
         yield _made(want, fixed, [*tail, *_filters(tail, narrowest[1:])], predicate, "equality, range, then filter")
 
 
+def _smaller(want: Want) -> Iterator[IndexCandidate]:
+    """Yield an index of the rows alone that rare constants mark, where an index of their column finds them too."""
+    rare = tuple(t for t in partial_terms(want) if t.share <= _RARE)
+    if rare:
+        yield from _flag_only(want, rare)
+
+
 def _flag_only(want: Want, predicate: tuple[Term, ...]) -> Iterator[IndexCandidate]:
     """Yield an index of just the marked rows, by primary key: its size, not its key, is what helps."""
     keys = next((i.keys for i in want.table.indexes if i.primary), ())
     columns = [IndexKey(column=k.column) for k in keys if k.column is not None]
+    columns = columns or [IndexKey(column=c) for c in sorted(want.outputs or ()) if is_sortable(want.table, c)][:1]
     if columns:
         yield _made(want, (), columns, predicate, "only the rows that the constants mark")
 

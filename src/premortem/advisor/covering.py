@@ -40,8 +40,8 @@ def covering(want: Want, candidate: IndexCandidate) -> IndexCandidate | None:
 def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
     """Yield the candidate in its covering forms: columns of conditions as keys and the rest included, and all included.
 
-    A column that the query fixes is better a key than included; behind a range it is better in front, and the
-    candidate that has it there covers as well.
+    A column that the query fixes is better a key than included; behind a range or an order it is better in front, and
+    the candidate that has it there covers as well.
     """
     extra = _lacking(want, candidate)
     if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
@@ -49,7 +49,7 @@ def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
     if any(may_be_too_long(Operand(column=name, columns=(name,)), want.table) for name in extra):
         return
     fixed = {t.operand.column for t in want.terms if t.use in _FIXED} & set(extra)
-    if fixed and _leads_with_range(want, candidate):
+    if fixed and not candidate.interchangeable:
         return
     tested = _tested(want, extra, fixed)
     if tested and len(candidate.keys) + len(tested) <= _MOST_KEYS:
@@ -62,13 +62,6 @@ def _tested(want: Want, extra: Sequence[str], fixed: Collection[str | None]) -> 
     """Return the columns that conditions are on, those first that are fixed."""
     found = [c for c in extra if c in want.filtered and is_sortable(want.table, c)]
     return tuple(sorted(found, key=lambda c: c not in fixed))
-
-
-def _leads_with_range(want: Want, candidate: IndexCandidate) -> bool:
-    """Whether a candidate starts with a range, and with no order that the query wants."""
-    first = candidate.keys[0].column
-    ordered = {key.operand.column for order in want.orders for key in order}
-    return first not in ordered and any(t.use is Use.RANGE and t.operand.column == first for t in want.terms)
 
 
 def _lacking(want: Want, candidate: IndexCandidate) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from premortem.advisor.btree import partial_terms
+from premortem.advisor.columns import key_statistics
 from premortem.advisor.operators import distance_candidates, has_extension, is_sortable, operator_candidates
 from premortem.advisor.wants import PINS, Use, Want
 from premortem.advisor.wide import may_be_too_long
@@ -23,6 +24,7 @@ from premortem.model import IndexCandidate, IndexKey, Profile, Table
 #: A B-tree of a smaller table is small itself, and reads less.
 _LARGE_PAGES = 10_000
 _IN_ORDER = 0.95
+_PAGES_PER_RANGE = 128  # BRIN_DEFAULT_PAGES_PER_RANGE
 _RANGES = frozenset({Use.RANGE, Use.EQUAL})
 _HASHED = frozenset({Use.EQUAL, Use.JOIN, Use.SOME})
 _MIXING = {"gin": "btree_gin", "gist": "btree_gist"}
@@ -58,10 +60,16 @@ def summaries(want: Want) -> Iterator[IndexCandidate]:
         return
     for term in want.terms:
         name = term.operand.column
-        if term.use in _RANGES and not term.row and name is not None and in_order(want.table, name) >= _IN_ORDER:
+        if term.use in _RANGES and not term.row and name is not None and _lies_in_order(want.table, name):
             yield IndexCandidate(
                 table=want.relation, keys=(IndexKey(column=name),), method="brin", because="range in the table's order"
             )
+
+
+def _lies_in_order(table: Table, name: str) -> bool:
+    """Whether ranges of pages hold ranges of values; a column of few values correlates by its ties alone."""
+    kinds = key_statistics(IndexKey(column=name), table).distinct
+    return in_order(table, name) >= _IN_ORDER and kinds >= table.pages / _PAGES_PER_RANGE
 
 
 def in_order(table: Table, name: str) -> float:

@@ -23,7 +23,7 @@ def proposals(want: Want, profile: Profile, *, alternatives: bool = False) -> tu
     every = [
         *_arm_sets(want, profile),
         *((c,) for c in special(want, profile, alternatives=alternatives)),
-        *((c,) for c in _with_covering(want, _sorted_keys(want, profile))),
+        *((c,) for c in _with_covering(want, _sorted_keys(want, profile, alternatives=alternatives))),
         *((c,) for c in (summaries(want) if alternatives else ())),
     ]
     kept = (
@@ -38,9 +38,10 @@ def _summarised(want: Want, group: Sequence[IndexCandidate]) -> bool:
     return all(c.keys[0].column in names and in_order(want.table, c.keys[0].column or "") > 0.9 for c in group)
 
 
-def _sorted_keys(want: Want, profile: Profile) -> tuple[IndexCandidate, ...]:
+def _sorted_keys(want: Want, profile: Profile, *, alternatives: bool = False) -> tuple[IndexCandidate, ...]:
     """Return the B-trees whose entries are sure to fit and whose columns have an order."""
-    return tuple(c for c in btree.candidates(want, profile) if _can_be_sorted(want.table, c))
+    found = btree.candidates(want, profile, alternatives=alternatives)
+    return tuple(c for c in found if _can_be_sorted(want.table, c))
 
 
 def _can_be_sorted(table: Table, candidate: IndexCandidate) -> bool:
