@@ -312,9 +312,7 @@ def test_what_the_search_takes_again_is_refused() -> None:
         return Pick(frozenset(n for n in (0, 1) if refusals[n] is None), (A, B))
 
     takes = {None: 100.0, a: 900.0, b: 10.0}
-    found, _, _ = tried(
-        profile, [{a: 1_000.0, b: 5_000.0}], lambda _, __, used: takes.get(used, 100.0), select=stubborn
-    )
+    found, _, _ = tried([{a: 1_000.0, b: 5_000.0}], lambda _, __, used: takes.get(used, 100.0), select=stubborn)
     assert found.chosen.definitions == {b}
     (declined,) = found.declined
     assert declined.candidate == A
@@ -323,9 +321,7 @@ def test_what_the_search_takes_again_is_refused() -> None:
 
 def test_an_index_that_production_could_not_have_is_refused() -> None:
     refused = {a: StatementError("index row size 3000 exceeds btree version 4 maximum 2704", sqlstate="54000")}
-    found, _, _ = tried(
-        profile, [{a: 1_000.0, b: 5_000.0}], lambda _, __, used: 10.0 if used else 100.0, refused=refused
-    )
+    found, _, _ = tried([{a: 1_000.0, b: 5_000.0}], lambda _, __, used: 10.0 if used else 100.0, refused=refused)
     assert found.chosen.definitions == {b}
     assert "index row size" in found.declined[0].reason
     assert found.certainty is Certainty.EXECUTED
