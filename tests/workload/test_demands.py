@@ -278,6 +278,10 @@ def test_what_is_set_aside_is_told_with_its_part_of_the_time() -> None:
     assert says["reads from cursors"].startswith("2 statements, 30 % of the measured time")
     assert says["statements that are not shown"].startswith("1 statement, 10 % of the measured time")
     assert "7 times" in says["statements that were forgotten"]
+    assert "a short window" not in says
+    an_hour = replace(of_production, workload=replace(of_production.workload, window=timedelta(hours=1)))
+    gaps = workload.demands([counted("select * from orders where id = $1", 1_000, 50)], an_hour).gaps
+    assert "1 h" in next(gap.says for gap in gaps if gap.subject == "a short window")
     of_files = workload.demands(texts("select * from orders where id = $1"), of_production)
     assert of_files.gaps == ()  # production's own counters are not what is advised on
 
@@ -300,12 +304,12 @@ def test_what_cannot_be_planned_is_told_with_its_part_of_the_time() -> None:
 # --- what nobody sees ---
 
 _FUNCTION = SchemaObject(
-    kind=ObjectKind.FUNCTION, schema="public", name="audit",
+    kind=ObjectKind.FUNCTION, schema="public", name="audit()",
     definition="CREATE FUNCTION public.audit() RETURNS trigger LANGUAGE plpgsql\n"
     "AS $$ BEGIN INSERT INTO log SELECT 1; END $$",
 )  # fmt: skip
 _PLAIN = SchemaObject(
-    kind=ObjectKind.FUNCTION, schema="public", name="twice",
+    kind=ObjectKind.FUNCTION, schema="public", name="twice(integer)",
     definition="CREATE FUNCTION public.twice(int) RETURNS int LANGUAGE sql IMMUTABLE\n"
     "AS $$ SELECT $1 * 2 FROM (VALUES (1)) v $$",
 )  # fmt: skip

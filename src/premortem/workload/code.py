@@ -9,6 +9,7 @@ from datetime import timedelta
 from premortem import sqltext, words
 from premortem.errors import StatementError
 from premortem.model import Gap, ObjectKind, Profile, Query, StatementKind, Table, TriggerDefinition
+from premortem.workload.aside import part
 from premortem.workload.calls import time_of
 
 _CALL = re.compile(r'("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)\s*\(', re.IGNORECASE)
@@ -30,9 +31,9 @@ def unseen(queries: Sequence[Query], profile: Profile, total: timedelta) -> tupl
 
 
 def _with_statements(profile: Profile) -> Mapping[str, str]:
-    """Return the functions that run statements of their own, by name."""
+    """Return the functions that run statements of their own, by name; a profile has them with their arguments."""
     return {
-        o.name: o.definition
+        o.name.partition("(")[0]: o.definition
         for o in profile.objects
         if o.kind is ObjectKind.FUNCTION and _TOUCHES.search(_body(o.definition)) and _may_read(o.definition)
     }
@@ -51,14 +52,13 @@ def _of_functions(queries: Sequence[Query], bodies: Mapping[str, str], total: ti
     callers = {id(q): called for q in queries if (called := [n for n in _called(q.text) if n in bodies])}
     if not callers:
         return ()
-    names = list(dict.fromkeys(name for called in callers.values() for name in called))
+    names = list(dict.fromkeys(f"{name}()" for called in callers.values() for name in called))
     time = sum((time_of(q) for q in queries if id(q) in callers), timedelta())
-    part = f" ({words.percent(time / total)} of the measured time)" if time and total else ""
     return (
         Gap(
             subject="functions",
-            says=f"{words.plural(len(callers), 'query', 'queries')}{part} call functions whose own statements no plan "
-            f"shows: {words.listing([f'{n}()' for n in names], most=5)}",
+            says=f"{words.listing(names, most=5)}, in {words.plural(len(callers), 'query', 'queries')}"
+            f"{part(time, total)}, may run statements that no plan shows",
             effect="no index is looked for these statements, nor is their time an index's to save",
             cure=_NESTED,
         ),
@@ -80,7 +80,7 @@ def _of_triggers(queries: Sequence[Query], profile: Profile, bodies: Mapping[str
     return (
         Gap(
             subject="triggers",
-            says=f"triggers run statements that no plan shows on writes to "
+            says="triggers may run statements that no plan shows on writes to "
             f"{words.listing([t.full_name for t in written], most=5)}",
             effect="no index is looked for these statements; those of foreign keys are looked at",
             cure=_NESTED,

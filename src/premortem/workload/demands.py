@@ -14,7 +14,7 @@ missing              what of it could not be planned
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -26,6 +26,8 @@ from premortem.workload.aside import Aside, Count, aside, counts, part, unseen
 from premortem.workload.calls import STATEMENTS, Scale, scale_of, time_of
 from premortem.workload.keys import demands_of_keys
 from premortem.workload.studied import Studied
+
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_shar
     return Gathered(
         demands=(*kept, *demands_of_keys(plannable, profile)),
         unreadable=unreadable,
-        gaps=(*_unread(unreadable, profile, total), *unseen(counted, total), *cut, *_forgotten(found, profile),
+        gaps=(*_unread(unreadable, profile, total), *unseen(counted, total), *cut, *_uncounted(found, profile),
               *code.unseen(plannable, profile, total)),
         says=scale.says,
         measured=total,
@@ -146,19 +148,25 @@ def _unread(unreadable: Sequence[Unreadable], profile: Profile, total: timedelta
     return (_not_planned(found, "cannot be read", time, total),) if found else ()
 
 
-def _forgotten(found: Iterable[Query | Unreadable], profile: Profile) -> tuple[Gap, ...]:
-    """Return a gap where pg_stat_statements had to throw entries out: what ran rarely is not there."""
-    times = profile.workload.deallocations or 0
-    if not times or not _is_production(found):
-        return ()
-    return (
-        Gap(
+def _uncounted(found: Iterable[Query | Unreadable], profile: Profile) -> Iterator[Gap]:
+    """Yield what production's counters lack: what ran before they began, and what they threw out when they were full."""
+    if not _is_production(found):
+        return
+    window, times = profile.workload.window, profile.workload.deallocations or 0
+    if window is not None and window < _A_DAY:
+        yield Gap(
+            subject="a short window",
+            says=f"pg_stat_statements has counted for {words.duration(window)}",
+            effect="calls a day are extrapolated from it, and what runs at other times is missing",
+            cure="pull the profile again when it has counted for some days",
+        )
+    if times:
+        yield Gap(
             subject="statements that were forgotten",
             says=f"pg_stat_statements was full {words.plural(times, 'time')} and threw out what ran least",
             effect="queries that run rarely are missing, and so are the calls that others had before",
             cure="raise pg_stat_statements.max",
-        ),
-    )
+        )
 
 
 def missing(gathered: Gathered, outcomes: Iterable[Studied | Unreadable]) -> tuple[Gap, ...]:
