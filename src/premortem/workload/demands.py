@@ -149,7 +149,7 @@ def _unread(unreadable: Sequence[Unreadable], profile: Profile, total: timedelta
 
 
 def _uncounted(found: Iterable[Query | Unreadable], profile: Profile) -> Iterator[Gap]:
-    """Yield what production's counters lack: what ran before they began, and what they threw out when they were full."""
+    """Yield what production's counters lack: what ran before they began, and what they threw out when full."""
     if not _is_production(found):
         return
     window, times = profile.workload.window, profile.workload.deallocations or 0
