@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -197,15 +200,15 @@ def test_an_index_that_waits_for_old_rows_is_built_for_good_and_dropped(
         assert db.values(OURS) == ()
 
 
-def test_what_a_killed_run_had_to_commit_is_swept_by_the_next(staging: Staging, updated_in_place: RelationName) -> None:
+def test_what_a_run_had_to_commit_is_swept_when_its_connection_is_killed(
+    staging: Staging, updated_in_place: RelationName
+) -> None:
     with contextlib.suppress(ServerError), execution.rehearse(staging.dsn, staging.profile) as rehearsal:
         rehearsal.stage.build([index("tag", table=updated_in_place)])
         with pg.writer(staging.dsn, purpose="test") as killer:
             assert len(killer.values(OURS)) == 1
             killer.execute(f"SELECT pg_terminate_backend({rehearsal.stage.db.pid}, 5000)")
     with pg.session(staging.dsn, purpose="test") as db:
-        assert len(db.values(OURS)) == 1
-    with execution.rehearse(staging.dsn, staging.profile), pg.session(staging.dsn, purpose="test") as db:
         assert db.values(OURS) == ()
 
 
@@ -257,3 +260,22 @@ def test_ctrl_c_leaves_nothing(staging: Staging) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert staging.contents() == before
+
+
+def test_ctrl_c_in_a_query_that_runs_leaves_nothing_that_was_built_for_good(
+    staging: Staging, updated_in_place: RelationName
+) -> None:
+    def interrupted() -> None:
+        with execution.rehearse(staging.dsn, staging.profile) as rehearsal:
+            rehearsal.stage.build([index("tag", table=updated_in_place)])
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            rehearsal.stage.run(query("SELECT pg_sleep(30)"), LITERAL)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with pg.session(staging.dsn, purpose="test") as db:
+        assert db.values(OURS) == ()
+        assert not db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.30' AND pid <> pg_backend_pid()"
+        )

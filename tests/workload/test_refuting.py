@@ -370,3 +370,17 @@ def test_time_that_is_up_is_said() -> None:
     assert rows.ran == []
     assert found.certainty is Certainty.PLANNED
     assert "time was up" in found.gaps[0].says
+
+
+def test_ctrl_c_while_executing_leaves_the_best_set_so_far() -> None:
+    def takes(text: str, _: str, used: str | None) -> float:
+        if text == "SELECT two":
+            raise KeyboardInterrupt
+        return 900.0 if used else 100.0
+
+    thinks = [{a: 1_000.0}, {b: 1_000.0}]
+    found, _, _ = tried(thinks, takes, "SELECT one", "SELECT two")
+    assert found.interrupted
+    assert found.chosen.definitions == {b}
+    assert found.certainty is Certainty.PLANNED
+    assert found.gaps[0].says == "It was interrupted before SELECT two.sql came to be executed"

@@ -84,24 +84,19 @@ def rehearse(dsn: str, profile: Profile, *, limit: timedelta = LIMIT) -> Iterato
 
     Raises TargetRefused where nothing may be executed there: production, a replica, somebody's own database.
     """
-    try:
-        with _entered(dsn, profile, limit) as entered:
-            runner = entered.runner
-            stage = Stage(
-                db=runner.db, explainer=runner.explainer, profile=profile, limit=limit, build_limit=_BUILD_LIMIT,
-                whole=entered.is_whole,
-            )  # fmt: skip
+    with _entered(dsn, profile, limit) as entered:
+        runner = entered.runner
+        stage = Stage(
+            db=runner.db, explainer=runner.explainer, profile=profile, limit=limit, build_limit=_BUILD_LIMIT,
+            whole=entered.is_whole,
+        )  # fmt: skip
+        try:
             with stage.open():
                 yield Rehearsal(stage=stage, gaps=entered.gaps)
-    except KeyboardInterrupt:
-        _sweep_after(dsn, profile)
-        raise
-
-
-def _sweep_after(dsn: str, profile: Profile) -> None:
-    """Drop what had to be committed and was left by an interruption that closed the connection."""
-    with _entered(dsn, profile, LIMIT):
-        pass
+        finally:
+            if runner.db.lost:  # a signal breaks off what it came into, and what had to be committed is still there
+                with _entered(dsn, profile, limit):
+                    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,9 @@ class Stage:
         self._stack.callback(self._drop_all)
 
     def _drop_all(self) -> None:
+        """Drop what was built for good; where a signal broke the connection, whoever opened it has to sweep."""
+        if self.db.lost:
+            return
         for number, candidate in enumerate(self._made):
             if candidate is not None:
                 self.db.execute(candidate.drop_sql(self._name(number), concurrently=False))

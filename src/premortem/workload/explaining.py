@@ -321,6 +321,7 @@ def with_execution(found: Indexing, executed: Refuted[Chosen]) -> Indexing:
         gaps=(*found.gaps, *executed.gaps),
         lies=executed.lies,
         certainty=executed.certainty,
+        effort=replace(found.effort, finished=found.effort.finished and not executed.interrupted),
     )
 
 

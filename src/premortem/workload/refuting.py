@@ -94,7 +94,7 @@ class Refuted(Generic[Chosen]):
 
     `facts` are those of the chosen set's plans; `lies` are estimates that execution refuted, as sentences; `declined`
     are the indexes that it refused.  `built` are sizes and build times on the mirror, by definition.  `slower` are
-    demands that the set slows down: none, unless the time was up.
+    demands that the set slows down: none, unless the search insists on it.  `interrupted` says that Ctrl-C ended it.
     """
 
     chosen: Chosen
@@ -108,6 +108,7 @@ class Refuted(Generic[Chosen]):
     gaps: tuple[Gap, ...] = ()
     certainty: Certainty = Certainty.PLANNED
     rounds: int = 0
+    interrupted: bool = False
 
 
 def refute(
@@ -140,6 +141,12 @@ class _Trial:
     numbers: dict[str, int] = field(default_factory=dict)
     tables: dict[str, IndexCandidate] = field(default_factory=dict)
     unbuilt: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time to execute anything more."""
+        return self.interrupted or self.enough()
 
     def run(self, select: Callable[[World], Chosen], visible: Callable[[Chosen], frozenset[int]]) -> Refuted[Chosen]:
         last: Definitions | None = None
@@ -148,12 +155,12 @@ class _Trial:
             chosen = select(view)
             shown = visible(chosen)
             wanted = self._wanted(view, shown)
-            new = self._learn(wanted, self._build(view, shown))
+            new = self._learn(view, shown, wanted)
             if not any(f.is_lie for f in new) and not self._does_harm(wanted):
                 break
             stays = view.definitions(shown) == last
             last = view.definitions(shown)
-            if stays or number >= self.rules.rounds or self.enough():
+            if stays or number >= self.rules.rounds or self.is_over:
                 self._refuse(wanted)
         return self._result(chosen, view, wanted, number)
 
@@ -194,14 +201,21 @@ class _Trial:
 
     # executing ----------------------------------------------------------------------------------------------------
 
-    def _learn(self, wanted: Sequence[tuple[int, Answer, Definitions]], there: Definitions) -> list[Fact]:
-        """Execute what is not known yet of a choice, and return what that says."""
-        new = []
-        for demand, answer, used in wanted:
-            if (demand, used) not in self.ground.facts and used <= there and not self.enough():
-                found = self._executed(demand, answer, used, there)
-                self.ground.facts[demand, used] = found
-                new.append(found)
+    def _learn(
+        self, view: View, shown: frozenset[int], wanted: Sequence[tuple[int, Answer, Definitions]]
+    ) -> list[Fact]:
+        """Build what is chosen, execute what is not known yet of it, and return what that says; Ctrl-C ends it."""
+        new: list[Fact] = []
+        if self.is_over:
+            return new
+        try:
+            there = self._build(view, shown)
+            for demand, answer, used in wanted:
+                if (demand, used) not in self.ground.facts and used <= there and not self.enough():
+                    new.append(self._executed(demand, answer, used, there))
+                    self.ground.facts[demand, used] = new[-1]
+        except KeyboardInterrupt:
+            self.interrupted = True
         return new
 
     def _executed(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
@@ -243,7 +257,7 @@ class _Trial:
 
     def _culprits(self, found: Fact) -> Definitions:
         """Return the index without which the query is not slower; all of them where there is no such one."""
-        if len(found.used) == 1 or self.enough():
+        if len(found.used) == 1 or self.is_over:
             return found.used
         cured = [d for d in sorted(found.used) if not self._is_slower_without(found, d)]
         return frozenset(cured[:1]) or found.used
@@ -271,6 +285,7 @@ class _Trial:
                 Declined(candidate=self.tables[d], reason=why) for d, why in self.ground.banned.items()
             ),
             gaps=gaps, certainty=Certainty.EXECUTED if sure else Certainty.PLANNED, rounds=rounds,
+            interrupted=self.interrupted,
         )  # fmt: skip
 
     def _gaps(self, keys: Sequence[tuple[int, Definitions]]) -> Iterator[Gap]:
@@ -282,9 +297,10 @@ class _Trial:
         for refusal in dict.fromkeys(f.refusal for f in open_.values() if f is not None and f.refusal):
             demands = [d for (d, _), f in open_.items() if f is not None and f.refusal == refusal]
             yield self._unexecuted(demands, f"The mirror refuses {{}}: {refusal}")
-        waiting = [d for (d, used), f in open_.items() if f is None and used <= self.built.keys()]
+        waiting = [d for (d, used), f in open_.items() if f is None and not used & self.unbuilt.keys()]
         if waiting:
-            yield self._unexecuted(waiting, "The time was up before {} came to be executed", cure="--time")
+            ended = "It was interrupted" if self.interrupted else "The time was up"
+            yield self._unexecuted(waiting, ended + " before {} came to be executed")
         valueless = [d for (d, _), f in open_.items() if f is not None and not f.refusal and None in f.comparisons]
         if valueless:
             yield self._unexecuted(valueless, "There are no values to execute {} with")
