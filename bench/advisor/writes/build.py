@@ -1,6 +1,6 @@
 """Measures how near the estimated time of CREATE INDEX comes to real builds, plain and CONCURRENTLY.
 
-    python bench/advisor/writes/build.py [--major 15] [--rows 100000 600000] [--memory 64MB 1GB] [-o FILE]
+    python bench/advisor/writes/build.py [--major 15] [--rows 100000 400000] [--memory 64MB] [-o FILE]
 
 The table is `event.sql`'s, in the page cache; both the backend's processor time and the time on the clock are shown,
 since others use the machine.  The estimate counts a disk in (`owning.SCAN_BYTES`), which is shown apart.
@@ -66,9 +66,10 @@ class Built:
     concurrently_wall: float
 
 
-def builds(db: pg.Session, rows: int, memory: str) -> Iterator[Built]:
+def builds(server: pg.Server, db: pg.Session, rows: int, memory: str) -> Iterator[Built]:
     """Yield every shape's builds on the table as it stands."""
-    profile = catalog.pull(db, values=Values.ALL)
+    with pg.session(server, purpose="bench") as reader:
+        profile = catalog.pull(reader, values=Values.ALL)
     table = profile.table(TABLE)
     assert table is not None
     db.execute(f"SET maintenance_work_mem = '{memory}'")
@@ -97,8 +98,8 @@ def main() -> None:
     """Print each build, and how many are within a factor of 1.5 by processor time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--major", type=int, default=15)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 600_000])
-    parser.add_argument("--memory", nargs="+", default=["64MB", "1GB"])
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 400_000])
+    parser.add_argument("--memory", nargs="+", default=["64MB"])
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
     found: list[Built] = []
@@ -107,7 +108,7 @@ def main() -> None:
             for statement in statements((HERE / "event.sql").read_text(encoding="utf-8"), rows, 1):
                 db.execute(statement)
             for memory in args.memory:
-                for one in builds(db, rows, memory):
+                for one in builds(server, db, rows, memory):
                     found.append(one)
                     print(line(one), flush=True)
                     if args.output:

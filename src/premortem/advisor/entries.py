@@ -55,8 +55,9 @@ class Shape:
 
     `new` is what a new row's entry costs, `moved` that of a row from anywhere in the table, images apart.  `fronts` are
     the pages where new rows' entries go, 1 where the keys grow.  `keys` are entries per row, `visits` the pages that a
-    row's entries change, and `splits` those that they fill.  `image` is the bytes of a page's image, and `seen` the
-    seconds that VACUUM takes for each entry, dead or not.
+    row's entries change, and `splits` those that they fill.  `image` is the bytes of a page's image.
+    VACUUM takes `seen` seconds for each entry, dead or not, and `page` for each page, and logs `cleared` bytes for a
+    page with dead ones.
     """
 
     method: str
@@ -70,6 +71,8 @@ class Shape:
     splits: float = 0.0
     image: float = _IMAGE
     seen: float = 0.03e-6
+    page: float = 2e-6
+    cleared: float = 60.0
 
 
 def shape_of(
@@ -159,6 +162,7 @@ _COMPARED = {"numeric": 0.04e-6, "text": 0.05e-6, "language": 0.12e-6}
 _RECORD = 46.0
 #: Of an item's bytes, what splits log besides: half of a page that is 70 % full, or the tenth that a growing one moves.
 _HALVES, _TENTHS = 0.73, 0.12
+_CROWDED_LOG = 16.0  # bytes per entry that joining equal keys logs on pages where a single key fills several
 
 
 def _btree(of: _Index) -> Shape:
@@ -166,9 +170,11 @@ def _btree(of: _Index) -> Shape:
     amid = -math.expm1(-max(spread - of.pages, 0.0) / of.pages / _PLACES)
     pages = of.pages * (1.0 + (_MORE_PAGES - 1.0) * amid * of.is_new)
     fronts = min(spread, pages)
+    halved = 1.0 if _is_shared(of) else 0.0
+    crowded = Cost(wal=_CROWDED_LOG * max(1.0 - spread / of.pages, 0.0) * halved)
     return Shape(
-        method="btree", rows=of.rows, pages=pages, fronts=fronts, new=_btree_entry(of, fronts, amid),
-        moved=_btree_entry(of, pages, 1.0), splits=of.item / PAGE,
+        method="btree", rows=of.rows, pages=pages, fronts=fronts, new=_btree_entry(of, fronts, amid, amid),
+        moved=_btree_entry(of, pages, 1.0, halved) + crowded, splits=of.item / PAGE,
         seen=_PER_SEEN + _PER_SCATTERED * min(1.0, spread / of.pages),
     )  # fmt: skip
 
@@ -178,8 +184,12 @@ def _is_shared(of: _Index) -> bool:
     return of.pages * PAGE / of.rows < 0.8 * of.item
 
 
-def _btree_entry(of: _Index, fronts: float, amid: float) -> Cost:
-    split = (_TENTHS + (_HALVES - _TENTHS) * amid) * min(of.pages * PAGE / of.rows, of.item)
+def _btree_entry(of: _Index, fronts: float, amid: float, halved: float) -> Cost:
+    """Return what an entry costs; `halved` is the share of splits amid others.
+
+    A row that moves leaves room where it was, so that its new entry splits a page only where many rows share the key.
+    """
+    split = (_TENTHS + (_HALVES - _TENTHS) * halved) * min(of.pages * PAGE / of.rows, of.item)
     among = _AMID_SAME if _is_shared(of) else _AMID
     seconds = _ENTRY + _PER_DOUBLING * math.log2(fronts) + among * amid
     if fronts > 1.0:
@@ -209,6 +219,8 @@ _PENDING_ROW, _PENDING_LOG, _PENDING_KEY = 1.0e-6, 118.0, 0.15e-6
 _PENDING_LIST = 4 * 1024.0 * 1024.0  # gin_pending_list_limit
 #: Out of it: seconds per row and key, and per key that comes at all; bytes likewise, the latter beside its own tuple.
 _FLUSHED, _FLUSHED_KEY, _FLUSHED_LOG, _FLUSHED_KEY_LOG = 0.4e-6, 4.0e-6, 15.0, 110.0
+#: VACUUM takes each page of entries apart, and logs a page with dead ones whole where these are in its entries.
+_GIN_PAGE, _GIN_CLEARED = 60e-6, 0.5 * _IMAGE
 _LONGEST_INLINE, _PER_POSTING = 1200.0, 2.5  # an entry's list of rows is written anew until it has pages of its own
 
 
@@ -226,8 +238,9 @@ def _gin(of: _Index) -> Shape:
         wal=_PENDING_LOG + keys * (width + _FLUSHED_LOG) + log,
     )
     return Shape(
-        method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost, keys=keys, visits=visits
-    )
+        method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost, keys=keys, visits=visits,
+        page=_GIN_PAGE, cleared=_GIN_CLEARED,
+    )  # fmt: skip
 
 
 def _inline(element: Element, rows: float) -> float:
@@ -302,9 +315,8 @@ def _fetched(pages: float, visits: float, machine: Machine) -> Cost:
 
 # vacuum ---------------------------------------------------------------------------------------------------------------
 
-#: Seconds per page that VACUUM looks at, and per dead entry that it takes away; bytes of a record, and per entry in it.
-_PER_PAGE, _PER_DEAD = 2e-6, 0.25e-6
-_DEAD_RECORD, _DEAD_OFFSET = 60.0, 2.0
+#: Seconds per dead entry that VACUUM takes away, and bytes in the page's record.
+_PER_DEAD, _DEAD_OFFSET = 0.25e-6, 2.0
 
 
 def vacuuming(shape: Shape, dead: float, machine: Machine) -> Cost:
@@ -312,7 +324,7 @@ def vacuuming(shape: Shape, dead: float, machine: Machine) -> Cost:
     if dead <= 0 or shape.method == "brin":
         return Cost()
     changed = _touched(shape.pages, dead * shape.visits)
-    seconds = shape.pages * _PER_PAGE + shape.rows * shape.keys * shape.seen + dead * shape.keys * _PER_DEAD
+    seconds = shape.pages * shape.page + shape.rows * shape.keys * shape.seen + dead * shape.keys * _PER_DEAD
     read = shape.pages * machine.far * PAGE / READ_BYTES
-    image = Cost(seconds=_PER_IMAGE * (machine.images > 0), wal=_DEAD_RECORD + shape.image * machine.images)
+    image = Cost(seconds=_PER_IMAGE * (machine.images > 0), wal=shape.cleared + shape.image * machine.images)
     return Cost(seconds=seconds + read, wal=dead * shape.keys * _DEAD_OFFSET) + image.times(changed)
