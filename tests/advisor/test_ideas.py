@@ -6,8 +6,8 @@ from itertools import chain
 
 import pytest
 
-from premortem import advisor
-from premortem.model import IndexCandidate, RelationName
+from premortem import advisor, catalog, pg, plans
+from premortem.model import IndexCandidate, ParameterSet, Planned, RelationName, Values
 
 from .conftest import Shop
 
@@ -157,3 +157,33 @@ def test_a_join_is_offered_an_index_on_either_side_and_after_the_own_condition(s
     assert any(
         d.startswith(("order_items (product_sku, order_id)", "order_items (order_id, product_sku)")) for d in found
     )
+
+
+def test_a_table_of_as_many_columns_as_there_may_be_is_looked_at_like_any_other(database: str) -> None:
+    columns = ", ".join(f"c{n} int" for n in range(1, 1600))
+    with pg.writer(database, purpose="test") as db:
+        db.execute(f"CREATE TABLE wide (id int PRIMARY KEY, {columns})")
+        db.execute("INSERT INTO wide (id, c1, c2, c3) SELECT i, i % 300, i % 7, i FROM generate_series(1, 20000) AS i")
+        db.execute("VACUUM ANALYZE wide")
+    with pg.session(database, purpose="test") as db:
+        profile = catalog.pull(db, values=Values.ALL)
+        plan = plans.parse_json(
+            db.value(
+                "EXPLAIN (FORMAT JSON, VERBOSE) SELECT * FROM public.wide WHERE c1 = 5 AND c2 + c1599 > 3 ORDER BY c3"
+            )
+        )
+    look = advisor.looked((Planned(parameters=ParameterSet(name="literal"), plan=plan),), profile)
+    found = definitions(look)
+    assert found[0] == "wide (c1, c3)"
+    assert not any(c.include for c in candidates(look))
+    assert "wide (c1, (c2 + c1599))" in found
+
+
+def test_where_no_index_finds_rows_a_narrow_one_may_be_read_in_the_tables_place(shop: Shop) -> None:
+    assert "orders (email)" in definitions(shop.looked("SELECT count(*) FROM orders WHERE email LIKE '%x'"))
+    assert definitions(shop.looked("SELECT note, doc, name, email, tags FROM orders")) == []
+
+
+def test_rare_rows_alone_are_offered_beside_an_index_of_their_column(shop: Shop) -> None:
+    found = definitions(shop.looked("SELECT id FROM orders WHERE archived"))
+    assert {"orders (archived)", "orders (id) WHERE archived"} <= set(found)

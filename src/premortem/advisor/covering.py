@@ -46,7 +46,7 @@ def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
     extra = _lacking(want, candidate)
     if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
         return
-    if any(may_be_too_long(Operand(column=name, columns=(name,)), want.table) for name in extra):
+    if any(_is_long(want, name) for name in extra):
         return
     fixed = {t.operand.column for t in want.terms if t.use in _FIXED} & set(extra)
     if fixed and not candidate.interchangeable:
@@ -56,6 +56,20 @@ def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
         yield _including(_with_keys(candidate, tested, fixed), tuple(c for c in extra if c not in tested))
     if not fixed or not tested:
         yield _including(candidate, extra)
+
+
+def instead(want: Want) -> IndexCandidate | None:
+    """Return an index to be read from end to end in the table's place, where the query needs few narrow columns."""
+    if not want.outputs and not want.filtered:
+        return None
+    needed = (want.outputs or frozenset()) | want.filtered
+    keys = [c.name for c in want.table.columns if c.name in needed and is_sortable(want.table, c.name)]
+    first = IndexCandidate(table=want.relation, keys=tuple(IndexKey(column=c) for c in keys[:1]), because="few columns")
+    extra = tuple(c for c in keys[1:])
+    fits = keys and len(keys) == len(needed) and len(keys) <= _MOST_KEYS and _is_narrow(want, first, extra)
+    if not fits or not _can_cover(want) or any(_is_long(want, name) for name in keys):
+        return None
+    return _with_keys(replace(first, because=f"few columns of a wide table{_SPARED}"), extra, ())
 
 
 def _tested(want: Want, extra: Sequence[str], fixed: Collection[str | None]) -> tuple[str, ...]:
@@ -68,11 +82,20 @@ def _lacking(want: Want, candidate: IndexCandidate) -> tuple[str, ...]:
     """Return the columns that the query needs and the candidate does not hold; none where it cannot cover at all."""
     if want.outputs is None or candidate.method != "btree" or any(k.column is None for k in candidate.keys):
         return ()
-    if want.table.all_visible / max(1, want.table.pages) < _VISIBLE:
+    if not _can_cover(want):
         return ()
     keys = {k.column for k in candidate.keys}
     needed = want.outputs | (want.filtered - keys - _implied(want, candidate))
     return tuple(c.name for c in want.table.columns if c.name in needed and c.name not in keys)
+
+
+def _can_cover(want: Want) -> bool:
+    """Whether index-only scans spare visits: not whole rows, and most pages visible to all."""
+    return want.outputs is not None and want.table.all_visible / max(1, want.table.pages) >= _VISIBLE
+
+
+def _is_long(want: Want, name: str) -> bool:
+    return may_be_too_long(Operand(column=name, columns=(name,)), want.table)
 
 
 def _implied(want: Want, candidate: IndexCandidate) -> set[str]:

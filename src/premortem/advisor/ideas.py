@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from premortem.advisor.constants import is_of_values
-from premortem.advisor.covering import forms
+from premortem.advisor.covering import forms, instead
 from premortem.advisor.existing import same_index
 from premortem.advisor.proposing import proposals
 from premortem.advisor.reading import wants
@@ -82,7 +82,11 @@ def _matters(want: Want) -> bool:
 
 def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterator[Group]:
     """Yield a relation's proposals, each followed by its covering forms; none that is there, or of one set's values."""
-    for group in proposals(want, profile, alternatives=True):
+    proposed = proposals(want, profile, alternatives=True)
+    if not any(c.method == "btree" for group in proposed for c in group):
+        whole = instead(want)
+        yield from [(whole,)] if whole is not None and same_index(whole, want.table) is None else []
+    for group in proposed:
         if any(is_of_values(c, planned) or is_changing(c, want.table) for c in group):
             continue
         yield group

@@ -68,7 +68,8 @@ def _is_unlimited(column: Column) -> bool:
 def _columns(column: str | None, expression: str | None, table: Table) -> tuple[str, ...]:
     if column is not None:
         return (column,)
-    return tuple(c.name for c in table.columns if re.search(rf"(?<!\w){re.escape(c.name)}(?!\w)", expression or ""))
+    words = set(re.findall(r"[\w$]+", expression or ""))
+    return tuple(c.name for c in table.columns if c.name in words or f'"{c.name}"' in (expression or ""))
 
 
 def _is_short(expression: str) -> bool:
