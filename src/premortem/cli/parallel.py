@@ -123,8 +123,18 @@ def result(future: Future[_T]) -> _T:
 
     Raises PremortemError where it was killed.
     """
-    try:
+    with told_of_death():
         return future.result()
+
+
+@contextlib.contextmanager
+def told_of_death() -> Iterator[None]:
+    """Turn the end of a process that was to do something into an error in our words.
+
+    Raises PremortemError.
+    """
+    try:
+        yield
     except BrokenProcessPool as error:
         raise PremortemError(
             "a process that planned queries was killed, perhaps for want of memory", hint="run it again with --jobs 1"

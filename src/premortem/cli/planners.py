@@ -126,7 +126,8 @@ class Far:
     def submit(self, work: Callable[Concatenate[Bench, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Have it done there."""
         call: Callable[[], _T] = partial(_there, work, *args, **kwargs)
-        return self.executor.submit(call)
+        with parallel.told_of_death():
+            return self.executor.submit(call)
 
 
 Seat = Near | Far
