@@ -145,7 +145,7 @@ def test_an_existing_index_is_not_suggested_in_any_order_of_its_interchangeable_
 
 def test_both_classes_of_a_document_and_both_trees_of_a_range_are_offered(shop: Shop) -> None:
     found = definitions(shop.looked("SELECT id FROM orders WHERE doc @> $1", typical=('{"ref": "r77"}',)))
-    assert found == ["orders USING gin (doc jsonb_path_ops)", "orders USING gin (doc)"]
+    assert found[:2] == ["orders USING gin (doc jsonb_path_ops)", "orders USING gin (doc)"]
     found = definitions(shop.looked("SELECT id FROM bookings WHERE during && $1", one=("[2026-02-01,2026-02-02)",)))
     assert found[:2] == ["bookings USING gist (during)", "bookings USING spgist (during)"]
 
