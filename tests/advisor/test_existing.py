@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,3 +109,21 @@ def test_a_partial_index_replaces_no_full_one() -> None:
 def test_an_invalid_index_goes_with_the_one_that_starts_like_it() -> None:
     broken = table(existing(made("a"), valid=False))
     assert [i.name for i in replaced(made("a", "b"), broken)] == ["i"]
+
+
+def test_keys_that_a_query_fixes_are_there_in_whatever_order() -> None:
+    other_order = table(existing(made("b", "a", "c")))
+    free = replace(made("a", "b"), interchangeable=2)
+    assert same_index(free, other_order) is not None
+    assert same_index(made("a", "b"), other_order) is None
+    then_ordered = replace(made("a", "b", "c"), interchangeable=2)
+    assert same_index(then_ordered, other_order) is not None
+    assert same_index(replace(made("a", "b", "d"), interchangeable=2), other_order) is None
+    assert same_index(replace(made("a", "c", "b"), interchangeable=2), other_order) is None
+
+
+@given(candidates, st.integers(0, 3), st.randoms())
+def test_a_permutation_of_interchangeable_keys_brings_nothing(of: IndexCandidate, free: int, chance: Random) -> None:
+    free = min(free, len(of.keys))
+    shuffled = chance.sample(of.keys[:free], free)
+    assert same_index(replace(of, keys=(*shuffled, *of.keys[free:]), interchangeable=free), table(existing(of)))

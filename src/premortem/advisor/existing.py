@@ -28,8 +28,22 @@ def as_candidate(index: Index, table: RelationName) -> IndexCandidate:
 
 
 def same_index(candidate: IndexCandidate, table: Table) -> Index | None:
-    """Return a usable index that already does what the candidate would, None where there is none."""
-    return next((i for i in table.indexes if i.valid and i.ready and covers(i, candidate)), None)
+    """Return a usable index that already does what the candidate would, None where there is none.
+
+    Keys that a query fixes may stand in another order there.
+    """
+    usable = (i for i in table.indexes if i.valid and i.ready)
+    return next((i for i in usable if covers(i, _in_order_of(i, candidate))), None)
+
+
+def _in_order_of(index: Index, candidate: IndexCandidate) -> IndexCandidate:
+    """Return the candidate with its interchangeable keys in the index's order, where the index begins with them."""
+    free = candidate.interchangeable
+    named = {(k.column, _bare(k.expression)): k for k in candidate.keys[:free]}
+    order = [(k.column, _bare(k.expression)) for k in index.keys[:free]]
+    if free < 2 or len(order) != free or set(order) != set(named):
+        return candidate
+    return replace(candidate, keys=(*(named[name] for name in order), *candidate.keys[free:]))
 
 
 def invalid_index(candidate: IndexCandidate, table: Table) -> Index | None:
