@@ -182,6 +182,7 @@ def test_a_capture_weighs_by_executions_in_the_measure_of_what_production_counte
     known = replace(first, calls=1.0, calls_per_second=20 / 86_400)
     both = workload.demands([known, second], SHOP)
     assert sorted(d.calls_per_day or 0 for d in both.demands) == pytest.approx([20, 60])
+    assert both.says.startswith("1 of 2 queries weighed by calls and times of pg_stat_statements; the others, ")
 
 
 def test_calls_of_an_unknown_window_are_taken_for_a_day_and_it_is_said() -> None:

@@ -53,7 +53,7 @@ def _of_fingerprint(group: Sequence[Query]) -> Iterator[Alike]:
     found: dict[str, list[_Seen]] = {}
     for query in group:
         reduced = sqltext.reduced(query.text)
-        found.setdefault(reduced.key, []).append(_Seen(query=query, reduced=reduced))
+        found.setdefault(reduced.key, []).append(_Seen.of(query, reduced))
     for seen in found.values():
         yield from _of_key(seen)
 
@@ -70,15 +70,16 @@ def _same(group: Sequence[Query]) -> Alike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A query and its text with the places of its values."""
+    """A query, its text with the places of its values, and the constants in each place, "" for a parameter."""
 
     query: Query
     reduced: Reduced
+    constants: tuple[tuple[str, ...], ...]
 
-    @property
-    def constants(self) -> tuple[tuple[str, ...], ...]:
-        """The constants in each place, empty texts for parameters."""
-        return tuple(tuple("" if v.parameter is not None else v.text for v in p.values) for p in self.reduced.places)
+    @classmethod
+    def of(cls, query: Query, reduced: Reduced) -> _Seen:
+        places = (tuple("" if v.parameter is not None else v.text for v in p.values) for p in reduced.places)
+        return cls(query=query, reduced=reduced, constants=tuple(places))
 
 
 def _of_key(seen: Sequence[_Seen]) -> Iterator[Alike]:

@@ -81,39 +81,44 @@ def time_of(query: Query) -> timedelta:
 # what was counted -------------------------------------------------------------------------------------------
 
 
-def scale_of(queries: Sequence[Query], profile: Profile) -> Scale:
-    """Return how the counts of a workload become calls a day."""
-    known = [q for q in queries if q.calls_per_second is not None]
-    called = [q for q in queries if q.calls is not None]
-    seen = [q for q in queries if q.executions]
+def scale_of(groups: Sequence[Sequence[Query]], profile: Profile) -> Scale:
+    """Return how the counts of a workload become calls a day; each group is one query by all its texts."""
+    known = [g for g in groups if any(q.calls_per_second is not None for q in g)]
+    called = [g for g in groups if any(q.calls is not None for q in g)]
+    seen = [g for g in groups if any(q.executions for q in g)]
     if known:
-        return Scale(says=_of_rates(queries, known, profile), per_execution=_calibrated(known))
+        return _of_rates(groups, known, profile)
     if called:
         unknown = "taken for those of one day: it does not say since when"
-        return Scale(says=f"{_some(called, queries)} by calls of {STATEMENTS}, {unknown}", per_call=1.0)
+        return Scale(says=f"{_some(called, groups)} by calls of {STATEMENTS}, {unknown}", per_call=1.0)
     if seen:
-        return Scale(says=f"{_some(seen, queries)} by how often the capture saw them", per_execution=1.0)
-    return Scale(says=f"{_queries(len(queries))}, one call a day each: nobody counted calls or measured times")
+        return Scale(says=f"{_some(seen, groups)} by how often the capture saw them", per_execution=1.0)
+    return Scale(says=f"{_queries(groups)}, one call a day each: nobody counted calls or measured times")
 
 
-def _of_rates(queries: Sequence[Query], known: Sequence[Query], profile: Profile) -> str:
-    window = profile.workload.window
+def _of_rates(groups: Sequence[Sequence[Query]], known: Sequence[Sequence[Query]], profile: Profile) -> Scale:
+    window, per_execution = profile.workload.window, _calibrated([q for g in known for q in g])
     over = f" over {words.duration(window)}" if window is not None else ""
-    rest = "" if len(known) == len(queries) else "; production did not run the others, one call a day each"
-    return f"{_some(known, queries)} by calls and times of {STATEMENTS}{over}{rest}"
+    others = "by how often the capture saw them" if per_execution else "one call a day each"
+    rest = "" if len(known) == len(groups) else f"; the others, which production did not run, {others}"
+    says = f"{_some(known, groups)} by calls and times of {STATEMENTS}{over}{rest}"
+    return Scale(says=says, per_execution=per_execution)
 
 
 def _calibrated(known: Sequence[Query]) -> float | None:
     """Return how many calls a day stand behind an execution of a capture, by the queries that have both."""
-    both = [q for q in known if q.executions]
+    both = [q for q in known if q.executions and q.calls_per_second is not None]
     rate = calls_a_day(both)
     return rate / executions(both) if both and rate is not None else None
 
 
-def _some(known: Sequence[Query], queries: Sequence[Query]) -> str:
-    every = len(known) == len(queries)
-    return f"{_queries(len(queries))} weighed" if every else f"{len(known):,} of {_queries(len(queries))} weighed"
+def _some(known: Sequence[Sequence[Query]], groups: Sequence[Sequence[Query]]) -> str:
+    every = len(known) == len(groups)
+    return f"{_queries(groups)} weighed" if every else f"{len(known):,} of {_queries(groups)} weighed"
 
 
-def _queries(count: int) -> str:
-    return words.plural(count, "query", "queries")
+def _queries(groups: Sequence[Sequence[Query]]) -> str:
+    """Return how many queries there are, and in how many texts where these are more."""
+    texts = sum(len(g) for g in groups)
+    more = f" (in {texts:,} texts)" if texts > len(groups) else ""
+    return f"{words.plural(len(groups), 'query', 'queries')}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 from premortem import sqltext, words
 from premortem.errors import StatementError
@@ -22,12 +23,15 @@ _NESTED = "set pg_stat_statements.track = all, so that their statements are amon
 _WRITES = frozenset({StatementKind.INSERT, StatementKind.UPDATE, StatementKind.DELETE, StatementKind.MERGE})
 
 
-def unseen(queries: Sequence[Query], profile: Profile, total: timedelta) -> tuple[Gap, ...]:
-    """Return what functions and triggers leave unseen of these queries."""
+Groups: TypeAlias = Sequence[Sequence[Query]]
+
+
+def unseen(groups: Groups, profile: Profile, total: timedelta) -> tuple[Gap, ...]:
+    """Return what functions and triggers leave unseen; each group is one query by all its texts."""
     bodies = _with_statements(profile)
     if not bodies or profile.setting("pg_stat_statements.track") == "all":
         return ()
-    return (*_of_functions(queries, bodies, total), *_of_triggers(queries, profile, bodies))
+    return (*_of_functions(groups, bodies, total), *_of_triggers(groups, profile, bodies))
 
 
 def _with_statements(profile: Profile) -> Mapping[str, str]:
@@ -41,19 +45,19 @@ def _with_statements(profile: Profile) -> Mapping[str, str]:
 
 def _body(definition: str) -> str:
     """Return what stands after the head of a definition: `RETURNS … LANGUAGE …` has no statement in it."""
-    return definition.partition(" AS ")[2] or definition.partition("\nAS ")[2] or definition
+    return definition.partition("\nAS ")[2] or definition
 
 
 def _may_read(definition: str) -> bool:
     return not _IMMUTABLE.search(definition) and not _LANGUAGE.search(definition)
 
 
-def _of_functions(queries: Sequence[Query], bodies: Mapping[str, str], total: timedelta) -> tuple[Gap, ...]:
-    callers = {id(q): called for q in queries if (called := [n for n in _called(q.text) if n in bodies])}
+def _of_functions(groups: Groups, bodies: Mapping[str, str], total: timedelta) -> tuple[Gap, ...]:
+    callers = [(g, called) for g in groups if (called := [n for n in _called(g[0].text) if n in bodies])]
     if not callers:
         return ()
-    names = list(dict.fromkeys(f"{name}()" for called in callers.values() for name in called))
-    time = sum((time_of(q) for q in queries if id(q) in callers), timedelta())
+    names = list(dict.fromkeys(f"{name}()" for _, called in callers for name in called))
+    time = sum((time_of(q) for group, _ in callers for q in group), timedelta())
     return (
         Gap(
             subject="functions",
@@ -73,8 +77,8 @@ def _plain(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
-def _of_triggers(queries: Sequence[Query], profile: Profile, bodies: Mapping[str, str]) -> tuple[Gap, ...]:
-    written = [t for t in _written(queries, profile) if any(_runs(d.definition, bodies) for d in _enabled(t))]
+def _of_triggers(groups: Groups, profile: Profile, bodies: Mapping[str, str]) -> tuple[Gap, ...]:
+    written = [t for t in _written(groups, profile) if any(_runs(d.definition, bodies) for d in _enabled(t))]
     if not written:
         return ()
     return (
@@ -97,14 +101,14 @@ def _runs(definition: str, bodies: Mapping[str, str]) -> bool:
     return found is not None and _plain(found[1]) in bodies
 
 
-def _written(queries: Sequence[Query], profile: Profile) -> tuple[Table, ...]:
+def _written(groups: Groups, profile: Profile) -> tuple[Table, ...]:
     """Return the tables with triggers of users that the queries write, in the order of their names."""
     guarded = {t.name: t for t in profile.tables if t.triggers}
     found = {
         name.name
-        for query in queries
-        if guarded and query.kind in _WRITES
-        for name in _targets(query.text)
+        for group in groups
+        if guarded and group[0].kind in _WRITES
+        for name in _targets(group[0].text)
         if name.name in guarded
     }
     return tuple(guarded[name] for name in sorted(found))

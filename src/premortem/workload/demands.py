@@ -55,16 +55,23 @@ def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_shar
     plannable, put_aside = _sorted_out(found)
     counted = counts(put_aside, profile.workload.left_out if _is_production(found) else ())
     total = _measured(plannable, counted, unreadable, profile)
-    scale = scale_of(plannable, profile)
-    kept, cut = tail.kept(_shared([_demand(one, scale) for one in alike(plannable)]), min_share)
+    groups = alike(plannable)
+    members = [one.members for one in groups]
+    scale = scale_of(members, profile)
+    kept, cut = tail.kept(_shared([_demand(one, scale) for one in groups]), min_share)
+    searched = demands_of_keys(members, profile)
     return Gathered(
-        demands=(*kept, *demands_of_keys(plannable, profile)),
+        demands=(*kept, *searched),
         unreadable=unreadable,
         gaps=(*_unread(unreadable, profile, total), *unseen(counted, total), *cut, *_uncounted(found, profile),
-              *code.unseen(plannable, profile, total)),
-        says=scale.says,
+              *code.unseen(members, profile, total)),
+        says=scale.says + _of_keys(searched),
         measured=total,
     )  # fmt: skip
+
+
+def _of_keys(searched: Sequence[Demand]) -> str:
+    return f"; and what {words.plural(len(searched), 'foreign key')} searched for" if searched else ""
 
 
 def _sorted_out(found: Iterable[Query | Unreadable]) -> tuple[list[Query], list[tuple[Query, Aside]]]:

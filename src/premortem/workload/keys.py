@@ -7,7 +7,7 @@ would find the child's index unused and worth nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from premortem import sqltext, triggers
 from premortem.errors import StatementError
 from premortem.model import Demand, Profile, Query, RelationName, Site, StatementKind, Table
 from premortem.triggers import Change, Hidden
-from premortem.workload.calls import calls_a_day
+from premortem.workload.calls import calls_a_day, counted
 
 _DAY = timedelta(days=1).total_seconds()
 #: What was counted over less than this is a load or a restore as likely as the usual.
@@ -25,15 +25,18 @@ _MOST = 1_000
 #: The triggers' own queries, where pg_stat_statements tracks nested statements: they are counted as they are.
 _TRIGGERS_OWN = re.compile(r"^SELECT \S+ FROM (?:ONLY )?(\S+) x WHERE \$\d.* FOR KEY SHARE OF x$", re.DOTALL)
 _NOWHERE = Site(source="")
-_WRITES = frozenset({StatementKind.UPDATE, StatementKind.DELETE, StatementKind.MERGE, StatementKind.INSERT})
+_MAY_CHANGE = re.compile(r"\b(?:delete|update)\b", re.IGNORECASE)
 
 
-def demands_of_keys(queries: Iterable[Query], profile: Profile) -> tuple[Demand, ...]:
-    """Return what foreign keys search for on behalf of the rows that production deletes, and of these queries."""
-    queries = tuple(queries)
-    known = frozenset(own[1].replace('"', "") for q in queries if (own := _TRIGGERS_OWN.search(q.text)))
+def demands_of_keys(groups: Sequence[Sequence[Query]], profile: Profile) -> tuple[Demand, ...]:
+    """Return what foreign keys search for on behalf of the rows that production deletes, and of these queries.
+
+    Each group is one query by all its texts.
+    """
+    own = (_TRIGGERS_OWN.search(group[0].text) for group in groups)
+    known = frozenset(found[1].replace('"', "") for found in own if found)
     rates: dict[tuple[RelationName, str], tuple[Change, float | None]] = {}
-    for change, rate in (*_of_activity(profile), *_of_queries(queries, profile)):
+    for change, rate in (*_of_activity(profile), *_of_queries(groups, profile)):
         place = (change.relation, change.operation)
         first, before = rates.get(place, (change, 0.0))
         rates[place] = (replace(first, columns=first.columns | change.columns), _more(before, rate, change))
@@ -79,13 +82,14 @@ def _of_activity(profile: Profile) -> Iterator[tuple[Change, float | None]]:
             yield Change(relation=table.relation, operation="delete", rows=1), activity.deletes * _DAY
 
 
-def _of_queries(queries: Iterable[Query], profile: Profile) -> Iterator[tuple[Change, float | None]]:
-    """Yield what queries delete, and which columns they update, where a foreign key could care."""
-    for query in queries:
-        if query.kind in _WRITES or "with" in query.text[:200].lower():
-            for change in _changes(query, profile):
-                rate = calls_a_day([query])
-                yield change, None if rate is None else rate * change.rows
+def _of_queries(groups: Sequence[Sequence[Query]], profile: Profile) -> Iterator[tuple[Change, float | None]]:
+    """Yield what queries delete, and which columns they update, with the rows a day."""
+    for group in groups:
+        if _MAY_CHANGE.search(group[0].text):
+            rates = [(calls_a_day([q]), 1.0 if q.rows_per_call is None else q.rows_per_call) for q in counted(group)]
+            found = [rate * rows for rate, rows in rates if rate is not None]
+            for change in _changes(group[0], profile):
+                yield change, sum(found) if found else None
 
 
 def _changes(query: Query, profile: Profile) -> Iterator[Change]:
@@ -93,13 +97,12 @@ def _changes(query: Query, profile: Profile) -> Iterator[Change]:
         facts = sqltext.statement_facts(query.text)
     except StatementError:
         return
-    rows = query.rows_per_call if query.rows_per_call is not None else 1.0
     for name in facts.deletes:
         if (table := _table(name, query, profile)) is not None:
-            yield Change(relation=table.relation, operation="delete", rows=rows)
+            yield Change(relation=table.relation, operation="delete", rows=1)
     for name, columns in facts.updates:
         if (table := _table(name, query, profile)) is not None:
-            yield Change(relation=table.relation, operation="update", rows=rows, columns=frozenset(columns))
+            yield Change(relation=table.relation, operation="update", rows=1, columns=frozenset(columns))
 
 
 def _table(name: sqltext.TableName, query: Query, profile: Profile) -> Table | None:
