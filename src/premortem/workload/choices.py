@@ -1,10 +1,11 @@
 """What a set of indexes can be made of: each candidate's size and price, and what each demand could do with which.
 
-An index has a *charge*, in milliseconds a day: what writing it costs, and what it has to save to be worth the bother.
+An index has a *charge*, in milliseconds a day: what writing it costs, and what it has to save to be worth having.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,8 +18,8 @@ from premortem.workload.program import Program
 #: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
 CLOSE = 0.005
 _NOISE = 0.002
-#: A query counts as at most this many times what it would cost with every index.
-_HOPELESS = 10.0
+#: A set of indexes as large as the tables has to save this part of their queries' time.
+_STORAGE = 0.2
 _PAGE = 8192
 _PROMISING = 8
 _STAND_INS = 4
@@ -49,28 +50,28 @@ class Choices:
             self.sizes[number] = whole_size(candidate, profile).bytes
             self.upkeep[number] = self.upkeep_of(candidate)
         self._atoms.clear()
-        self._charge(self._time_of_tables())
+        self._charge()
         self._relate()
 
-    def _time_of_tables(self) -> dict[RelationName, float]:
-        """Return the time a day of each table's queries, without most of what indexes save of the hopeless ones.
+    def _charge(self) -> None:
+        """Set what each index has to earn: its upkeep, a share of its table's time, and the price of its bytes."""
+        profile = self.knowledge.world.profile
+        times = self._times()
+        tables = {table for known in self.knowledge.known for table in known.studied.keys}
+        price = (
+            _STORAGE * sum(map(_counted, self.knowledge.known)) / max(sum(_bytes(t, profile) for t in tables), _PAGE)
+        )
+        for number, size in self.sizes.items():
+            least = self.min_share * times.get(self.knowledge.candidates[number].table, 0.0)
+            self.charges[number] = self.upkeep[number] + least + price * size
 
-        Else one query that takes hours would make everything that helps the others look too small to mention.
-        """
+    def _times(self) -> dict[RelationName, float]:
+        """Return the time a day of each table's queries."""
         spent: dict[RelationName, float] = {}
         for known in self.knowledge.known:
-            counted = min(known.before, _HOPELESS * min(known.atoms.values()))
             for table in known.studied.keys:
-                spent[table] = spent.get(table, 0.0) + counted
+                spent[table] = spent.get(table, 0.0) + _counted(known)
         return spent
-
-    def _charge(self, spent: Mapping[RelationName, float]) -> None:
-        """Set the charges: upkeep, and a share of its table's time that is larger for a larger index."""
-        bytes_of = {t: max(_bytes(t, self.knowledge.world.profile), _PAGE) for t in spent}
-        for number, size in self.sizes.items():
-            table = self.knowledge.candidates[number].table
-            share = 0.5 + size / bytes_of.get(table, size)
-            self.charges[number] = self.upkeep[number] + self.min_share * share * spent.get(table, 0.0)
 
     def _relate(self) -> None:
         """Find which candidates could stand in for which: the smallest of those that serve whoever asked for one."""
@@ -140,6 +141,15 @@ class Choices:
         if budget is None:
             return atoms
         return {used: cost for used, cost in atoms.items() if sum(self.sizes[i] for i in used) <= budget}
+
+
+def _counted(known: Known) -> float:
+    """Return a demand's time a day as it counts for what an index has to earn.
+
+    It is the geometric mean of today's and of what the best indexes leave: else a query that takes hours for want of
+    an index would make everything that helps the others look too small to mention.
+    """
+    return math.sqrt(known.before * min(known.atoms.values()))
 
 
 def _bytes(relation: RelationName, profile: Profile) -> int:

@@ -43,7 +43,8 @@ class Limits:
     """What the set may be.
 
     `budget` is in bytes on disk, `upkeep` in milliseconds a day.  An index has to save `min_share` of the time that is
-    spent in its table's queries; no parameter set of a query may get dearer by more than `max_loss`.
+    spent in its table's queries (see `choices`), besides its upkeep and the price of its bytes; no parameter set of a
+    query may get dearer by more than `max_loss`.
     """
 
     budget: int | None = None
