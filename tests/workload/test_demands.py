@@ -162,6 +162,15 @@ def test_two_texts_of_a_file_share_the_calls_that_production_counted_for_both() 
     assert one.calls_per_day == 86_400
 
 
+def test_a_text_of_a_file_beside_productions_own_counts_once() -> None:
+    own = counted("select * from orders where id = $1", 100, 1)
+    (filed,) = texts("select * from orders where id = 7")
+    assert isinstance(filed, Query)
+    borrowed = replace(filed, calls=own.calls, calls_per_second=own.calls_per_second, mean_time=own.mean_time)
+    (found,) = workload.demands([borrowed, own], SHOP).demands
+    assert found.calls_per_day == pytest.approx(100)
+
+
 def test_files_that_nobody_counted_weigh_one_call_each_and_it_is_said() -> None:
     found = workload.demands(texts("select * from orders; select * from items"), SHOP)
     assert [d.calls_per_day for d in found.demands] == [None, None]

@@ -55,17 +55,15 @@ def calls_a_day(queries: Sequence[Query]) -> float | None:
     return sum(rates) * _DAY if rates else None
 
 
-def counted(queries: Iterable[Query]) -> tuple[Query, ...]:
+def counted(queries: Sequence[Query]) -> tuple[Query, ...]:
     """Return the queries without those whose calls are another's over again.
 
-    A query of a file has the calls of production's query of the same fingerprint; of two such files' queries each has
-    all of them.
+    A query of a file has the calls of production's query of the same fingerprint: beside that one it has none of its
+    own, and of two files' queries each has all of them.
     """
-    found: dict[object, Query] = {}
-    for query in queries:
-        own = query.site if query.site.source == STATEMENTS else None
-        found.setdefault((own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time), query)
-    return tuple(found.values())
+    own = tuple(q for q in queries if q.site.source == STATEMENTS)
+    borrowed = {(q.fingerprint, q.calls, q.calls_per_second, q.mean_time): q for q in reversed(queries)}
+    return own or tuple(reversed(borrowed.values()))
 
 
 def executions(queries: Iterable[Query]) -> float:
