@@ -69,23 +69,23 @@ def own(arguments: argparse.Namespace, keep: Path) -> Iterator[Compared]:
         )
         for name in OWN:
             if server is not None:
-                _load(server, name, arguments.rows, keep)
+                _load(server, name, arguments.rows, keep / f"{name}.profile", arguments.values)
             candidates = shapes.read(f"{name}.shapes")
             yield from _compared(server, name, candidates, catalog.read(keep / f"{name}.profile"), keep)
 
 
-def _load(server: pg.Server, name: str, rows: int, keep: Path) -> None:
+def _load(server: pg.Server, name: str, rows: int, file: Path, values: Values) -> None:
     with pg.writer(server, purpose="bench") as db:
         db.execute(f"CREATE DATABASE {name}")
     with pg.writer(server, purpose="bench", database=name) as db:
         db.execute((shapes.HERE / f"{name}.sql").read_text(encoding="utf-8").replace(":rows", str(rows)))
         db.execute("VACUUM ANALYZE")
-    _pull(server, name, keep / f"{name}.profile")
+    _pull(server, name, file, values)
 
 
-def _pull(server: pg.Server, database: str, file: Path) -> Profile:
+def _pull(server: pg.Server, database: str, file: Path, values: Values) -> Profile:
     with pg.session(server, purpose="bench", database=database) as db:
-        profile = catalog.pull(db, values=Values.ALL)
+        profile = catalog.pull(db, values=values)
     catalog.write(profile, file)
     return profile
 
@@ -100,7 +100,7 @@ def suite(arguments: argparse.Namespace, keep: Path) -> Iterator[Compared]:
     with pg.start(
         pg.installation(arguments.major), data_directory=arguments.data_directory, keep=True, settings=SETTINGS
     ) as server:
-        profile = _pull(server, "postgres", file)
+        profile = _pull(server, "postgres", file, arguments.values)
         with pg.writer(server, purpose="bench") as db:
             db.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
         candidates = proposed.proposed(profile, arguments.queries)
@@ -150,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--major", type=int, default=15)
+    parser.add_argument("--values", type=Values, default=Values.ALL, help="as of premortem pull")
     parser.add_argument("--data-directory", type=Path, help="a stopped cluster that may be started and written to")
     parser.add_argument("--queries", type=Path, help="a folder of queries, one a file")
     parser.add_argument("--most", type=int, default=1000, help="build no more, taken evenly from all")

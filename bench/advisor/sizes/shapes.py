@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 def read(name: str) -> tuple[IndexCandidate, ...]:
     """Return the candidates that the lines of a file describe.
 
-    A line is `table: keys | include | predicate`, an expression in brackets, an operator class after its key, another
-    method than B-tree in front of the keys, and `unique` before that.
+    A line is `table: keys | include WHERE predicate`, an expression in brackets, an operator class after its key,
+    another method than B-tree in front of the keys, and `unique` before that.
     """
     lines = (HERE / name).read_text(encoding="utf-8").splitlines()
     return tuple(candidate(line) for line in lines if line.strip() and not line.startswith("#"))
@@ -25,7 +25,7 @@ def candidate(line: str) -> IndexCandidate:
     """Return the index that a line describes."""
     table, _, rest = line.partition(":")
     unique = rest.strip().startswith("unique ")
-    left, _, predicate = rest.strip().removeprefix("unique ").partition("||")
+    left, _, predicate = rest.strip().removeprefix("unique ").partition(" WHERE ")
     keys, _, include = left.partition("|")
     method = next((m for m in ("gin", "gist", "spgist", "brin", "hash") if keys.startswith(m + " ")), "btree")
     return IndexCandidate(

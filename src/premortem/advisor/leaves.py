@@ -166,7 +166,7 @@ def leaf_pages(items: Items, size: float, fillfactor: int) -> int:
         held = min((limit - front) // item + 1, end // item - 1) * item
     else:
         held = min(limit + item / 2 - front, end - 1.5 * item)
-    return max(1, math.ceil(items.bytes / max(held, item)))
+    return max(1, math.ceil((items.bytes - item) / max(held, item)))  # the last page takes one more
 
 
 def pivot_size(prefixes: Sequence[tuple[float, float]], items: float) -> float:
@@ -184,10 +184,10 @@ def pivot_size(prefixes: Sequence[tuple[float, float]], items: float) -> float:
 
 def with_inner_pages(leaves: int, pivot: float) -> tuple[int, int]:
     """Return all pages but the metapage, and the level of the root."""
-    fan_out = max(2.0, (_USABLE - LINE_POINTER - PAGE * (100 - _INNER_FILLFACTOR) // 100) / pivot + 0.5)
+    fan_out = max(2.0, (_USABLE - LINE_POINTER - PAGE * (100 - _INNER_FILLFACTOR) // 100) / pivot + 0.4)
     pages, level, width = leaves, 0, leaves
     while width > 1:
-        width = math.ceil(width / fan_out)
+        width = max(1, math.ceil((width - 1) / fan_out))  # the root takes one more
         pages += width
         level += 1
     return pages, level

@@ -10,35 +10,46 @@ from premortem.advisor.leaves import LINE_POINTER, PAGE, aligned
 from premortem.model import IndexCandidate, Table
 
 _HASH_FILLFACTOR = 75  # HASH_DEFAULT_FILLFACTOR
+_IN_ORDER = 0.95  # correlation
 _HASH_ITEM = 20  # a tuple of 16 bytes and its line pointer
 _HASH_PAGE = (PAGE - 24 - 16) // _HASH_ITEM
 _ONE_PHASE = 512  # buckets: from here on they grow by quarters of a power of two (hash.h)
 _REVMAP = 1360  # ranges that a page of a BRIN index's map leads to
 _GIST_USABLE = PAGE - 24 - 16
-#: How full pages are, measured on 300,000 rows in several orders: after a build that sorts, and after splits.
-_SORTED = 0.67
-_SPLIT = 0.58
-_SPLIT_RANGES = 0.52
-_SPLIT_TRIGRAMS = 0.77
-#: Since when CREATE INDEX sorts a GiST index of that type first, rather than to insert row by row.
-_SORTS_SINCE = {"point": 14}
 _SP_HEADER = 12  # SGLTHDRSZ
+#: How full pages of a GiST index are after CREATE INDEX, measured on 100,000 and 300,000 rows in several orders: where
+#: rows are inserted and pages split, in order or at random, and where they are sorted first.
+_SPLIT_IN_ORDER = 0.45
+_SPLIT = 0.6
+_SPLIT_RANGES = 0.5
+_SPLIT_TRIGRAMS = 0.77
+_SORTED = 0.98
+_SORTED_RANGES = 0.92
+_SORTED_POINTS = 0.66
+_SORTS_POINTS = 14  # the first version that does so
+_SORTS_ALL = 18
+_NEVER_SORTED = frozenset(("inet", "cidr", "box", "circle", "polygon", "tsvector"))
 
 
 def gist_pages(candidate: IndexCandidate, keys: tuple[KeyStatistics, ...], rows: float, major: int) -> float:
     """Return the pages of a GiST index; how full its pages get is measured."""
     pairs = list(zip((k.opclass for k in candidate.keys), keys, strict=True))
     item = aligned(8 + sum(_gist_width(opclass, k) for opclass, k in pairs)) + LINE_POINTER
-    sorts = all(_SORTS_SINCE.get(k.type, 99) <= major for k in keys)
-    filled = _SORTED if sorts else min(_split(opclass, k) for opclass, k in pairs)
-    leaves = rows * item / (_GIST_USABLE * filled)
-    return leaves * (1 + item / (_GIST_USABLE * filled)) + 1
+    held = _GIST_USABLE * min(_gist_filled(opclass, k, major) for opclass, k in pairs)
+    leaves = rows * item / held
+    return leaves * (1 + item / held) + 1
 
 
-def _split(opclass: str | None, key: KeyStatistics) -> float:
+def _gist_filled(opclass: str | None, key: KeyStatistics, major: int) -> float:
+    ranges = key.type.endswith("range")
     if _is_trigrams(opclass):
         return _SPLIT_TRIGRAMS
-    return _SPLIT_RANGES if key.type.endswith("range") else _SPLIT
+    if key.type == "point" and major >= _SORTS_POINTS:
+        return _SORTED_POINTS
+    if major >= _SORTS_ALL and key.type not in _NEVER_SORTED:
+        return _SORTED_RANGES if ranges else _SORTED
+    correlation = (key.statistics.correlation if key.statistics else None) or 0.0
+    return _SPLIT_RANGES if ranges else _SPLIT_IN_ORDER if correlation > _IN_ORDER else _SPLIT
 
 
 def _is_trigrams(opclass: str | None) -> bool:
@@ -54,7 +65,7 @@ def _gist_width(opclass: str | None, key: KeyStatistics) -> float:
     if key.type in ("inet", "cidr"):
         return 8.0
     if key.varies:
-        return key.mean_width if key.type.endswith("range") else 2 * key.mean_width + 4
+        return key.mean_width if key.type.endswith("range") else key.mean_width + 7.0  # two headers of four bytes
     return 2 * key.width
 
 

@@ -86,7 +86,7 @@ def long_alignment(type_name: str) -> int:
 
 def alignment(size: float, type_name: str) -> int:
     """Return where a value of varying length and so many bytes may start."""
-    return 1 if size < _SHORT else long_alignment(type_name)
+    return 1 if size <= _SHORT else long_alignment(type_name)
 
 
 def measure(type_name: str) -> Callable[[str], int] | None:
@@ -112,7 +112,7 @@ def text_bytes(value: str) -> int:
 
 
 def _with_header(length: int) -> int:
-    return length + 1 if length + 1 < _SHORT else length + 4
+    return length + 1 if length + 1 <= _SHORT else length + 4
 
 
 def numeric_bytes(value: str) -> int:
