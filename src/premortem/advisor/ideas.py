@@ -83,15 +83,26 @@ def _matters(want: Want) -> bool:
 def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterator[Group]:
     """Yield a relation's proposals, each followed by its covering forms; none that is there, or of one set's values."""
     proposed = proposals(want, profile, alternatives=True)
+    covered: set[object] = set()
     for group in proposed:
         if any(is_of_values(c, planned) or is_changing(c, want.table) for c in group):
             continue
         yield group
-        if len(group) == 1:
-            yield from ((c,) for c in forms(want, group[0]) if same_index(c, want.table) is None)
+        yield from ((c,) for c in _forms(want, group, covered) if same_index(c, want.table) is None)
     whole = instead(want) if not any(c.method == "btree" for group in proposed for c in group) else None
     if whole is not None and same_index(whole, want.table) is None:
         yield (whole,)
+
+
+def _forms(want: Want, group: Group, covered: set[object]) -> Iterator[IndexCandidate]:
+    """Yield a candidate's covering forms, of those that hold the same behind the same first key the best guess only."""
+    if len(group) > 1 or group[0].include:
+        return
+    for form in forms(want, group[0]):
+        what = (form.keys[0], frozenset(form.keys), frozenset(form.include), form.predicate)
+        if what not in covered:
+            covered.add(what)
+            yield form
 
 
 def _rounds(of_relations: Sequence[Sequence[Group]]) -> tuple[Group, ...]:
