@@ -18,7 +18,7 @@ from pathlib import Path
 from run import HERE, SETTINGS, TABLE, candidate, statements
 
 from premortem import advisor, catalog, pg
-from premortem.advisor.owning import sort_seconds
+from premortem.advisor.building import sort_seconds
 from premortem.model import Values
 
 SHAPES = """

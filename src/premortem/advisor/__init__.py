@@ -28,13 +28,14 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
 touches a server itself.
 """
 
+from premortem.advisor.building import build_seconds, build_time
 from premortem.advisor.case import Limits
 from premortem.advisor.choice import Choice, choose
 from premortem.advisor.existing import as_candidate, invalid_index, replaced, same_index
 from premortem.advisor.ideas import Asked, Look, asked, ideas, looked
 from premortem.advisor.naming import names
 from premortem.advisor.operators import extensions
-from premortem.advisor.owning import build_seconds, lock, statements, undo_statements
+from premortem.advisor.owning import lock, statements, undo_statements
 from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size, rebuilt_size, whole_size
@@ -54,6 +55,7 @@ __all__ = [
     "asked",
     "caution",
     "build_seconds",
+    "build_time",
     "choose",
     "costs_of",
     "existing_upkeep",

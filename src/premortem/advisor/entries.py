@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.elements import Element, elements
@@ -57,7 +57,7 @@ class Shape:
     the pages where new rows' entries go, 1 where the keys grow.  `keys` are entries per row, `visits` the pages that a
     row's entries change, and `splits` those that they fill.  `image` is the bytes of a page's image.
     VACUUM takes `seen` seconds for each entry, dead or not, and `page` for each page, and logs `cleared` bytes for a
-    page with dead ones.
+    page with dead ones and `offset` for each of them.
     """
 
     method: str
@@ -73,6 +73,7 @@ class Shape:
     seen: float = 0.03e-6
     page: float = 2e-6
     cleared: float = 60.0
+    offset: float = 2.0
 
 
 def shape_of(
@@ -218,9 +219,9 @@ def _kind(key: KeyStatistics, collates: bool) -> str:
 _PENDING_ROW, _PENDING_LOG, _PENDING_KEY = 1.0e-6, 118.0, 0.15e-6
 _PENDING_LIST = 4 * 1024.0 * 1024.0  # gin_pending_list_limit
 #: Out of it: seconds per row and key, and per key that comes at all; bytes likewise, the latter beside its own tuple.
-_FLUSHED, _FLUSHED_KEY, _FLUSHED_LOG, _FLUSHED_KEY_LOG = 0.4e-6, 4.0e-6, 15.0, 110.0
+_FLUSHED, _FLUSHED_KEY, _FLUSHED_LOG, _FLUSHED_KEY_LOG = 0.25e-6, 4.0e-6, 15.0, 110.0
 #: VACUUM takes each page of entries apart, and logs a page with dead ones whole where these are in its entries.
-_GIN_PAGE, _GIN_CLEARED = 60e-6, 0.5 * _IMAGE
+_GIN_PAGE, _GIN_CLEARED, _GIN_OFFSET = 60e-6, 0.5 * _IMAGE, 15.0
 _LONGEST_INLINE, _PER_POSTING = 1200.0, 2.5  # an entry's list of rows is written anew until it has pages of its own
 
 
@@ -239,7 +240,7 @@ def _gin(of: _Index) -> Shape:
     )
     return Shape(
         method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost, keys=keys, visits=visits,
-        page=_GIN_PAGE, cleared=_GIN_CLEARED,
+        page=_GIN_PAGE, cleared=_GIN_CLEARED, offset=_GIN_OFFSET,
     )  # fmt: skip
 
 
@@ -257,7 +258,8 @@ def _plain(of: _Index, seconds: float, log: float) -> Shape:
 
 
 def _gist(of: _Index) -> Shape:
-    return _plain(of, 7e-6, 45.0 + 1.4 * of.item)
+    moved = Cost(seconds=7e-6, wal=45.0 + 1.4 * of.item)
+    return replace(_plain(of, 7e-6, 60.0 + 2.2 * of.item), moved=moved)
 
 
 def _spgist(of: _Index) -> Shape:
@@ -315,8 +317,7 @@ def _fetched(pages: float, visits: float, machine: Machine) -> Cost:
 
 # vacuum ---------------------------------------------------------------------------------------------------------------
 
-#: Seconds per dead entry that VACUUM takes away, and bytes in the page's record.
-_PER_DEAD, _DEAD_OFFSET = 0.25e-6, 2.0
+_PER_DEAD = 0.25e-6  # seconds per dead entry that VACUUM takes away
 
 
 def vacuuming(shape: Shape, dead: float, machine: Machine) -> Cost:
@@ -327,4 +328,4 @@ def vacuuming(shape: Shape, dead: float, machine: Machine) -> Cost:
     seconds = shape.pages * shape.page + shape.rows * shape.keys * shape.seen + dead * shape.keys * _PER_DEAD
     read = shape.pages * machine.far * PAGE / READ_BYTES
     image = Cost(seconds=_PER_IMAGE * (machine.images > 0), wal=shape.cleared + shape.image * machine.images)
-    return Cost(seconds=seconds + read, wal=dead * shape.keys * _DEAD_OFFSET) + image.times(changed)
+    return Cost(seconds=seconds + read, wal=dead * shape.keys * shape.offset) + image.times(changed)

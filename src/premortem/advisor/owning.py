@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from premortem import words
-from premortem.advisor.columns import base_type
+from premortem.advisor.building import build_time
 from premortem.advisor.naming import free_name
-from premortem.advisor.operators import extensions, has_extension, operand_type
-from premortem.advisor.reading import leaves
+from premortem.advisor.operators import extensions, has_extension
 from premortem.advisor.size import IndexSize, index_size, whole_size
 from premortem.advisor.upkeep import DAY, upkeep
-from premortem.advisor.wants import Operand
 from premortem.advisor.writes import Writes, blocks_hot, columns_of, writes_of
-from premortem.model import IndexCandidate, IndexKey, Profile, RelationKind, RelationName, Table, quoted
+from premortem.model import IndexCandidate, Profile, RelationKind, RelationName, Table, quoted
 
-#: Rows per second of CREATE INDEX on 3 million rows, PostgreSQL 15, measured: fixed-width keys 2.5–4 million, text 1.1,
-#: numeric 0.95, a text key with a second one 0.7.
-_FIXED_RATE = 2_500_000.0
-_TEXT_RATE = 1_000_000.0
-_OTHER_RATE = {"gin": 120_000.0, "gist": 200_000.0, "spgist": 300_000.0, "brin": 8_000_000.0, "hash": 1_500_000.0}
-SCAN_BYTES = 400e6  # bytes per second of a heap scan from disk
-_CONCURRENTLY = 2.0  # CONCURRENTLY reads the table twice
 _MANY_PARTITIONS = 100
 _WORTH_SAYING = 0.05
-
-
-def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
-    """Return how long CREATE INDEX CONCURRENTLY would take, as an estimate from measured rates."""
-    return table.size_bytes / SCAN_BYTES * _CONCURRENTLY + sort_seconds(candidate, table, size)
-
-
-def sort_seconds(candidate: IndexCandidate, table: Table, size: IndexSize) -> float:
-    """Return how long CREATE INDEX CONCURRENTLY would take with the table in memory."""
-    rate = _OTHER_RATE.get(candidate.method)
-    if rate is None:
-        text = sum(_is_text(key, table) for key in candidate.keys)
-        rate = (_FIXED_RATE if not text else _TEXT_RATE) / (1 + 0.4 * (len(candidate.keys) - 1))
-    return size.tuples / rate
-
-
-def _is_text(key: IndexKey, table: Table) -> bool:
-    found = operand_type(Operand(column=key.column, expression=key.expression), table)
-    return base_type(found) in ("text", "character varying", "character", "citext", "numeric")
 
 
 def write_cost(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
@@ -155,13 +125,6 @@ def lock(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
         "SHARE UPDATE EXCLUSIVE, which lets reads and writes go on; it waits twice for the transactions that are older"
         f", so end long ones first (without CONCURRENTLY, writes would wait for {took})"
     )
-
-
-def build_time(candidate: IndexCandidate, table: Table, profile: Profile) -> timedelta:
-    """Return how long CREATE INDEX CONCURRENTLY takes, of a partitioned table on all partitions."""
-    parts = leaves(table, profile) or (table,)
-    sizes = (index_size(candidate, part, major=profile.server.major) for part in parts)
-    return timedelta(seconds=sum(build_seconds(candidate, p, size) for p, size in zip(parts, sizes, strict=True)))
 
 
 def _lock_of_partitions(table: Table, profile: Profile, took: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from premortem.advisor import as_candidate, index_size
-from premortem.advisor.owning import build_seconds
+from premortem.advisor.building import build_seconds
 from premortem.migrations.observed import Kind, Work
 from premortem.model import Index, Profile, Table
 
