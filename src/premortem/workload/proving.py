@@ -17,6 +17,8 @@ from premortem.workload.studied import Studied
 from premortem.workload.suspects import DropLimits, Suspect
 from premortem.workload.world import World
 
+_NOTHING: frozenset[RelationName] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harm:
@@ -34,6 +36,39 @@ class Harm:
 
 
 @dataclass(slots=True)
+class Hidden:
+    """The suspects that the planner is not to see, by the tables that they are read with.
+
+    `telling` are those whose absence a plan may notice that does not read them, `knowing` of these have the statistics
+    of an expression.
+    """
+
+    telling: set[RelationName] = field(default_factory=set)
+    knowing: set[RelationName] = field(default_factory=set)
+    _names: dict[RelationName, set[RelationName]] = field(default_factory=dict)
+
+    def add(self, suspect: Suspect) -> None:
+        """Hide one more."""
+        for table in suspect.tables:
+            self._names.setdefault(table, set()).update(suspect.family)
+        if has_expression(suspect):
+            self.knowing |= suspect.family
+        if suspect.index.unique or has_expression(suspect):
+            self.telling |= suspect.family
+
+    def remove(self, suspect: Suspect) -> None:
+        """Show one again."""
+        for table in suspect.tables:
+            self._names[table] -= suspect.family
+        self.knowing -= suspect.family
+        self.telling -= suspect.family
+
+    def beside(self, tables: Iterable[RelationName]) -> frozenset[RelationName]:
+        """Return what is hidden of some tables: an index of a table that a demand does not read is nothing to it."""
+        return frozenset().union(*(self._names.get(table, ()) for table in tables))
+
+
+@dataclass(slots=True)
 class Proof:
     """The workload with the recommended indexes in place, and what it costs without some of the others.
 
@@ -48,14 +83,14 @@ class Proof:
     asked: int = 0
     _near: dict[RelationName, list[int]] = field(default_factory=dict)
     _known: dict[int, dict[frozenset[RelationName], Answer]] = field(default_factory=dict)
-    _touched: list[frozenset[RelationName]] = field(default_factory=list)
+    touched: list[frozenset[RelationName]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         profile = self.world.profile
-        self._touched = [
+        self.touched = [
             frozenset(_tables(one, base, profile)) for one, base in zip(self.studied, self.base, strict=True)
         ]
-        for number, tables in enumerate(self._touched):
+        for number, tables in enumerate(self.touched):
             for table in tables:
                 self._near.setdefault(table, []).append(number)
 
@@ -67,11 +102,11 @@ class Proof:
         """Return the demands whose plans read it, while everything is there."""
         return [n for n in self.touching((suspect,)) if self.base[n].kept & suspect.family]
 
-    def without(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> dict[int, Answer]:
+    def without(self, hidden: Hidden, demands: Iterable[int], *, whole: bool = False) -> dict[int, Answer]:
         """Return what these demands cost without the suspects; as a `whole`, nothing is inferred."""
-        names = {n: self._relevant(n, hidden) for n in demands}
-        telling = frozenset(name for s in hidden if s.index.unique or has_expression(s) for name in s.family)
-        found = {n: self._exact(n, gone) if whole else self._inferred(n, gone, telling) for n, gone in names.items()}
+        names = {n: hidden.beside(self.touched[n]) for n in demands}
+        infer = self._exact if whole else self._inferred
+        found = {n: infer(n, gone, hidden) for n, gone in names.items()}
         missing = [n for n, answer in found.items() if answer is None]
         questions = [Question(demand=n, visible=self.visible, hidden=names[n]) for n in missing]
         self.asked += len(questions)
@@ -79,35 +114,33 @@ class Proof:
             self._known.setdefault(n, {})[names[n]] = found[n] = answer
         return {n: answer for n, answer in found.items() if answer is not None}
 
-    def harmed(self, hidden: Sequence[Suspect], demands: Iterable[int], *, whole: bool = False) -> tuple[Harm, ...]:
+    def harmed(self, hidden: Hidden, demands: Iterable[int], *, whole: bool = False) -> tuple[Harm, ...]:
         """Return the demands that get dearer without the suspects, or lose what they were planned on; the worst first.
 
         Without an expression's statistics a plan is made on a guess, and what looks cheaper then is none the better.
         """
-        told = [s for s in hidden if has_expression(s)]
         answers = self.without(hidden, demands, whole=whole)
-        found = (
-            self._harm(n, answer)
-            or (self._blinded(n, answer) if any(s.tables & self._touched[n] for s in told) else None)
-            for n, answer in answers.items()
-        )
+        found = (self._harm(n, answer) or self._blinded(n, answer, hidden) for n, answer in answers.items())
         return tuple(sorted((h for h in found if h is not None), key=lambda h: -h.ratio))
 
-    def _blinded(self, number: int, answer: Answer) -> Harm | None:
+    def _blinded(self, number: int, answer: Answer, hidden: Hidden) -> Harm | None:
         """Return a demand that seems to get cheaper, which nothing but another estimate can make it."""
+        if not hidden.knowing or not hidden.beside(self.touched[number]) & hidden.knowing:
+            return None
         pairs = zip(self.studied[number].demand.sets, self.base[number].shown, answer.shown, strict=True)
         for one, before, after in pairs:
             if after < before * (1 - self.limits.noise) - self.limits.floor:
                 return Harm(demand=number, parameters=one.name, before=before, after=after)
         return None
 
-    def _exact(self, number: int, gone: frozenset[RelationName]) -> Answer | None:
+    def _exact(self, number: int, gone: frozenset[RelationName], _: Hidden) -> Answer | None:
         return self._known.get(number, {}).get(gone) if gone else self.base[number]
 
-    def _inferred(self, number: int, gone: frozenset[RelationName], telling: frozenset[RelationName]) -> Answer | None:
+    def _inferred(self, number: int, gone: frozenset[RelationName], hidden: Hidden) -> Answer | None:
         """Return an answer that is known, or that of a plan which reads nothing of what is gone besides."""
-        for before, answer in ((frozenset[RelationName](), self.base[number]), *self._known.get(number, {}).items()):
-            if before <= gone and not (gone - before) & (answer.kept | telling):
+        for before, answer in ((_NOTHING, self.base[number]), *self._known.get(number, {}).items()):
+            besides = gone - before
+            if before <= gone and besides.isdisjoint(answer.kept) and besides.isdisjoint(hidden.telling):
                 return answer
         return None
 
@@ -121,11 +154,6 @@ class Proof:
             if after > before * (1 + self.limits.noise) + self.limits.floor
         ]
         return max(pairs, key=lambda h: h.ratio, default=None)
-
-    def _relevant(self, number: int, hidden: Sequence[Suspect]) -> frozenset[RelationName]:
-        """Return the names to hide from a demand: an index of a table that it does not read is nothing to it."""
-        touched = self._touched[number]
-        return frozenset(name for s in hidden if touched & s.tables for name in s.family)
 
 
 def has_expression(suspect: Suspect) -> bool:

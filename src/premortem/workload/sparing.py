@@ -56,8 +56,8 @@ def arbiter(table: Table, index: Index, others: Sequence[Index]) -> Iterator[str
 
 def hinted(index: Index, queries: Iterable[Query]) -> Iterator[str]:
     """Yield who names the index in a hint of pg_hint_plan, which is silently without effect once it is gone."""
-    name = re.compile(rf"/\*\+(?:(?!\*/).)*(?<![\w$]){re.escape(index.name)}(?![\w$])", re.DOTALL)
-    sites = [str(q.site) for q in queries if index.name in q.original and name.search(q.original)]
+    name = rf"(?s)/\*\+(?:(?!\*/).)*(?<![\w$]){re.escape(index.name)}(?![\w$])"
+    sites = [str(q.site) for q in queries if index.name in q.original and re.search(name, q.original)]
     if sites:
         yield f"{listing(sites, most=3)} {'names' if len(sites) == 1 else 'name'} it in a hint"
 

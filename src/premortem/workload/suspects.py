@@ -72,6 +72,11 @@ class Suspect:
         return RelationName(schema=self.table.schema, name=self.index.name)
 
     @property
+    def is_broken(self) -> bool:
+        """Whether the planner passes over it, so that no plan can tell anything about it."""
+        return self.kind is DropKind.INVALID
+
+    @property
     def needs_stand_in(self) -> bool:
         """Whether it is only superfluous while another index is there."""
         return self.kind in (DropKind.DUPLICATE, DropKind.REDUNDANT, DropKind.REPLACED)
@@ -104,7 +109,9 @@ def suspects(scene: Scene) -> Iterator[Suspect | Kept]:
         if not index.valid:
             yield from _invalid(table, index, scene)
             continue
-        mine = shapes.setdefault(table.relation, {i.name: shape_of(i) for i in table.indexes if i.valid and i.ready})
+        if table.relation not in shapes:
+            shapes[table.relation] = {i.name: shape_of(i) for i in table.indexes if i.valid and i.ready}
+        mine = shapes[table.relation]
         for found in (_superfluous(table, index, mine, scene), _unused(table, index, scene)):
             if found is not None:
                 yield found
