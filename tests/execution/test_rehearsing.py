@@ -279,3 +279,20 @@ def test_ctrl_c_in_a_query_that_runs_leaves_nothing_that_was_built_for_good(
         assert not db.value(
             "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'sleep.30' AND pid <> pg_backend_pid()"
         )
+
+
+def test_values_of_the_copys_rows_go_together(staging: Staging) -> None:
+    both = query("SELECT 1 FROM items WHERE sku = $1 AND status = $2 AND pieces < $3", 3)
+    with execution.rehearse(staging.dsn, staging.profile) as rehearsal:
+        sets = rehearsal.stage.sampled(both, (ParameterSet(name="typical", values=("sku-1", "sent", "9")),))
+        none = rehearsal.stage.sampled(query("SELECT 1 FROM items"), (LITERAL,))
+    assert none == ()
+    assert 1 <= len(sets) <= 2
+    assert all(s.values[2] == "9" for s in sets)
+    with pg.session(staging.dsn, purpose="test") as db:
+        found = [
+            db.value("SELECT count(*) FROM public.items WHERE sku = %(sku)s AND status = %(status)s", sku=s.values[0],
+                     status=s.values[1])
+            for s in sets
+        ]  # fmt: skip
+    assert all(count > 0 for count in found)

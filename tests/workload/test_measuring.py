@@ -79,11 +79,12 @@ class Turns:
     def __init__(self, name: str, times: Iterator[float], order: list[str], used: frozenset[int] = USED) -> None:
         self.name, self.times, self.order, self.used = name, times, order, used
         self.limits: list[float | None] = []
+        self.read = 1
 
     def __call__(self, limit: float | None) -> Run:
         self.order.append(self.name)
         self.limits.append(limit)
-        return Run(ms=next(self.times), used=self.used)
+        return Run(ms=next(self.times), used=self.used, read=self.read)
 
 
 def turns(before: list[float], after: list[float], used: frozenset[int] = USED) -> tuple[Comparison, list[str], Turns]:
@@ -111,6 +112,13 @@ def test_a_first_run_that_read_from_the_disk_takes_a_third() -> None:
 def test_what_takes_long_takes_one_where_nobody_can_doubt_it() -> None:
     assert len(turns([20_000], [200])[1]) == 2
     assert len(turns([9_000, 8_000], [7_000, 7_500])[1]) == 4
+
+
+def test_what_found_everything_in_memory_takes_one_where_nobody_can_doubt_it() -> None:
+    assert is_settled([run(100)], [run(10)], NOISE)
+    assert not is_settled([run(100)], [run(60)], NOISE)
+    assert not is_settled([run(100, read=5)], [run(10)], NOISE)
+    assert not is_settled([run(0.5)], [run(0.1)], NOISE)
 
 
 def test_a_plan_that_reads_none_of_the_indexes_is_not_repeated() -> None:

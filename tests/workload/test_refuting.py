@@ -192,6 +192,7 @@ class Rows:
     built: list[IndexCandidate] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
     whole: bool = True
+    samples: tuple[ParameterSet, ...] = ()
 
     def build(self, candidates: Sequence[IndexCandidate]) -> tuple[Built | StatementError, ...]:
         self.built += candidates
@@ -216,6 +217,9 @@ class Rows:
         self.ran.append(query.text)
         ms = self.takes(query.text, parameters.name, used)
         return Run(ms=ms, blocks=int(ms * 10), used=frozenset() if best is None else frozenset({best}))
+
+    def sampled(self, query: Query, sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
+        return self.samples
 
     def is_whole(self, relation: RelationName) -> bool:
         return self.whole
@@ -384,3 +388,12 @@ def test_ctrl_c_while_executing_leaves_the_best_set_so_far() -> None:
     assert found.chosen.definitions == {b}
     assert found.certainty is Certainty.PLANNED
     assert found.gaps[0].says == "It was interrupted before SELECT two.sql came to be executed"
+
+
+def test_values_that_go_together_show_what_the_statistics_do_not() -> None:
+    def takes(_: str, values: str, used: str | None) -> float:
+        return 100.0 if used != a else 800.0 if values == "sampled" else 1.0
+
+    found, _, _ = tried([{a: 1_000.0}], takes, samples=(ParameterSet(name="sampled", values=("7",)),))
+    assert found.chosen.definitions == set()
+    assert "with the sampled values" in found.lies[0]

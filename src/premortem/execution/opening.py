@@ -88,7 +88,7 @@ def rehearse(dsn: str, profile: Profile, *, limit: timedelta = LIMIT) -> Iterato
         runner = entered.runner
         stage = Stage(
             db=runner.db, explainer=runner.explainer, profile=profile, limit=limit, build_limit=_BUILD_LIMIT,
-            whole=entered.is_whole,
+            whole=entered.is_whole, present=entered.present,
         )  # fmt: skip
         try:
             with stage.open():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ from premortem import pg
 from premortem.advisor import extensions
 from premortem.errors import PrivilegeError, ServerTimeout, StatementError
 from premortem.execution.running import LOCK, MARK, queries
+from premortem.execution.values import Rows
 from premortem.model import (
     Built,
     IndexCandidate,
@@ -56,6 +57,7 @@ class Stage:
     limit: timedelta
     build_limit: timedelta
     whole: Callable[[RelationName], bool]
+    present: Mapping[RelationName, float]
     lock_timeout: timedelta = timedelta(seconds=10)
     tells_usage: bool = False
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -89,6 +91,22 @@ class Stage:
         except (PrivilegeError, StatementError):
             return False
         return True
+
+    def sampled(self, query: Query, sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
+        """Return sets of values that rows of the mirror have; they are executed with, and neither kept nor shown."""
+        if query.parameter_count == 0 or not sets:
+            return ()
+        usual = next((s for s in sets if s.name == "typical"), sets[0])
+        with self.db.rolled_back():
+            self._look_along(query)
+            planned = self.explainer.explain(query, usual)
+        found, _ = Rows(db=self.db, present=self.present).sampled(query, (planned,), self.profile)
+        known = {s.values for s in sets}
+        return tuple(s for s in found if s.values not in known)
+
+    def _look_along(self, query: Query) -> None:
+        path = query.search_path or self.profile.search_path
+        self.db.execute(f"SET LOCAL search_path = {', '.join(quoted(s) for s in path) or literal('')}")
 
     # building -----------------------------------------------------------------------------------------------------
 
@@ -174,8 +192,7 @@ class Stage:
         limit = min(self.limit.total_seconds() * 1000, limit_ms or float("inf"))
         with self.db.rolled_back():
             self._hide(visible, hidden)
-            path = query.search_path or self.profile.search_path
-            self.db.execute(f"SET LOCAL search_path = {', '.join(quoted(s) for s in path) or literal('')}")
+            self._look_along(query)
             self.db.execute(f"SET LOCAL statement_timeout = {max(1, int(limit))}")
             try:
                 plan, cpu_ms = self._executed(query, parameters)
@@ -209,7 +226,11 @@ class Stage:
 
     def _run(self, plan: Plan, cpu_ms: float | None) -> Run:
         used = frozenset(self._numbers[n.index] for n in plan.walk() if n.index in self._numbers)
-        return Run(ms=total_ms(plan) or plan.execution_ms or 0.0, blocks=_blocks(plan), cpu_ms=cpu_ms, used=used)
+        actual = plan.root.actual
+        return Run(
+            ms=total_ms(plan) or 0.0, blocks=_blocks(plan), read=(actual and actual.shared_read_blocks) or 0,
+            cpu_ms=cpu_ms, used=used,
+        )  # fmt: skip
 
 
 def _has_workers(plan: Plan) -> bool:

@@ -86,13 +86,15 @@ def _pairs(before: Sequence[Execution], after: Sequence[Execution]) -> list[tupl
 class Run:
     """One execution of a query on a mirror where some new indexes are visible.
 
-    `ms` is the executor's time, at least the limit where it did not finish.  `cpu_ms` is the processor time of its
+    `ms` is the executor's time, at least the limit where it did not finish.  `blocks` are those that it touched, `read`
+    those of them that were not in shared buffers.  `cpu_ms` is the processor time of its
     backend, None where the server does not tell it or other processes helped.  `used` are the numbers of the built
     indexes that its plan read.
     """
 
     ms: float
     blocks: int = 0
+    read: int = 0
     cpu_ms: float | None = None
     used: frozenset[int] = frozenset()
     finished: bool = True

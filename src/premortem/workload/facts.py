@@ -25,8 +25,10 @@ class Fact:
 
     All tuples have an item for each of its sets of values: the comparison, None where the set could not be executed (as
     the generic plan, which has no values); what became of it; what the planner thought is left of the cost; what is
-    left of the time, and of time or blocks, whichever is less, None where unknown.  `is_lie` says that the plans are
-    not to be costed by the planner.  `refusal` is the mirror's, where it refused the query.
+    left of the time, and of time or blocks, whichever is less, None where unknown.  `sampled` are comparisons with
+    values of the mirror's own rows: they may show that it got slower, and stand in where there are no other values.
+    `is_lie` says that the plans are not to be costed by the planner.  `refusal` is the mirror's, where it refused the
+    query.
     """
 
     demand: int
@@ -35,18 +37,26 @@ class Fact:
     outcomes: tuple[Outcome, ...]
     estimated: tuple[float, ...]
     left: tuple[float | None, ...]
+    sampled: tuple[Comparison, ...] = ()
+    worst_sample: float | None = None
     is_lie: bool = False
     refusal: str = ""
 
     @property
     def is_slower(self) -> bool:
         """Whether a set got slower."""
-        return Outcome.SLOWER in self.outcomes
+        return Outcome.SLOWER in self.outcomes or self.worst_sample is not None
 
     @property
     def is_whole(self) -> bool:
         """Whether every set of values was executed and came to an end on one side at least."""
         return all(c is not None for c in self.comparisons) and Outcome.UNKNOWN not in self.outcomes
+
+    @property
+    def is_executed(self) -> bool:
+        """Whether it is whole, but for sets without values where the mirror's own stand in."""
+        without = [o for c, o in zip(self.comparisons, self.outcomes, strict=True) if c is not None]
+        return not self.refusal and Outcome.UNKNOWN not in without and bool(without or self.sampled)
 
 
 Facts = dict[tuple[int, Definitions], Fact]
@@ -61,21 +71,23 @@ def fact(
     noise: Noise,
     *,
     whole: bool,
+    sampled: Sequence[Comparison] = (),
     refusal: str = "",
 ) -> Fact:
-    """Return what the comparisons say of the planner's answer.
+    """Return what the comparisons say of the planner's answer; those that were sampled may have made it slower, too.
 
     `whole` says that the mirror's tables are as large as production's: a smaller one breaks no promise.
     """
     outcomes = tuple(Outcome.UNKNOWN if c is None else outcome(c, noise) for c in comparisons)
     estimated = _estimated(studied.before, answer)
     promised = tuple(None if c is None else saved(c) for c in comparisons)
-    slower = Outcome.SLOWER in outcomes
+    losses = [ratio(c) or 1.0 for c in sampled if outcome(c, noise) is Outcome.SLOWER]
+    slower = Outcome.SLOWER in outcomes or bool(losses)
     broken = whole and _is_broken(studied.demand.shares, estimated, promised, comparisons)
     return Fact(
         demand=demand, used=used, comparisons=tuple(comparisons), outcomes=outcomes, estimated=estimated,
         left=tuple(_left(c, o, p) for c, o, p in zip(comparisons, outcomes, promised, strict=True)),
-        is_lie=slower or broken, refusal=refusal,
+        sampled=tuple(sampled), worst_sample=max(losses, default=None), is_lie=slower or broken, refusal=refusal,
     )  # fmt: skip
 
 
@@ -119,6 +131,8 @@ def _before_ms(comparison: Comparison) -> float:
 def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
     """Return the answer with costs as execution found them; sets that were not executed fare as the worst that was.
 
+    Where values of the mirror's own rows got slower, all do: nobody knows whose calls these are.
+
     >>> told = Answer(shown=(1.0, 2.0), risk=(1.0, 2.0))
     >>> found = Fact(demand=0, used=frozenset("a"), comparisons=(None, None), outcomes=(Outcome.SLOWER,
     ...              Outcome.UNKNOWN), estimated=(0.1, 0.2), left=(3.0, None), is_lie=True)
@@ -126,8 +140,8 @@ def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
     (30.0, 30.0)
     """
     known = [left for left in found.left if left is not None]
-    worst = max(known, default=1.0)
-    factors = [worst if left is None else left for left in found.left]
+    worst = max([*known, *([found.worst_sample] if found.worst_sample is not None else [])], default=1.0)
+    factors = [worst if left is None or found.worst_sample is not None else left for left in found.left]
     return Answer(
         shown=tuple(old * f for old, f in zip(before.shown, factors, strict=True)),
         risk=tuple(old * f for old, f in zip(before.risk, factors, strict=True)),
@@ -137,12 +151,13 @@ def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
 
 def sentence(found: Fact, studied: Studied) -> str:
     """Return what the planner thought and what came of it, told by the set that fares worst."""
-    told = [(c, e, o) for c, e, o in zip(found.comparisons, found.estimated, found.outcomes, strict=True) if c]
-    worst = max(told, key=lambda t: (t[2] is Outcome.SLOWER, ratio(t[0]) or 0.0))
-    comparison, estimate, result = worst
+    executed = [(c, e) for c, e in zip(found.comparisons, found.estimated, strict=True) if c]
+    usual = max(found.estimated)
+    told = executed if Outcome.SLOWER in found.outcomes or not found.sampled else [(c, usual) for c in found.sampled]
+    comparison, estimate = max(told or executed, key=lambda t: ratio(t[0]) or 0.0)
     values = "" if comparison.parameters.name == "literal" else f" with the {comparison.parameters.name} values"
     query = studied.demand.query.site
-    came = "it got slower" if result is Outcome.SLOWER else "it takes"
+    came = "it got slower" if found.is_slower else "it takes"
     share = words.percent(estimate)
     indexes = words.listing(sorted(found.used))
     return (

@@ -83,7 +83,8 @@ def is_settled(before: Sequence[Run], after: Sequence[Run], noise: Noise) -> boo
     spent = sum(r.ms for r in (*before, *after))
     old, new = _told(before, after)
     if turns < 2:  # the first of each may have read from the disk what the second finds in memory
-        return spent > noise.patience_ms and _apart(old, new, 2 * _CLEAR)
+        was_warm = not any(r.read for r in (*before, *after))
+        return (was_warm or spent > noise.patience_ms) and spent > _SHORT_MS and _apart(old, new, 2 * _CLEAR)
     if spent > noise.patience_ms:
         return True
     return max(*old, *new) >= _SHORT_MS and _apart(old, new, _CLEAR)
@@ -107,7 +108,7 @@ def _least(runs: Sequence[Run]) -> Run:
     best = min(runs, key=lambda r: (not r.finished, r.ms))
     told = [r.cpu_ms for r in runs if r.cpu_ms is not None and r.finished]
     return Run(
-        ms=best.ms, blocks=best.blocks, used=best.used, finished=best.finished,
+        ms=best.ms, blocks=best.blocks, read=best.read, used=best.used, finished=best.finished,
         cpu_ms=min(told) if len(told) == len(runs) else None,
     )  # fmt: skip
 

@@ -75,6 +75,10 @@ class Mirror(Protocol):
         """Execute a query; raises StatementError where it is refused."""
         ...
 
+    def sampled(self, query: Query, sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
+        """Return values that rows of its own have, so that they go together; none where the query has none."""
+        ...
+
     def is_whole(self, relation: RelationName) -> bool:
         """Whether a table is about as large as production's."""
         ...
@@ -220,16 +224,20 @@ class _Trial:
 
     def _executed(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
         one = self.ground.studied[demand]
-        comparisons, refusal = [], ""
-        for values in one.demand.sets:
-            try:
+        comparisons: list[Comparison | None] = []
+        sampled: list[Comparison] = []
+        refusal = ""
+        try:
+            for values in one.demand.sets:
                 comparisons.append(None if values.is_generic else self._compared(one.demand.query, values, there))
-            except StatementError as error:
-                comparisons.append(None)
-                refusal = error.message
+            for values in self.mirror.sampled(one.demand.query, one.demand.sets):
+                sampled.append(self._compared(one.demand.query, values, there))
+        except StatementError as error:
+            refusal = error.message
+            comparisons += [None] * (len(one.demand.sets) - len(comparisons))
         whole = all(self.mirror.is_whole(self.tables[d].table) for d in used)
         noise = self.rules.noise
-        return fact(demand, used, one, answer, comparisons, noise, whole=whole, refusal=refusal)
+        return fact(demand, used, one, answer, comparisons, noise, whole=whole, sampled=sampled, refusal=refusal)
 
     def _compared(self, query: Query, values: ParameterSet, there: Definitions) -> Comparison:
         visible = frozenset(self.numbers[d] for d in there)
@@ -276,7 +284,7 @@ class _Trial:
         facts = tuple(self.ground.facts[k] for k in keys if k in self.ground.facts)
         gaps = tuple(self._gaps(keys))
         slower = tuple(self._slower(wanted))
-        sure = not gaps and not slower and len(facts) == len(keys) and all(f.is_whole for f in facts)
+        sure = not gaps and not slower and len(facts) == len(keys) and all(f.is_executed for f in facts)
         lies = [f for f in self.ground.facts.values() if f.is_lie]
         return Refuted(
             chosen=chosen, world=view, place=self.mirror.place, facts=facts, built=dict(self.built), slower=slower,
@@ -301,7 +309,11 @@ class _Trial:
         if waiting:
             ended = "It was interrupted" if self.interrupted else "The time was up"
             yield self._unexecuted(waiting, ended + " before {} came to be executed")
-        valueless = [d for (d, _), f in open_.items() if f is not None and not f.refusal and None in f.comparisons]
+        valueless = [
+            d
+            for (d, _), f in open_.items()
+            if f is not None and not f.refusal and not any((*f.comparisons, *f.sampled))
+        ]
         if valueless:
             yield self._unexecuted(valueless, "There are no values to execute {} with")
         unending = [
