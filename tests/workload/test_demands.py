@@ -364,6 +364,13 @@ def test_a_delete_makes_demands_of_the_children_for_every_row_that_goes() -> Non
     assert demand.query.text == "SELECT 1 FROM ONLY public.items x WHERE $1 = x.order_id FOR KEY SHARE OF x"
 
 
+def test_a_captured_delete_counts_as_often_as_it_was_seen() -> None:
+    (query,) = texts("delete from orders where id = $1")
+    assert isinstance(query, Query)
+    found = workload.demands([replace(query, executions=40)], SHOP)
+    assert of_keys(found) == {"foreign key of_order of items": 40}
+
+
 def test_rows_that_production_deletes_count_although_no_query_says_so() -> None:
     activity = TableActivity(window=timedelta(days=9), deletes=2.0)
     shop = replace(SHOP, tables=(replace(ORDERS, activity=activity), ITEMS))

@@ -43,6 +43,12 @@ class Scale:
         calls = sum(n for _, n in timed)
         return sum((time * (n / calls) for time, n in timed), timedelta()) if calls else None
 
+    def rows_per_call(self, queries: Sequence[Query]) -> float:
+        """Return how many rows a call returns or changes on average, 1 where nobody counted."""
+        known = [(q.rows_per_call, calls_of(q)) for q in counted(queries) if q.rows_per_call is not None]
+        calls = sum(n for _, n in known)
+        return sum(rows * n / calls for rows, n in known) if calls else 1.0
+
 
 def calls_of(query: Query) -> float:
     """Return how often a query ran, in whatever unit is known: what queries of one fingerprint are weighed by."""

@@ -59,7 +59,7 @@ def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_shar
     members = [one.members for one in groups]
     scale = scale_of(members, profile)
     kept, cut = tail.kept(_shared([_demand(one, scale) for one in groups]), min_share)
-    searched = demands_of_keys(members, profile)
+    searched = demands_of_keys(members, profile, scale)
     return Gathered(
         demands=(*kept, *searched),
         unreadable=unreadable,

@@ -15,7 +15,7 @@ from premortem import sqltext, triggers
 from premortem.errors import StatementError
 from premortem.model import Demand, Profile, Query, RelationName, Site, StatementKind, Table
 from premortem.triggers import Change, Hidden
-from premortem.workload.calls import calls_a_day, counted
+from premortem.workload.calls import Scale
 
 _DAY = timedelta(days=1).total_seconds()
 #: What was counted over less than this is a load or a restore as likely as the usual.
@@ -28,15 +28,15 @@ _NOWHERE = Site(source="")
 _MAY_CHANGE = re.compile(r"\b(?:delete|update)\b", re.IGNORECASE)
 
 
-def demands_of_keys(groups: Sequence[Sequence[Query]], profile: Profile) -> tuple[Demand, ...]:
+def demands_of_keys(groups: Sequence[Sequence[Query]], profile: Profile, scale: Scale) -> tuple[Demand, ...]:
     """Return what foreign keys search for on behalf of the rows that production deletes, and of these queries.
 
-    Each group is one query by all its texts.
+    Each group is one query by all its texts, and `scale` says how often it runs.
     """
     own = (_TRIGGERS_OWN.search(group[0].text) for group in groups)
     known = frozenset(found[1].replace('"', "") for found in own if found)
     rates: dict[tuple[RelationName, str], tuple[Change, float | None]] = {}
-    for change, rate in (*_of_activity(profile), *_of_queries(groups, profile)):
+    for change, rate in (*_of_activity(profile), *_of_queries(groups, profile, scale)):
         place = (change.relation, change.operation)
         first, before = rates.get(place, (change, 0.0))
         rates[place] = (replace(first, columns=first.columns | change.columns), _more(before, rate, change))
@@ -82,14 +82,15 @@ def _of_activity(profile: Profile) -> Iterator[tuple[Change, float | None]]:
             yield Change(relation=table.relation, operation="delete", rows=1), activity.deletes * _DAY
 
 
-def _of_queries(groups: Sequence[Sequence[Query]], profile: Profile) -> Iterator[tuple[Change, float | None]]:
+def _of_queries(
+    groups: Sequence[Sequence[Query]], profile: Profile, scale: Scale
+) -> Iterator[tuple[Change, float | None]]:
     """Yield what queries delete, and which columns they update, with the rows a day."""
     for group in groups:
         if _MAY_CHANGE.search(group[0].text):
-            rates = [(calls_a_day([q]), 1.0 if q.rows_per_call is None else q.rows_per_call) for q in counted(group)]
-            found = [rate * rows for rate, rows in rates if rate is not None]
+            calls = scale.calls_a_day(group)
             for change in _changes(group[0], profile):
-                yield change, sum(found) if found else None
+                yield change, None if calls is None else calls * scale.rows_per_call(group)
 
 
 def _changes(query: Query, profile: Profile) -> Iterator[Change]:
