@@ -18,16 +18,19 @@ from premortem.model import (
     IndexCandidate,
     IndexKey,
     KeyColumn,
+    ObjectKind,
     Profile,
     Query,
     RelationKind,
     RelationName,
+    SchemaObject,
     ServerFacts,
     Setting,
     Site,
     StatementKind,
     Table,
     TableActivity,
+    TriggerDefinition,
     Upkeep,
     Values,
     Workload,
@@ -249,6 +252,28 @@ def test_the_partitions_that_are_written_to_are_what_counts() -> None:
     assert found.wal_bytes < alone.wal_bytes  # a quarter of the index is written to
 
 
+def test_a_queue_is_not_taken_for_a_load() -> None:
+    short = {"window": timedelta(days=1), "inserts": 500.0, "deletes": 500.0 - ROWS / 86_400}
+    assert kept(on("account"), orders(TableActivity(**short))).entries == pytest.approx(500 * 86_400)
+
+
+def test_nothing_is_logged_of_an_unlogged_table() -> None:
+    found = kept(on("account"), orders(persistence="unlogged"))
+    assert found.wal_bytes == 0
+    assert timedelta() < found.time < kept(on("account"), orders()).time
+
+
+def test_an_eager_vacuum_reads_the_index_more_often() -> None:
+    eager = orders(options=("autovacuum_vacuum_scale_factor=0.01", "fillfactor=90"))
+    assert kept(on("account"), eager).vacuum > 5 * kept(on("account"), orders()).vacuum
+
+
+def test_what_is_half_built_costs_nobody_anything_yet() -> None:
+    half = replace(index("orders_hits", "hits"), ready=False, valid=False)
+    table = orders(indexes=(PKEY, half))
+    assert advisor.existing_upkeep(half, table, profile(table)).entries == 0
+
+
 # HOT --------------------------------------------------------------------------------------------------------------
 
 COUNTS = update("UPDATE orders SET hits = hits + $1 WHERE id = $2", 900_000)
@@ -307,6 +332,37 @@ def test_a_summary_keeps_updates_hot_since_16(major: int, loses: bool) -> None:
     table = orders()
     found = kept(on("hits", method="brin"), table, profile(table, statements=[COUNTS], major=major))
     assert (found.lost_hot_updates > 0) is loses
+
+
+TOUCH = TriggerDefinition(
+    name="touch", row_level=True,
+    definition="CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION touch()",
+)  # fmt: skip
+TOUCHES = SchemaObject(
+    kind=ObjectKind.FUNCTION, schema="public", name="touch",
+    definition="CREATE FUNCTION touch() RETURNS trigger AS $$ begin NEW.account := 1; return NEW; end $$",
+)  # fmt: skip
+DATED = TriggerDefinition(
+    name="dated", row_level=True,
+    definition="CREATE TRIGGER d BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION public.moddatetime('created')",
+)  # fmt: skip
+
+
+def test_what_a_trigger_sets_is_changed_by_every_update() -> None:
+    plain, touched = orders(), orders(triggers=(TOUCH, DATED))
+    known = replace(profile(touched, statements=[COUNTS]), objects=(TOUCHES,))
+    for name in ("account", "created"):
+        assert kept(on(name), plain, profile(plain, statements=[COUNTS])).lost_hot_updates == 0
+        assert kept(on(name), touched, known).lost_hot_updates == pytest.approx(30 * 86_400)
+    disabled = orders(triggers=(replace(TOUCH, enabled=False),))
+    assert kept(on("account"), disabled, replace(known, tables=(disabled,))).lost_hot_updates == 0
+
+
+def test_a_generated_column_changes_with_its_source() -> None:
+    twice = replace(column("twice", 8), generated="stored", default="(hits * 2)")
+    table = orders(columns=(*COLUMNS, twice))
+    assert kept(on("twice"), table, profile(table, statements=[COUNTS])).lost_hot_updates > 0
+    assert kept(on("twice"), table, profile(table, statements=[MOVES])).lost_hot_updates == 0
 
 
 # what is there -------------------------------------------------------------------------------------------------------

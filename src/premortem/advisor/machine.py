@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -12,6 +14,7 @@ Thing = TypeVar("Thing")
 
 #: PostgreSQL's defaults, in the settings' base units: pages for the memory, seconds, megabytes.
 _SHARED_BUFFERS, _EFFECTIVE_CACHE, _TIMEOUT, _MAX_WAL = 16_384.0, 524_288.0, 300.0, 1024.0
+_MOST_DEAD = 100e6  # autovacuum_vacuum_max_threshold, since 18
 _MEGABYTE = 1024.0 * 1024.0
 _OF_MAX_WAL = 1 / 1.9  # a checkpoint begins when so much of max_wal_size is written (checkpoint_completion_target 0.9)
 #: Log of a row that is written, and of each index's entry for it, with a page image now and then; measured, rounded.
@@ -47,7 +50,15 @@ class Machine:
     far: float = 0.0
     vacuum_threshold: float = 50.0
     vacuum_scale: float = 0.2
+    vacuum_most: float = math.inf
     collates: bool = False
+
+    def dead_rows(self, rows: float, options: Sequence[str]) -> float:
+        """Return how many dead rows bring autovacuum to a table with those storage options."""
+        own = dict(option.split("=", 1) for option in options if "=" in option)
+        threshold = _number(own.get("autovacuum_vacuum_threshold"), self.vacuum_threshold)
+        scale = _number(own.get("autovacuum_vacuum_scale_factor"), self.vacuum_scale)
+        return max(min(threshold + scale * rows, self.vacuum_most), 1.0)
 
 
 def machine_of(profile: Profile) -> Machine:
@@ -63,6 +74,7 @@ def _machine(of: Itself[Profile]) -> Machine:
         interval=_interval(profile), images=_images(profile), near=cached - shared, far=1.0 - cached,
         vacuum_threshold=_setting(profile, "autovacuum_vacuum_threshold", 50.0),
         vacuum_scale=_setting(profile, "autovacuum_vacuum_scale_factor", 0.2),
+        vacuum_most=_MOST_DEAD if profile.server.major >= 18 else math.inf,
         collates=profile.server.locale_provider != "c" or profile.server.collate not in ("C", "POSIX"),
     )  # fmt: skip
 
@@ -95,7 +107,11 @@ def _images(profile: Profile) -> float:
 
 
 def _setting(profile: Profile, name: str, default: float) -> float:
+    return _number(profile.setting(name), default)
+
+
+def _number(text: str | None, default: float) -> float:
     try:
-        return float(profile.setting(name) or default)
+        return float(text or default)
     except ValueError:
         return default

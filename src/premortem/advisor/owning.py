@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from premortem import words
 from premortem.advisor.building import build_time
+from premortem.advisor.changes import columns_of
 from premortem.advisor.naming import free_name
 from premortem.advisor.operators import extensions, has_extension
 from premortem.advisor.size import IndexSize, index_size, whole_size
 from premortem.advisor.upkeep import DAY, upkeep
-from premortem.advisor.writes import Writes, blocks_hot, columns_of, writes_of
+from premortem.advisor.writes import Writes, blocks_hot, writes_of
 from premortem.model import IndexCandidate, Profile, RelationKind, RelationName, Table, quoted
 
 _MANY_PARTITIONS = 100
@@ -53,7 +54,7 @@ def _hot(written: Writes, lost: float, held: frozenset[str]) -> str:
         return ""
     if lost < _WORTH_SAYING:
         return f"; {_rate(written.hot)} HOT updates/s stay HOT"
-    known = "change" if written.settings else "are assumed to change"
+    known = "change" if written.set_lists else "are assumed to change"
     columns = words.listing(sorted(held), most=3).replace(" and ", " or ")
     return f"; {_rate(lost)} of {_rate(written.hot)} HOT updates/s {known} {columns}, and are HOT no more"
 

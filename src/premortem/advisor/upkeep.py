@@ -1,7 +1,8 @@
 """What an index costs those who write, a day: entries, log, time; with the HOT updates that it ends.
 
     upkeep(candidate, table, profile, size) -> Upkeep
-        writes       the profile -> rows written, and which columns updates change
+        writes       the profile -> rows written
+        changes      the workload's statements -> which columns updates change
         entries      an index -> what an entry and a vacuum of it cost
 
 One more index takes an entry for every insert and for every update that is not HOT.  Where it holds a column that
@@ -15,12 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
+from premortem.advisor.changes import columns_of, held_by
 from premortem.advisor.entries import LOG_BYTES, Cost, Shape, entering, shape_of, vacuuming
 from premortem.advisor.existing import as_candidate
 from premortem.advisor.machine import Itself, Machine, machine_of
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.advisor.size import PAGE, IndexSize
-from premortem.advisor.writes import Writes, blocks_hot, columns_of, held_by, writes_of
+from premortem.advisor.writes import Writes, blocks_hot, writes_of
 from premortem.model import Index, IndexCandidate, Profile, Table, Upkeep
 
 DAY = 86_400.0
@@ -53,11 +55,13 @@ def existing_upkeep(index: Index, table: Table, profile: Profile) -> Upkeep:
     `lost_hot_updates` are those that it alone keeps from being HOT, as far as the workload's statements tell.
     """
     written = writes_of(table, profile)
+    if not index.ready:
+        return Upkeep(source="nothing is written to an index that is not ready")
     remaining = tuple(i for i in table.indexes if i.name != index.name)
     freed = _freed(index, remaining, table, profile, written)
-    others = tuple(_shape(i, table, profile) for i in remaining if i.method != "brin") if freed else ()
+    others = tuple(_shape(i, table, profile) for i in remaining if _is_written(i)) if freed else ()
     moves = _Moves(cold=written.cold, ended=freed, others=others, is_new=False)
-    return _kept(as_candidate(index, table.relation), table, profile, _built(index), written, moves)
+    return _kept(as_candidate(index, table.relation), table, profile, _built(index, table), written, moves)
 
 
 def _freed(index: Index, remaining: tuple[Index, ...], table: Table, profile: Profile, written: Writes) -> float:
@@ -82,6 +86,8 @@ def _kept(
     for other in moves.others:
         new += entering(other, moves.ended, machine, scattered=True)
         vacuum += _vacuumed(other, moves.ended, moves.ended, written, machine)
+    if table.persistence != "permanent":
+        new, vacuum = replace(new, wal=0.0), replace(vacuum, wal=0.0)  # nothing of it is logged
     total = new + vacuum
     return Upkeep(
         entries=(inserted + moved) * shape.keys * DAY, wal_bytes=total.wal * DAY, time=_time(total),
@@ -108,23 +114,27 @@ def _others(table: Table, profile: Profile) -> tuple[Shape, ...]:
 
 @lru_cache(maxsize=4096)
 def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]:
-    return tuple(_shape(i, table.value, profile.value) for i in table.value.indexes if i.method != "brin")
+    return tuple(_shape(i, table.value, profile.value) for i in table.value.indexes if _is_written(i))
 
 
 def _shape(index: Index, table: Table, profile: Profile) -> Shape:
     candidate = as_candidate(index, table.relation)
-    found = shape_of(candidate, table, _built(index), collates=machine_of(profile).collates, is_new=False)
+    found = shape_of(candidate, table, _built(index, table), collates=machine_of(profile).collates, is_new=False)
     return _where_written(found, writes_of(table, profile))
 
 
-def _built(index: Index) -> IndexSize:
+def _is_written(index: Index) -> bool:
+    return index.ready and index.method != "brin"
+
+
+def _built(index: Index, table: Table) -> IndexSize:
     pages = max(index.pages, 1)
-    return IndexSize(pages=pages, tuples=max(index.tuples, 0.0), level=index.level, bytes=pages * PAGE)
+    tuples = index.tuples if index.tuples > 0 else table.rows  # never analyzed
+    return IndexSize(pages=pages, tuples=tuples, level=index.level, bytes=pages * PAGE)
 
 
 def _vacuumed(shape: Shape, entries: float, dead_rows: float, written: Writes, machine: Machine) -> Cost:
     """Return what a second's dead entries cost VACUUM, which runs when a share of the table's rows is dead."""
     if min(entries, dead_rows) < _NEVER:
         return Cost()
-    dead = max(machine.vacuum_threshold + machine.vacuum_scale * written.rows, 1.0)
-    return vacuuming(shape, entries / dead_rows * dead, machine).times(dead_rows / dead)
+    return vacuuming(shape, entries / dead_rows * written.dead, machine).times(dead_rows / written.dead)

@@ -9,18 +9,17 @@ is assumed to be changed as often as any other.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from premortem import sqltext, words
+from premortem import words
+from premortem.advisor.changes import SetList, Writer, held_by, set_lists, writers
 from premortem.advisor.columns import distinct
-from premortem.advisor.machine import Itself
+from premortem.advisor.machine import Itself, machine_of
 from premortem.advisor.reading import leaves
-from premortem.errors import StatementError
-from premortem.model import ColumnStatistics, Index, IndexCandidate, Profile, Query, StatementKind, Table
+from premortem.model import ColumnStatistics, Profile, StatementKind, Table
 
 SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
 _SETTLED = timedelta(days=7)  # from here on, as many inserts as rows are what the table grew by
@@ -32,24 +31,14 @@ _MANY = 1000.0  # distinct values; below, an order says little
 _WIDE = 0.5  # a SET list of more than this share of the columns is an ORM's save
 _WIDE_CHANGES = 0.25  # and leaves a given column as it was three times in four; assumed
 _SUMMARIES_KEEP_HOT = 16  # since then an index that only summarizes (BRIN) does not stand in the way of HOT
-_UPDATE = re.compile(r"\bupdate\b|\bmerge\b", re.IGNORECASE)
-_WORD = re.compile(r'"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """The columns that one statement sets, and the share of the table's updates that are its own."""
-
-    columns: frozenset[str]
-    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writes:
     """Rows written per second, `updates` with `hot` among them; `held` is the share of the table that is written to.
 
-    `rows` are those of the partitions that are written to, of the table where it has none.
-    `settings` are empty where no statement that updates the table is known.  `blocking` are the columns that
+    `dead` is how many dead rows bring VACUUM.
+    `set_lists` are empty where no statement that updates the table is known.  `blocking` are the columns that
     indexes hold: an update that changes one is not HOT.  `steady` are those that nobody changes: their values are in
     the order of the rows.  `source` says where the rates come from, `missing` why there
     are none, "" where there are.
@@ -59,9 +48,9 @@ class Writes:
     updates: float = 0.0
     hot: float = 0.0
     deletes: float = 0.0
-    rows: float = 0.0
+    dead: float = 50.0
     held: float = 1.0
-    settings: tuple[Setting, ...] = ()
+    set_lists: tuple[SetList, ...] = ()
     blocking: frozenset[str] = frozenset()
     steady: frozenset[str] = frozenset()
     columns: int = 1
@@ -81,14 +70,14 @@ class Writes:
         free = columns - self.blocking
         if not free or not self.hot:
             return 0.0
-        return self._by_statement(free) if self.settings else self._in_proportion(free - self.steady)
+        return self._by_statement(free) if self.set_lists else self._in_proportion(free - self.steady)
 
     def freed(self, columns: frozenset[str], others: frozenset[str]) -> float:
         """Return the updates per second that would be HOT if an index on the columns went; `others` hold the rest.
 
         Only SET lists can tell: an update that changes no column but those.
         """
-        changed = [(s, s.share * (1.0 - self._idle())) for s in self.settings if s.columns & self.blocking]
+        changed = [(s, s.share * (1.0 - self._idle())) for s in self.set_lists if s.columns & self.blocking]
         alone = sum(share for s, share in changed if s.columns & columns and not s.columns & others)
         unhindered = 1.0 - sum(share for _, share in changed)
         fits = min(self.hot / (self.updates * unhindered), 1.0) if unhindered > 0.01 and self.updates else _FITS
@@ -101,8 +90,8 @@ class Writes:
 
     def _by_statement(self, free: frozenset[str]) -> float:
         idle = self._idle()
-        weights = [s.share * (idle if s.columns & self.blocking else 1.0) for s in self.settings]
-        hits = (w * self._changes(s, free) for w, s in zip(weights, self.settings, strict=True))
+        weights = [s.share * (idle if s.columns & self.blocking else 1.0) for s in self.set_lists]
+        hits = (w * self._changes(s, free) for w, s in zip(weights, self.set_lists, strict=True))
         total = sum(weights)
         return min(sum(hits) / total, 1.0) if total > 0 else 0.0
 
@@ -111,11 +100,11 @@ class Writes:
 
         More updates are HOT than there are that name none: the others wrote the same value again.
         """
-        touching = sum(s.share for s in self.settings if s.columns & self.blocking)
+        touching = sum(s.share for s in self.set_lists if s.columns & self.blocking)
         hot = self.hot / self.updates if self.updates else 0.0
         return max(hot - (1.0 - touching), 0.0) / touching if touching > 0 else 0.0
 
-    def _changes(self, setting: Setting, free: frozenset[str]) -> float:
+    def _changes(self, setting: SetList, free: frozenset[str]) -> float:
         if not setting.columns & free:
             return 0.0
         is_wide = len(setting.columns) > max(_WIDE * self.columns, 2)
@@ -129,55 +118,12 @@ def writes_of(table: Table, profile: Profile) -> Writes:
 
 @lru_cache(maxsize=4096)
 def _writes(table: Itself[Table], profile: Itself[Profile]) -> Writes:
-    return _read(table.value, profile.value, _statements(profile))
-
-
-def columns_of(candidate: IndexCandidate, table: Table) -> frozenset[str]:
-    """Return the columns that an index holds, in its keys, beside them, or in its predicate."""
-    named = {k.column for k in candidate.keys if k.column} | set(candidate.include)
-    texts = [k.expression for k in candidate.keys if k.expression] + ([candidate.predicate or ""])
-    return frozenset(named | _mentioned(texts, table))
-
-
-def held_by(index: Index, table: Table) -> frozenset[str]:
-    """Return the columns that an existing index holds, in its keys, beside them, or in its predicate."""
-    named = {c for c in index.columns if c} | set(index.include)
-    texts = [k.expression for k in index.keys if k.expression] + [index.predicate or ""]
-    return frozenset(named | _mentioned(texts, table))
+    return _read(table.value, profile.value)
 
 
 def blocks_hot(method: str, profile: Profile) -> bool:
     """Whether an update of what such an index holds cannot be HOT."""
     return method != "brin" or profile.server.major < _SUMMARIES_KEEP_HOT
-
-
-def _mentioned(texts: Iterable[str], table: Table) -> set[str]:
-    return {w for text in texts if text for w in map(_bare, _WORD.findall(text)) if table.column(w) is not None}
-
-
-def _bare(word: str) -> str:
-    return word[1:-1].replace('""', '"') if word.startswith('"') else word
-
-
-# what a profile says, read once ---------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=8)
-def _statements(of: Itself[Profile]) -> tuple[tuple[Query, sqltext.StatementFacts], ...]:
-    """Return the workload's statements that write rows."""
-    return tuple(_writing(of.value.workload.statements))
-
-
-def _writing(statements: Iterable[Query]) -> Iterator[tuple[Query, sqltext.StatementFacts]]:
-    for query in statements:
-        if query.kind is StatementKind.SELECT and not _UPDATE.search(query.text):
-            continue
-        try:
-            facts = sqltext.statement_facts(query.text)
-        except StatementError:
-            continue
-        if facts.writes:
-            yield query, facts
 
 
 # rates ----------------------------------------------------------------------------------------------------------------
@@ -195,23 +141,26 @@ class _Rates:
     missing: str = ""
 
 
-_Statements = tuple[tuple[Query, sqltext.StatementFacts], ...]
-
-
-def _read(table: Table, profile: Profile, statements: _Statements) -> Writes:
+def _read(table: Table, profile: Profile) -> Writes:
     parts = leaves(table, profile) or (table,)
-    own = tuple((q, f) for q, f in statements if any(_names(t, table, parts) for t in f.writes))
+    own = writers(table, parts, profile)
     rates = _rates(parts, _asked(own, profile))
     written = [p for p in parts if _is_written(p)] or list(parts)
     rows, whole = _sum(written, lambda t: t.rows), _sum(parts, lambda t: t.rows)
     blocking = (held_by(i, table) for i in table.indexes if blocks_hot(i.method, profile))
     return Writes(
         inserts=rates.inserts, updates=rates.updates, hot=min(rates.hot, rates.updates), deletes=rates.deletes,
-        rows=rows, held=rows / whole if whole > 0 else 1.0, settings=_settings(own, table, parts),
-        blocking=frozenset(c for columns in blocking for c in columns),
+        dead=_dead(written, profile), held=rows / whole if whole > 0 else 1.0,
+        set_lists=set_lists(own, table, parts, profile), blocking=frozenset(c for those in blocking for c in those),
         steady=_steady(table, whole) if rates.hot > 0 else frozenset(), columns=len(table.columns),
         source=rates.source, missing=rates.missing,
     )  # fmt: skip
+
+
+def _dead(written: Sequence[Table], profile: Profile) -> float:
+    """Return how many dead rows bring a VACUUM of all that is written to, by the settings and the tables' options."""
+    machine = machine_of(profile)
+    return sum(machine.dead_rows(t.rows, t.options) for t in written)
 
 
 def _steady(table: Table, rows: float) -> frozenset[str]:
@@ -225,10 +174,6 @@ def _in_order(found: ColumnStatistics | None, rows: float) -> bool:
 
 def _is_written(part: Table) -> bool:
     return part.activity.inserts > 0 or part.activity.updates > 0 or part.activity.deletes > 0
-
-
-def _names(name: sqltext.TableName, table: Table, parts: Sequence[Table]) -> bool:
-    return any(name.name == t.name and name.schema in (None, "", t.schema) for t in (table, *parts))
 
 
 def _sum(parts: Iterable[Table], value: Callable[[Table], float]) -> float:
@@ -251,49 +196,28 @@ def _counted(parts: Sequence[Table], window: timedelta, asked: _Rates | None) ->
     inserts, deletes = _sum(parts, lambda t: t.activity.inserts), _sum(parts, lambda t: t.activity.deletes)
     updates, hot = _sum(parts, lambda t: t.activity.updates), _sum(parts, lambda t: t.activity.hot_updates)
     source, missing = f"pg_stat_user_tables over {words.duration(window)}", ""
-    if _was_loaded(inserts - deletes, parts, window):
+    if _was_loaded(inserts, deletes, parts, window):
         inserts = asked.inserts if asked is not None else 0.0
         source += ", in which its rows were loaded: inserts are " + (asked.source if asked else "taken as none")
         missing = f"its rows were loaded in the {words.duration(window)} that production has counted, which is no rate"
     return _Rates(inserts, updates, hot, deletes, source, missing)
 
 
-def _was_loaded(net: float, parts: Sequence[Table], window: timedelta) -> bool:
-    rows = _sum(parts, lambda t: t.rows)
-    return window < _SETTLED and rows > 0 and net * window.total_seconds() >= _LOADED * rows
+def _was_loaded(inserts: float, deletes: float, parts: Sequence[Table], window: timedelta) -> bool:
+    """Whether what is there came within a young window, and little else did: a queue's rows come and go."""
+    rows, seconds = _sum(parts, lambda t: t.rows), window.total_seconds()
+    return window < _SETTLED and (inserts - deletes) * seconds >= _LOADED * rows > 0 and inserts * seconds <= 2 * rows
 
 
-def _asked(own: _Statements, profile: Profile) -> _Rates | None:
+def _asked(own: Sequence[Writer], profile: Profile) -> _Rates | None:
     """Return the rates that the workload's statements make, None where none of them was counted by time."""
     rates = {StatementKind.INSERT: 0.0, StatementKind.UPDATE: 0.0, StatementKind.DELETE: 0.0}
-    counted = [(q, f) for q, f in own if q.calls_per_second is not None]
-    for query, facts in counted:
-        rates[facts.kind if facts.kind in rates else StatementKind.UPDATE] += _rows_per_second(query)
+    counted = [w for w in own if w.query.calls_per_second is not None]
+    for writer in counted:
+        kind = writer.facts.kind if writer.facts.kind in rates else StatementKind.UPDATE
+        rates[kind] += (writer.query.calls_per_second or 0.0) * writer.rows
     if not counted:
         return None
     window = profile.workload.window
     source = "pg_stat_statements" + (f" over {words.duration(window)}" if window else "")
     return _Rates(rates[StatementKind.INSERT], rates[StatementKind.UPDATE], 0.0, rates[StatementKind.DELETE], source)
-
-
-def _rows_per_second(query: Query) -> float:
-    return (query.calls_per_second or 0.0) * _rows(query)
-
-
-def _rows(query: Query) -> float:
-    return query.rows_per_call if query.rows_per_call is not None else 1.0
-
-
-def _rows_changed(query: Query) -> float:
-    return max((query.calls or query.calls_per_second or 0.0) * _rows(query), 1e-9)
-
-
-def _settings(own: _Statements, table: Table, parts: Sequence[Table]) -> tuple[Setting, ...]:
-    """Return the SET lists of the statements that update the table, weighted by the rows that they change."""
-    weights: dict[frozenset[str], float] = {}
-    for query, facts in own:
-        for name, columns in facts.updates:
-            if columns and _names(name, table, parts):
-                weights[frozenset(columns)] = weights.get(frozenset(columns), 0.0) + _rows_changed(query)
-    total = sum(weights.values())
-    return tuple(Setting(columns=c, share=w / total) for c, w in weights.items())
