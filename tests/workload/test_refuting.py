@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from premortem import catalog, execution, parameters, pg, sources, twin, workload
 from premortem.check import Planner
+from premortem.cli import main
 from premortem.errors import StatementError
 from premortem.model import (
     Answer,
@@ -120,6 +122,18 @@ def test_a_planted_lie_is_caught_and_not_recommended(copy: Copy) -> None:
     assert kept.left[0] < 0.5
     with pg.session(copy.dsn, purpose="test") as db:
         assert db.value("SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'") == 3
+
+
+def test_the_command_says_what_was_refuted(copy: Copy, tmp_path: Path) -> None:
+    profile, queries, answer = (tmp_path / name for name in ("prod.profile", "q.sql", "answer.json"))
+    catalog.write(copy.profile, profile)
+    queries.write_text(f"-- name: lie\n{LIE};\n{HONEST};\n")
+    options = ("--mirror", copy.dsn, "--format", "json", "-o", str(answer), "-q")
+    assert main(["advise", "-p", str(profile), str(queries), *options]) == 0
+    told = json.loads(answer.read_text())
+    assert told["summary"]["certainty"] == "executed"
+    assert any("q.sql:2 (lie)" in text and "it got slower" in text for text in told["refuted"])
+    assert [r["index"]["table"] for r in told["recommendations"]] == ["visits"]
 
 
 # the rounds themselves --------------------------------------------------------------------------------------------
