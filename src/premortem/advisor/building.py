@@ -53,13 +53,15 @@ def sort_seconds(candidate: IndexCandidate, table: Table, size: IndexSize, *, co
     return _MOMENT + table.rows * _ROW + worked_out + size.tuples * entry * more
 
 
-def build_time(candidate: IndexCandidate, table: Table, profile: Profile) -> timedelta:
-    """Return how long CREATE INDEX CONCURRENTLY takes, of a partitioned table on all partitions."""
+def build_time(candidate: IndexCandidate, table: Table, profile: Profile, *, concurrently: bool = True) -> timedelta:
+    """Return how long CREATE INDEX takes, of a partitioned table on all partitions."""
     parts = leaves(table, profile) or (table,)
     sizes = (index_size(candidate, part, major=profile.server.major) for part in parts)
     each = zip(parts, sizes, strict=True)
     collates = machine_of(profile).collates
-    return timedelta(seconds=sum(build_seconds(candidate, p, size, collates=collates) for p, size in each))
+    whole = sum(build_seconds(candidate, p, size, collates=collates) for p, size in each)
+    second = 0.0 if concurrently else sum(p.size_bytes / SCAN_BYTES + p.rows * _ROW / _READS for p in parts)
+    return timedelta(seconds=max(whole - second, 0.0))
 
 
 def _expression(key: IndexKey) -> float:

@@ -119,7 +119,7 @@ def _one_partition(candidate: IndexCandidate, name: str, child: Table, profile: 
 
 def lock(candidate: IndexCandidate, table: Table, profile: Profile) -> str:
     """Return what creating the index locks and waits for, in one sentence."""
-    took = words.duration(build_time(candidate, table, profile))
+    took = words.duration(build_time(candidate, table, profile, concurrently=False))
     if table.kind is RelationKind.PARTITIONED_TABLE:
         return _lock_of_partitions(table, profile, took)
     return (
@@ -133,5 +133,5 @@ def _lock_of_partitions(table: Table, profile: Profile, took: str) -> str:
         return f"SHARE on every partition of {table.full_name}: writes wait for about {took}"
     return (
         f"SHARE UPDATE EXCLUSIVE on one partition of {table.full_name} after the other, which lets reads and writes go"
-        " on; ON ONLY and each ATTACH block writes for a moment"
+        " on; ON ONLY and each ATTACH block for a moment"
     )
