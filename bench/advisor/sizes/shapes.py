@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 def read(name: str) -> tuple[IndexCandidate, ...]:
     """Return the candidates that the lines of a file describe.
 
-    A line is `table: keys | include WHERE predicate`, an expression in brackets, an operator class after its key,
+    A line is `table: keys INCLUDE columns WHERE condition`, an expression in brackets, an operator class after its key,
     another method than B-tree in front of the keys, and `unique` before that.
     """
     lines = (HERE / name).read_text(encoding="utf-8").splitlines()
@@ -26,7 +26,7 @@ def candidate(line: str) -> IndexCandidate:
     table, _, rest = line.partition(":")
     unique = rest.strip().startswith("unique ")
     left, _, predicate = rest.strip().removeprefix("unique ").partition(" WHERE ")
-    keys, _, include = left.partition("|")
+    keys, _, include = left.partition(" INCLUDE ")
     method = next((m for m in ("gin", "gist", "spgist", "brin", "hash") if keys.startswith(m + " ")), "btree")
     return IndexCandidate(
         table=RelationName(schema="public", name=table.strip()),

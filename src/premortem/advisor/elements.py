@@ -1,46 +1,26 @@
 """What a GIN index would find in a column's values: trigrams, words, the items of documents, the elements of arrays.
 
-Where the statistics hold values, these are taken apart as PostgreSQL would (`pg_trgm`, `jsonb_gin.c`, text search), and
-what a sample of a hundred cannot show is extrapolated from what it shows once and twice.  Without values it is a model.
+Where the statistics hold values or elements, these tell; where they hold pseudonyms, what those keep does; and a model
+of texts and documents where nothing is known.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
+from premortem.advisor import samples
 from premortem.advisor.columns import KeyStatistics
-from premortem.model import ColumnStatistics
+from premortem.advisor.samples import Element
 
-_FEW = 20  # values, below which a sample tells nothing of a vocabulary
+_TRIGRAMS = 4_000.0  # of a text in an alphabet
+_FALLS = 1.0  # Zipf's law, for words
+#: Trigrams of short texts fall faster, for these begin alike; measured on names, addresses, codes and sentences.
+_FALLS_IN_SHORT, _FALLS_IN_LONG, _SHORT_TEXT = 1.25, 1.1, 32
 _LITTLE = 0.003  # of an average row's elements: as good as none
 _HASH = 4.0  # a trigram, or a hash of a document's item
-_A_FEW = 8  # times that an element was seen, up to which how often it is says more of chance than of itself
-_ALIKE = 0.93
-_TRUSTED = 3.0  # times what is extrapolated, up to which the number of possible texts is better
-#: Elements that were seen once or twice are not all as frequent: (how frequent, how many of them).
-_UNEVEN = ((0.3, 0.45), (0.8, 0.3), (2.5, 0.25))
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """So many keys of a GIN index, each found in this share of the rows, each so wide with its header."""
-
-    share: float
-    count: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a value, and the place in the value that it is compared with others at."""
-
-    kind: str
-    text: str
+_LETTERS = 6.5  # of a word with its header, where nothing tells
+_WIDTHS = {"integer[]": 4.0, "date[]": 4.0, "real[]": 4.0, "oid[]": 4.0, "bigint[]": 8.0, "uuid[]": 16.0}
 
 
 def elements(key: KeyStatistics, opclass: str | None) -> tuple[Element, ...]:
@@ -54,47 +34,85 @@ def elements(key: KeyStatistics, opclass: str | None) -> tuple[Element, ...]:
 
 def _elements(key: KeyStatistics, opclass: str | None) -> Iterable[Element]:
     if opclass == "gin_trgm_ops":
-        found = _sampled(key.known, _trigrams, key.rows, hashed=True)
-        return found or _assumed(max(3.0, key.width * 0.92), 4_000.0, 4.0, key.rows)
+        found = samples.sampled(key.known, samples.trigrams, key.rows, lambda _: _HASH)
+        falls = _FALLS_IN_SHORT if key.width <= _SHORT_TEXT else _FALLS_IN_LONG
+        return found or _assumed(max(3.0, key.width * 0.92), _TRIGRAMS, _HASH, key.rows, falls)
     if key.type == "jsonb":
-        paths = opclass == "jsonb_path_ops"
-        found = _sampled(key.statistics, _paths if paths else _items, key.rows, hashed=paths)
-        return found or _assumed_items(key, paths=paths)
-    if _has_elements(key):
+        return _of_documents(key, paths=opclass == "jsonb_path_ops")
+    if key.statistics is not None and key.statistics.most_common_element_frequencies:
         return _stored(key)
     if key.type == "tsvector":
-        return _sampled(key.known, _words, key.rows) or _assumed(max(2.0, key.width / 7), 200_000.0, 8.0, key.rows)
+        words = max(2.0, key.width / 7)
+        found = samples.sampled(key.known, samples.words, key.rows, _width)
+        return found or _assumed(words, _vocabulary(key, words), _LETTERS, key.rows)
     return _assumed(max(1.0, key.width / 12), max(10.0, key.rows / 20), _element_width(key), key.rows)
 
 
-def _assumed(per_row: float, vocabulary: float, width: float, rows: float) -> tuple[Element, ...]:
+def _width(text: str) -> float:
+    return len(text.encode("utf-8", "surrogatepass")) + 1.0
+
+
+# models ------------------------------------------------------------------------------------------------------------
+
+
+def _vocabulary(key: KeyStatistics, words: float) -> float:
+    """Return how many words there are in so many texts (Heaps' law, with the constants of English)."""
+    return 40.0 * math.sqrt(max(1.0, key.kinds * words))
+
+
+def _assumed(
+    per_row: float, vocabulary: float, width: float, rows: float, falls: float = _FALLS
+) -> tuple[Element, ...]:
     """Return keys whose frequency falls with their rank, so many of them in an average row."""
-    most = min(vocabulary, max(rows * per_row, 1.0))
-    bands, start, harmonic = [], 1.0, 0.0
+    most = max(1.0, min(vocabulary, rows * per_row))
+    bands, start, total = [], 1.0, 0.0
     while start <= most:
-        end = min(most + 1, start * 2)
-        bands.append(((start + end) / 2, end - start))
-        harmonic += (end - start) / ((start + end) / 2)
-        start *= 2
-    return tuple(Element(min(1.0, per_row / harmonic / rank), count, width) for rank, count in bands)
+        end = min(most + 1, max(start + 1, start * 1.5))
+        weight = ((start + end - 1.0) / 2) ** -falls
+        bands.append((weight, end - start))
+        total += weight * (end - start)
+        start = end
+    return tuple(Element(min(1.0, per_row / total * weight), count, width) for weight, count in bands)
+
+
+def _of_documents(key: KeyStatistics, *, paths: bool) -> Iterable[Element]:
+    strings = _LETTERS if key.known is not None or paths else _string_width(key)
+
+    def width(text: str) -> float:
+        if paths:
+            return _HASH
+        return strings if key.known is None and text.startswith("'") else _width(text)
+
+    found = samples.sampled(key.statistics, samples.paths if paths else samples.items, key.rows, width)
+    return found or _assumed_items(key, paths=paths)
+
+
+def _string_width(key: KeyStatistics) -> float:
+    """Return how wide the strings of a document are whose pseudonyms do not tell: what the rest of it leaves.
+
+    A document has a header, an entry of four bytes for every key and value, the keys' letters, and numbers of about
+    eight bytes (`jsonb.h`).
+    """
+    values = (key.statistics and key.statistics.histogram_bounds) or ()
+    parts = [part for value in values for part in samples.items(value)]
+    strings = sum(part.text.startswith("'") for part in parts if part.kind)
+    if not strings:
+        return _LETTERS
+    keys = [part for part in parts if not part.kind]
+    others = sum(len(p.text) - 1 for p in keys) + 8 * sum(p.text[:1].isdigit() for p in parts) + 4 * len(parts)
+    return min(126.0, max(2.0, (key.width - 5.0 - others / len(values)) / (strings / len(values)) + 2.0))
 
 
 def _assumed_items(key: KeyStatistics, *, paths: bool) -> tuple[Element, ...]:
     """Return the items of a document: about one in 24 bytes, a quarter of them with values found nowhere else."""
     items = max(1.0, key.width / 24) * (1.0 if paths else 2.0)
     unique = items / 4
-    width = 4.0 if paths else 10.0
-    return (
-        *_assumed(items - unique, 200.0, width, key.rows),
-        Element(1 / max(key.rows, 1.0), unique * key.rows, width),
-    )
+    width = _HASH if paths else 10.0
+    rare = Element(1e-3 / max(key.rows, 1.0), unique * key.rows * 1e3, width)
+    return (*_assumed(items - unique, 200.0, width, key.rows), rare)
 
 
-# elements that ANALYZE counts -------------------------------------------------------------------------------------
-
-
-def _has_elements(key: KeyStatistics) -> bool:
-    return key.statistics is not None and bool(key.statistics.most_common_element_frequencies)
+# elements that ANALYZE counts ------------------------------------------------------------------------------------
 
 
 def _stored(key: KeyStatistics) -> Iterator[Element]:
@@ -135,137 +153,14 @@ def _rarer(frequencies: Sequence[float], rest: float, rows: float, width: float)
 
 
 def _element_width(key: KeyStatistics) -> float:
-    if not key.type.endswith("[]"):
-        names = (key.statistics and key.statistics.most_common_elements) or ()
-        return sum(map(len, names)) / len(names) + 1.0 if names else 8.0
-    if key.type in ("integer[]", "date[]", "real[]", "oid[]"):
-        return 4.0
-    if key.type in ("bigint[]", "uuid[]", "timestamp with time zone[]", "timestamp without time zone[]"):
-        return 16.0 if key.type == "uuid[]" else 8.0
-    names = (key.statistics and key.statistics.most_common_elements) or ()
-    return sum(map(len, names)) / len(names) + 1.0 if names else max(2.0, min(key.width, 12.0))
-
-
-# elements of the values that the statistics hold ----------------------------------------------------------------
-
-
-def _sampled(
-    found: ColumnStatistics | None, taken_apart: Callable[[str], Iterable[Part]], rows: float, *, hashed: bool = False
-) -> tuple[Element, ...]:
-    """Return what the sampled values hold, and what they let expect of the others; each kind of part by itself."""
-    values = tuple(_weighted(found))
-    if len(values) < _FEW:
-        return ()
-    kinds: dict[str, tuple[dict[str, float], Counter[str]]] = {}
-    for value, weight in values:
-        for part in set(taken_apart(value)):
-            shares, seen = kinds.setdefault(part.kind, ({}, Counter()))
-            shares[part.text] = shares.get(part.text, 0.0) + weight
-            seen[part.text] += 1
-    return tuple(e for shares, seen in kinds.values() for e in _extrapolated(shares, seen, rows, hashed))
-
-
-def _weighted(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
-    if found is None:
-        return
-    common = tuple(zip(found.most_common_values or (), found.most_common_frequencies or (), strict=False))
-    bounds = found.histogram_bounds or ()
-    yield from common
-    rest = max(0.0, 1.0 - found.null_fraction - sum(f for _, f in common))
-    yield from ((bound, rest / len(bounds)) for bound in bounds)
-
-
-def _extrapolated(shares: dict[str, float], seen: Counter[str], rows: float, hashed: bool) -> Iterator[Element]:
-    """Yield what was seen often as it was seen, and what was seen a few times as some of many more."""
-    few = [text for text, times in seen.items() if times <= _A_FEW]
-    many = (text for text, times in seen.items() if times > _A_FEW)
-    yield from (Element(shares[text], 1.0, _HASH if hashed else _width(text)) for text in many)
-    if few:
-        width = _HASH if hashed else sum(map(_width, few)) / len(few)
-        yield from _rare([seen[text] for text in few], sum(shares[text] for text in few), _most(few), rows, width)
-
-
-def _rare(times: Sequence[int], mass: float, most: float, rows: float, width: float) -> Iterator[Element]:
-    """Yield the elements that some were seen of, so many times each, and that are so many in a row all together."""
-    once, twice = times.count(1), times.count(2)
-    if not twice and once >= _FEW and most >= mass * rows:  # found nowhere else
-        yield Element(1e-3 / max(rows, 1.0), mass * rows * 1e3, width)
-        return
-    kinds = len(times) + (once * once / (2.0 * twice) if twice else once * (once - 1) / 2.0)  # Chao
-    alike = _alike(sum(times) / len(times), len(times))
-    even = alike > kinds * _ALIKE or (not twice and once >= _FEW)
-    if most <= kinds * _TRUSTED or (not twice and once >= _FEW):
-        kinds = most
-    elif even:
-        kinds = alike
-    kinds = min(kinds, mass * rows)
-    for part, share in ((1.0, 1.0),) if even else _UNEVEN:
-        yield Element(mass / kinds * part, kinds * share, width)
-
-
-def _alike(average: float, seen: int) -> float:
-    """Return how many elements there are if all are as frequent: so many were seen, each so many times on average."""
-    rate = average
-    for _ in range(40):
-        rate = average * (1.0 - math.exp(-rate))
-    return seen / (1.0 - math.exp(-rate)) if rate > 1e-3 else math.inf
-
-
-def _most(texts: Sequence[str]) -> float:
-    """Return how many different texts there can be that differ from these in their digits only."""
-    try:
-        numbers = [int(text) for text in texts]
-        return (max(numbers) - min(numbers)) * (len(numbers) + 1) / max(len(numbers) - 1, 1) + 1
-    except ValueError:
-        pass
-    patterns: dict[str, int] = {}
-    for text in texts:
-        pattern = re.sub(r"\d+", "0", text)
-        patterns[pattern] = max(patterns.get(pattern, 0), sum(map(str.isdigit, text)))
-    if len(patterns) > len(texts) / 5:
-        return math.inf
-    return float(max(len(texts), sum(10.0**digits for digits in patterns.values())))
-
-
-def _width(element: str) -> float:
-    return len(element.encode("utf-8", "surrogatepass")) + 1.0
-
-
-def _trigrams(value: str) -> Iterator[Part]:
-    for word in re.findall(r"\w+", value.lower().replace("_", " ")):
-        padded = f"  {word} "
-        yield from (Part("", padded[i : i + 3]) for i in range(len(padded) - 2))
-
-
-def _words(value: str) -> Iterator[Part]:
-    return (Part("", word) for word in re.findall(r"\w+", value.lower()))
-
-
-def _items(value: str) -> Iterator[Part]:
-    """Yield what `jsonb_ops` makes of a document: its keys, strings, numbers and words, each by itself."""
-    yield from _leaves(_parsed(value), "")
-
-
-def _paths(value: str) -> Iterator[Part]:
-    """Yield what `jsonb_path_ops` makes of a document: a hash of every value with the keys that lead to it."""
-    yield from (part for part in _leaves(_parsed(value), "") if part.kind)
-
-
-def _parsed(value: str) -> object:
-    try:
-        return json.loads(value)
-    except ValueError:  # a pseudonym
-        return None
-
-
-def _leaves(value: object, path: str) -> Iterator[Part]:
-    """Yield keys without a kind, and values with the path to them as theirs."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield Part("", name)
-            yield from _leaves(inner, f"{path}.{name}")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner, f"{path}[]")
-    else:
-        yield Part(path or ".", " " + str(value))
+    """Return how wide an element is with its header."""
+    found = key.statistics
+    if key.type in _WIDTHS or key.type.startswith("timestamp"):
+        return _WIDTHS.get(key.type, 8.0)
+    names = (key.known and key.known.most_common_elements) or ()
+    if names:
+        return sum(map(len, names)) / len(names) + 1.0
+    per_row = (found.element_count_histogram or (0.0,))[-1] if found else 0.0
+    if key.type.endswith("[]") and per_row > 0:  # an array has a header of 20 bytes, and its elements one of four
+        return max(2.0, (key.width - 20.0) / per_row - 4.0)
+    return _LETTERS

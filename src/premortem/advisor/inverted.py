@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 
 from premortem.advisor.columns import KeyStatistics
-from premortem.advisor.elements import Element, elements
+from premortem.advisor.elements import elements
 from premortem.advisor.leaves import LINE_POINTER, PAGE, aligned
+from premortem.advisor.samples import Element
 from premortem.model import IndexCandidate, Table
 
 _USABLE = PAGE - 24 - 8
