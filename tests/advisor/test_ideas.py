@@ -187,3 +187,21 @@ def test_where_no_index_finds_rows_a_narrow_one_may_be_read_in_the_tables_place(
 def test_rare_rows_alone_are_offered_beside_an_index_of_their_column(shop: Shop) -> None:
     found = definitions(shop.looked("SELECT id FROM orders WHERE archived"))
     assert {"orders (archived)", "orders (id) WHERE archived"} <= set(found)
+
+
+def test_a_filter_on_the_side_that_an_outer_join_may_miss_is_no_condition_on_its_rows(shop: Shop) -> None:
+    sql = "SELECT o.id FROM orders o LEFT JOIN order_items i ON i.order_id = o.id AND i.quantity = 9 WHERE {} IS NULL"
+    found = definitions(shop.looked(sql.format("i.status || i.product_sku")))
+    assert not any("IS NULL" in d or "||" in d for d in found)
+    assert any(d.startswith("order_items (order_id") for d in found)
+    assert any("deleted_at IS NULL" in d for d in definitions(shop.looked(sql.format("o.deleted_at"))))
+
+
+def test_a_subquery_that_runs_for_every_row_counts_as_often_as_it_runs(shop: Shop) -> None:
+    sql = "SELECT id FROM orders o WHERE placed = (SELECT max(placed) FROM orders p WHERE p.name = o.name)"
+    assert "orders (name, placed)" in definitions(shop.looked(sql))
+
+
+def test_a_value_in_an_array_column_is_said_to_be_nothing_that_an_index_serves(shop: Shop) -> None:
+    look = shop.looked("SELECT id FROM orders WHERE $1 = ANY(tags)", typical=("t77",))
+    assert any("tags @> ARRAY[value]" in hint for hint in look.hints)

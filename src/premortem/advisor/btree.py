@@ -174,7 +174,7 @@ def _with_all_ranges(
 def _smaller(want: Want) -> Iterator[IndexCandidate]:
     """Yield an index of the rows alone that rare constants mark, where an index of their column finds them too."""
     rare = tuple(t for t in partial_terms(want) if t.share <= _RARE)
-    if rare:
+    if rare and not any(t.use in PINS and t not in rare for t in want.terms):
         yield from _flag_only(want, rare)
 
 

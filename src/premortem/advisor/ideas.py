@@ -22,7 +22,7 @@ from premortem.advisor.covering import forms, instead
 from premortem.advisor.existing import same_index
 from premortem.advisor.proposing import proposals
 from premortem.advisor.reading import wants
-from premortem.advisor.rewriting import hints, is_changing
+from premortem.advisor.rewriting import hints, is_changing, member_hints
 from premortem.advisor.wants import Term, Want
 from premortem.model import IndexCandidate, Planned, Profile, RelationName
 
@@ -62,7 +62,7 @@ def looked(planned: Sequence[Planned], profile: Profile) -> Look:
     found = wants(planned, profile)
     matter = [want for want in found if _matters(want)]
     groups = _rounds([list(_groups(want, planned, profile)) for want in matter])
-    says = tuple(dict.fromkeys(chain.from_iterable(map(hints, matter))))
+    says = tuple(dict.fromkeys((*chain.from_iterable(map(hints, matter)), *member_hints(planned))))
     return Look(groups=groups, asked=_asked(found, groups), hints=says)
 
 

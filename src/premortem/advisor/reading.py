@@ -116,7 +116,10 @@ def _with_loops(node: Node, loops: float) -> Iterator[tuple[Node, float]]:
 
 def _repeats(node: Node, child: Node) -> float:
     if child.parent_relationship == "SubPlan":
-        return max([1.0, *(n.rows for n in node.inputs)]) if "hashed" not in (node.filter or "") else 1.0
+        if "hashed" in (node.filter or ""):
+            return 1.0
+        runs = 1.0 if node.inputs else node.total_cost / max(child.total_cost, 0.01)  # of a scan, before its filter
+        return float(max([1.0, runs, *(n.rows for n in node.inputs)]))
     if (
         node.kind == "Nested Loop"
         and child.parent_relationship == "Inner"
@@ -176,8 +179,10 @@ def _stem(node: Node, table: Table) -> str:
 
 
 def _conditions(node: Node, relations: Mapping[str, _Draft], profile: Profile, *, literal: bool) -> None:
-    texts = [node.filter, node.join_filter, node.hash_condition, node.merge_condition]
+    texts = [node.join_filter, node.hash_condition, node.merge_condition]
     grouped = _grouped((node,))
+    if node.filter:
+        _condition(sqltext.condition(node.filter), _without_missing(node, relations), grouped, literal=literal)
     if node.kind != "Bitmap Index Scan":  # under an OR it is one arm only; the heap scan's recheck says all
         texts += [node.index_condition, node.recheck_condition]
     for text in texts:
@@ -186,6 +191,13 @@ def _conditions(node: Node, relations: Mapping[str, _Draft], profile: Profile, *
     if node.order_by:
         _distance(sqltext.operand(node.order_by), relations)
     _implied(node, relations, profile)
+
+
+def _without_missing(node: Node, relations: Mapping[str, _Draft]) -> Mapping[str, _Draft]:
+    """Return the relations whose own rows a node's filter is about: an outer join's other side may be missing there."""
+    sides = {"Left": node.inputs[1:], "Right": node.inputs[:1], "Full": node.inputs}.get(node.join_type or "", ())
+    missing = {n.alias for side in sides for n in side.walk()}
+    return {alias: draft for alias, draft in relations.items() if alias not in missing} if missing else relations
 
 
 def _implied(node: Node, relations: Mapping[str, _Draft], profile: Profile) -> None:

@@ -8,12 +8,13 @@ told with a way out, and is not tried.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from premortem import sqltext
 from premortem.advisor.columns import base_type
 from premortem.advisor.wants import Operand, Use, Want
-from premortem.model import Column, IndexCandidate, IndexKey, Table
+from premortem.model import Column, IndexCandidate, IndexKey, Planned, Table
 
 _ZONED = "timestamp with time zone"
 _DATES = frozenset(("date", "timestamp without time zone", _ZONED, "time without time zone", "time with time zone"))
@@ -74,6 +75,18 @@ def hints(want: Want) -> Iterator[str]:
         found = changing(operand, want.table)
         if found is not None:
             yield f"on {want.table.full_name}: {found.says}"
+
+
+def member_hints(planned: Iterable[Planned]) -> Iterator[str]:
+    """Yield what to write instead of `value = ANY (column)`, which no index serves."""
+    texts = {
+        text for p in planned for n in p.plan.walk() for text in (n.filter, n.join_filter) if text and "ANY" in text
+    }
+    for text in sorted(texts):
+        for comparison in sqltext.comparisons(sqltext.condition(text)):
+            if comparison.kind is sqltext.ComparisonKind.MEMBER:
+                name = comparison.left.expression
+                yield f"no index serves value = ANY ({name}); {name} @> ARRAY[value] is served by a GIN index on {name}"
 
 
 def is_changing(candidate: IndexCandidate, table: Table) -> bool:
