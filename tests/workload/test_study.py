@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -228,3 +228,42 @@ def test_what_foreign_keys_search_for_is_studied_like_any_query(desk: Desk) -> N
     assert isinstance(comments, workload.Studied)
     assert "tickets (account_id)" in definitions(tickets)
     assert "comments (ticket_id)" in definitions(comments)
+
+
+def test_values_that_a_capture_saw_are_planned_and_weigh_as_typical_ones(desk: Desk) -> None:
+    (query,) = sources.text("SELECT * FROM tickets WHERE account_id = $1", Site(source="q.sql"))
+    assert isinstance(query, Query)
+    found = workload.study(replace(query, samples=(("4711",),)), desk.planner, desk.profile)
+    assert isinstance(found, workload.Studied)
+    shares = {s.name: (s.values, share) for s, share in zip(found.demand.sets, found.demand.shares, strict=True)}
+    assert shares["captured"][0] == ("4711",)
+    assert shares["captured"][1] == max(share for _, share in shares.values())
+
+
+def test_a_literal_that_the_profile_has_a_pseudonym_for_is_said(desk: Desk) -> None:
+    sql = "SELECT * FROM tickets WHERE subject = 'ticket 5'"
+    assert desk.study(sql).unknown == ()
+    hidden = _pseudonymous(desk.profile)
+    (demand,) = desk.demands(sql)
+    found = workload.study(demand, desk.planner, hidden)
+    assert isinstance(found, workload.Studied)
+    assert found.unknown == ("tickets.subject",)
+    gathered = workload.Gathered(demands=(demand,))
+    (gap,) = workload.missing(gathered, [found])
+    assert "tickets.subject" in gap.says
+    by_parameter = desk.demands("SELECT * FROM tickets WHERE subject = $1")
+    assert workload.study(by_parameter[0], desk.planner, hidden).unknown == ()  # type: ignore[union-attr]
+
+
+def _pseudonymous(profile: Profile) -> Profile:
+    """Return the profile as if it held pseudonyms in place of all values."""
+    tables = tuple(
+        replace(
+            t,
+            columns=tuple(
+                replace(c, statistics=tuple(replace(s, pseudonyms=True) for s in c.statistics)) for c in t.columns
+            ),
+        )
+        for t in profile.tables
+    )
+    return replace(profile, tables=tables)

@@ -1,19 +1,17 @@
-"""Literals that meet pseudonyms: production's value is not in the profile, so the twin takes it for a rare one."""
+"""Literals that meet pseudonyms, as a gap of a query's judgement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from premortem import sqltext
-from premortem.model import Gap, Node, Plan, Profile
+from premortem.model import Gap, Plan, Profile
+from premortem.parameters import literals_unknown
 
 
 def gaps(plan: Plan, profile: Profile) -> tuple[Gap, ...]:
-    """Return a gap for every column that the plan compares with a literal and whose values are pseudonyms.
+    """Return a gap for the columns that the plan compares with a literal and whose values are pseudonyms.
 
     The plan must hold no values but those of the text: it is the literal one, or the generic one.
     """
-    named = dict.fromkeys(name for node in plan.scans() for name in _columns(node, profile))
+    named = literals_unknown(plan, profile)
     if not named:
         return ()
     columns = ", ".join(named)
@@ -25,16 +23,3 @@ def gaps(plan: Plan, profile: Profile) -> tuple[Gap, ...]:
             cure="use a placeholder, for which values are chosen, or pull the profile with --values all",
         ),
     )
-
-
-def _columns(node: Node, profile: Profile) -> Iterator[str]:
-    table = profile.table(node.relation) if node.relation else None
-    texts = (node.filter, node.index_condition, node.recheck_condition)
-    for text in texts if table is not None else ():
-        for comparison in sqltext.comparisons(sqltext.condition(text)) if text else ():
-            column = comparison.left.column
-            found = table.column(column.column) if table is not None and column is not None else None
-            statistics = found.own_statistics if found is not None else None
-            constant = comparison.right is not None and comparison.right.constant is not None
-            if constant and found is not None and statistics is not None and statistics.pseudonyms:
-                yield f"{node.relation}.{found.name}"

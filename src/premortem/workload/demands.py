@@ -176,13 +176,27 @@ def _uncounted(found: Iterable[Query | Unreadable], profile: Profile) -> Iterato
         )
 
 
-def missing(gathered: Gathered, outcomes: Iterable[Studied | Unreadable]) -> tuple[Gap, ...]:
-    """Return what of the workload could not be planned; the outcomes are those of the demands in their order."""
-    failed = [(d, found) for d, found in zip(gathered.demands, outcomes, strict=True) if isinstance(found, Unreadable)]
-    if not failed:
-        return ()
+def missing(gathered: Gathered, outcomes: Sequence[Studied | Unreadable]) -> tuple[Gap, ...]:
+    """Return what of the workload could not be planned, or not rightly; the outcomes are in the demands' order."""
+    pairs = list(zip(gathered.demands, outcomes, strict=True))
+    failed = [(d, found) for d, found in pairs if isinstance(found, Unreadable)]
+    blind = [found for _, found in pairs if isinstance(found, Studied) and found.unknown]
     time = sum((_time(d) for d, _ in failed), timedelta())
-    return (_not_planned([u for _, u in failed], "cannot be planned", time, gathered.measured),)
+    return (
+        *((_not_planned([u for _, u in failed], "cannot be planned", time, gathered.measured),) if failed else ()),
+        *((_blind(blind),) if blind else ()),
+    )
+
+
+def _blind(found: Sequence[Studied]) -> Gap:
+    columns = list(dict.fromkeys(name for one in found for name in one.unknown))
+    return Gap(
+        subject="values of the queries",
+        says=f"{words.listing(columns, most=5)} are compared with values that the profile has pseudonyms for, in "
+        f"{words.plural(len(found), 'query', 'queries')}",
+        effect="they are planned as values that few rows have, if any, and an index may look better than it is",
+        cure="write placeholders, for which values are chosen, or pull the profile with --values all",
+    )
 
 
 def _time(demand: Demand) -> timedelta:

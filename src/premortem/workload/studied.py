@@ -16,7 +16,8 @@ class Studied:
     `keys` are, for each relation that the demand reads, the columns and expressions of its conditions, joins and
     orders: an index whose first key is none of them says nothing to it.  `visits` are the columns that it needs of
     each relation, None for whole rows: an index that holds them all may be read instead of the table.  `hints` are
-    sentences on conditions that no index can serve as they are written.
+    sentences on conditions that no index can serve as they are written.  `unknown` are the columns that its text
+    compares with a literal and whose values are pseudonyms: it is planned as if hardly a row had it.
     """
 
     demand: Demand
@@ -25,3 +26,4 @@ class Studied:
     keys: Mapping[RelationName, frozenset[str]]
     visits: Mapping[RelationName, frozenset[str] | None]
     hints: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()

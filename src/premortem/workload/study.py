@@ -29,12 +29,15 @@ from premortem.model import (
     RelationName,
     Unreadable,
 )
+from premortem.parameters import literals_unknown
 from premortem.workload.planner import Planner
 from premortem.workload.shares import MOST_SETS, kept_sets, shares
 from premortem.workload.studied import Studied
 from premortem.workload.telling import telling
 
 LITERAL = ParameterSet(name="literal", basis="the values in the text")
+#: Parameter sets whose values somebody wrote or sent.
+_SEEN = frozenset({"literal", "captured"})
 #: What finding one row by an index costs, in random pages: two of the index beyond its root, one of the table, CPU.
 _LOOKUP_PAGES = 2.5
 
@@ -73,7 +76,14 @@ def _studied(demand: Demand, generic: Planned | None, planned: tuple[Planned, ..
         keys={name: one.keys for name, one in look.asked.items()},
         visits={name: one.visits for name, one in look.asked.items()},
         hints=look.hints,
+        unknown=literals_unknown(_with_own_values(planned, generic).plan, profile),
     )
+
+
+def _with_own_values(planned: Sequence[Planned], generic: Planned | None) -> Planned:
+    """Return the plan that holds the values of the text, or those that were seen, and none from the statistics."""
+    own = (p for p in planned if p.parameters.name in _SEEN)
+    return next(own, generic or planned[0])
 
 
 # plans ------------------------------------------------------------------------------------------------------
