@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from premortem import words
-from premortem.model import Declined, IndexCandidate
+from premortem.model import Answer, Declined, IndexCandidate, Query
 from premortem.workload.knowledge import Known, Visible
 from premortem.workload.merging import serves
 from premortem.workload.selection import Chosen
-from premortem.workload.weighing import a_day, expected_cost
+from premortem.workload.weighing import a_day
 
 #: So many are told; a thousand others differ in a column from one of these.
 _MOST = 40
@@ -101,26 +101,33 @@ def _covered(chosen: Chosen, number: int) -> str:
 
 
 def _harmful(chosen: Chosen, number: int) -> str:
+    """Return the query that it slows down, and for which of its values."""
     alone: Visible = frozenset({number})
     for known in chosen.knowledge.known:
-        if alone in known.harmful:
-            demand = known.studied.demand
-            worse = [a for a in known.answers.values() if a.used == alone]
-            if worse:
-                before, after = expected_cost(demand, known.studied.before), expected_cost(demand, worse[0])
-                values = _worst_values(known, number)
-                return f"makes {demand.query.site} slower{values}: {_numbers(before, after)}"
+        answer = next((a for a in known.answers.values() if a.used == alone), None)
+        if alone in known.harmful and answer is not None:
+            values, costs = _worst(known, answer)
+            return f"makes {called(known.studied.demand.query)} slower{values}: {costs}"
     return ""
 
 
-def _worst_values(known: Known, number: int) -> str:
-    """Return which parameter set gets worse, with its costs, where there are several."""
-    answer = next(a for a in known.answers.values() if a.used == frozenset({number}))
+def _worst(known: Known, answer: Answer) -> tuple[str, str]:
+    """Return the parameter set that gets worse, where there are several, and its costs."""
     sets, old = known.studied.demand.sets, known.studied.before
-    if len(sets) < 2:
-        return ""
-    place = max(range(len(sets)), key=lambda n: answer.risk[n] - old.risk[n])
-    return f" for its {sets[place].name} values ({_numbers(old.risk[place], answer.risk[place])} at worst)"
+    shown = [after - before for before, after in zip(old.shown, answer.shown, strict=True)]
+    risk = [after - before for before, after in zip(old.risk, answer.risk, strict=True)]
+    place = max(range(len(sets)), key=lambda n: max(shown[n], risk[n]))
+    values = f" for its {sets[place].name} values" if len(sets) > 1 else ""
+    if shown[place] >= risk[place]:
+        return values, _numbers(old.shown[place], answer.shown[place])
+    return values, f"{_numbers(old.risk[place], answer.risk[place])} when nothing stops early"
+
+
+def called(query: Query) -> str:
+    """Return where a query stands, or how it begins where production's counters have but a number for it."""
+    if query.site.source == "pg_stat_statements":
+        return words.shortened(words.one_line(query.text), 60)
+    return str(query.site)
 
 
 def _numbers(before: float, after: float) -> str:

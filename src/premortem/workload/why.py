@@ -14,6 +14,7 @@ from premortem.model import (
     Answer,
     Explained,
     Gain,
+    Index,
     IndexCandidate,
     Indexing,
     Profile,
@@ -90,7 +91,7 @@ class _Case:
             size_bytes=(index.pages or index.relation_pages) * 8192,
             upkeep=advisor.existing_upkeep(index, self.table, self.profile),
             alone=alone, beside=beside, readers=self._readers(family), better=replacing,
-            reasons=tuple(self._about_existing(index.scans, alone, beside, replacing)),
+            reasons=tuple(self._about_existing(index, alone, beside, replacing)),
         )  # fmt: skip
 
     def _hidden(
@@ -108,10 +109,14 @@ class _Case:
         return _ordered(gain(known[d], w, answers[d]) for d, w in pairs if dearer(answers[d], w))
 
     def _about_existing(
-        self, scans: int | None, alone: Sequence[Gain], beside: Sequence[Gain], replacing: Sequence[str]
+        self, index: Index, alone: Sequence[Gain], beside: Sequence[Gain], replacing: Sequence[str]
     ) -> Iterator[str]:
-        if scans is not None:
-            yield f"production counted {words.plural(scans, 'scan')} of it"
+        if index.scans is not None:
+            yield f"production counted {words.plural(index.scans, 'scan')} of it"
+        others = replace(self.table, indexes=tuple(i for i in self.table.indexes if i.name != index.name))
+        wider = advisor.same_index(self.candidate, others)
+        if wider is not None:
+            yield f"{wider.name} finds all that it finds"
         if replacing:
             yield f"{words.listing(replacing)}, which is proposed, does its work: it may go then"
         elif not alone:

@@ -75,7 +75,7 @@ def _worth(found: Indexing) -> Iterator[Line]:
     if unfinished := told.unfinished(found):
         yield line((unfinished, "yellow"))
     if found.workload:
-        yield line((words.one_line(found.workload), "dim"))
+        yield line((story.sentence(found.workload), "dim"))
     yield line((told.effort(found), "dim"))
     yield line()
 
