@@ -192,8 +192,8 @@ def _blind(found: Sequence[Studied]) -> Gap:
     columns = list(dict.fromkeys(name for one in found for name in one.unknown))
     return Gap(
         subject="values of the queries",
-        says=f"{words.listing(columns, most=5)} are compared with values that the profile has pseudonyms for, in "
-        f"{words.plural(len(found), 'query', 'queries')}",
+        says=f"{words.plural(len(found), 'query', 'queries')} with literals for {words.listing(columns, most=5)}, of "
+        "which the profile holds pseudonyms",
         effect="they are planned as values that few rows have, if any, and an index may look better than it is",
         cure="write placeholders, for which values are chosen, or pull the profile with --values all",
     )
