@@ -177,10 +177,12 @@ def changed_column(wanted: IndexCandidate) -> str | None:
     return next((name for name in CHANGES if re.search(rf"\b{name}\b", text) and name != "id"), None)
 
 
-def said(wanted: IndexCandidate, table: Table, size: IndexSize, batch: int, copies: int) -> Mapping[str, Cost]:
+def said(
+    wanted: IndexCandidate, table: Table, size: IndexSize, batch: int, copies: int, major: int
+) -> Mapping[str, Cost]:
     """Return what the model says that the batches cost with the index, for each of so many copies."""
     share = 1.0 if wanted.predicate is None else share_of_predicate(wanted.predicate, table)
-    off, on = Machine(interval=1.0, images=0.0), Machine(interval=1.0)
+    off, on = Machine(interval=1.0, images=0.0, searches=major < 17), Machine(interval=1.0)
     shape, rows = shape_of(wanted, table, size), batch * share
     lost = entering(shape, rows, off, scattered=True)
     for other in (_existing(i, table) for i in table.indexes):
@@ -220,7 +222,7 @@ def measure(bench: Bench, shapes: list[str], profile: Profile) -> Iterator[Measu
         bench.after = ()
         for copy in range(copies):
             bench.db.execute(f"DROP INDEX event_more_{copy}")
-        expected = said(wanted, table, advisor.index_size(wanted, table), bench.batch, copies)
+        expected = said(wanted, table, advisor.index_size(wanted, table), bench.batch, copies, profile.server.major)
         for kind, cost in with_it.items():
             yield Measured(
                 shape=shape, kind=kind, copies=copies,

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
-from premortem.advisor.elements import Element, elements
+from premortem.advisor.elements import elements
 from premortem.advisor.leaves import PAGE, tuple_size
 from premortem.advisor.machine import Machine
+from premortem.advisor.samples import Element
 from premortem.advisor.size import IndexSize
 from premortem.model import IndexCandidate, Table
 
 _LINE_POINTER = 4.0
+_SEARCHED = 0.08e-6  # seconds in which VACUUM looks for a row among the dead ones, up to PostgreSQL 16
 _GROWS = 0.95  # correlation from which new rows' keys are taken to come after the old ones
 _MANY = 50.0  # distinct values: below, an order says little
 #: What the image of a leaf logs: after a while pages are 90 % full where keys come in order, and 70 % where in none,
@@ -56,7 +58,8 @@ class Shape:
     `new` is what a new row's entry costs, `moved` that of a row from anywhere in the table, images apart.  `fronts` are
     the pages where new rows' entries go, 1 where the keys grow.  `keys` are entries per row, `visits` the pages that a
     row's entries change, and `splits` those that they fill.  `image` is the bytes of a page's image.
-    VACUUM takes `seen` seconds for each entry, dead or not, and `page` for each page, and logs `cleared` bytes for a
+    VACUUM takes `seen` seconds for each entry, dead or not, `searched` more where it has to search a list of dead rows
+    for one that is in no order, and `page` for each page, and logs `cleared` bytes for a
     page with dead ones and `offset` for each of them.
     """
 
@@ -70,7 +73,8 @@ class Shape:
     visits: float = 1.0
     splits: float = 0.0
     image: float = _IMAGE
-    seen: float = 0.03e-6
+    seen: float = 0.02e-6
+    searched: float = 0.0
     page: float = 2e-6
     cleared: float = 60.0
     offset: float = 2.0
@@ -155,8 +159,6 @@ _ENTRY, _PER_DOUBLING, _AMID, _AMID_SAME, _UNIQUE = 0.45e-6, 0.17e-6, 1.6e-6, 0.
 _TOLD_APART = 1000.0  # distinct values before a key: more, and it is seldom looked at
 _WORDS = frozenset({"text", "character varying", "character", "citext"})
 _PLACES = 60.0  # places per page from which entries land amid others
-#: Seconds per entry that VACUUM looks up among the dead rows: of rows in their order, and what it takes more in none.
-_PER_SEEN, _PER_SCATTERED = 0.03e-6, 0.07e-6
 #: Seconds per key that a search compares, beyond what fixed-width keys take.
 _COMPARED = {"numeric": 0.04e-6, "text": 0.05e-6, "language": 0.12e-6}
 #: Bytes of a log record that inserts into a leaf, beside the tuple.
@@ -176,7 +178,7 @@ def _btree(of: _Index) -> Shape:
     return Shape(
         method="btree", rows=of.rows, pages=pages, fronts=fronts, new=_btree_entry(of, fronts, amid, amid),
         moved=_btree_entry(of, pages, 1.0, halved) + crowded, splits=of.item / PAGE,
-        seen=_PER_SEEN + _PER_SCATTERED * min(1.0, spread / of.pages),
+        searched=_SEARCHED * min(1.0, spread / of.pages),
     )  # fmt: skip
 
 
@@ -222,6 +224,7 @@ _PENDING_LIST = 4 * 1024.0 * 1024.0  # gin_pending_list_limit
 _FLUSHED, _FLUSHED_KEY, _FLUSHED_LOG, _FLUSHED_KEY_LOG = 0.25e-6, 4.0e-6, 15.0, 110.0
 #: VACUUM takes each page of entries apart, and logs a page with dead ones whole where these are in its entries.
 _GIN_PAGE, _GIN_CLEARED, _GIN_OFFSET = 60e-6, 0.5 * _IMAGE, 15.0
+_GIN_MOVED = 1.5  # times the processor time, where rows come from all over the table
 _LONGEST_INLINE, _PER_POSTING = 1200.0, 2.5  # an entry's list of rows is written anew until it has pages of its own
 
 
@@ -239,7 +242,8 @@ def _gin(of: _Index) -> Shape:
         wal=_PENDING_LOG + keys * (width + _FLUSHED_LOG) + log,
     )
     return Shape(
-        method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost, keys=keys, visits=visits,
+        method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost,
+        moved=replace(cost, seconds=cost.seconds * _GIN_MOVED), keys=keys, visits=visits,
         page=_GIN_PAGE, cleared=_GIN_CLEARED, offset=_GIN_OFFSET,
     )  # fmt: skip
 
@@ -252,9 +256,12 @@ def _inline(element: Element, rows: float) -> float:
 # the others -----------------------------------------------------------------------------------------------------------
 
 
-def _plain(of: _Index, seconds: float, log: float) -> Shape:
+def _plain(of: _Index, seconds: float, log: float, searched: float = 0.0) -> Shape:
     cost = Cost(seconds=seconds, wal=log)
-    return Shape(method=of.candidate.method, rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost)
+    return Shape(
+        method=of.candidate.method, rows=of.rows, pages=of.pages, fronts=of.pages, new=cost, moved=cost,
+        searched=searched,
+    )  # fmt: skip
 
 
 def _gist(of: _Index) -> Shape:
@@ -263,11 +270,11 @@ def _gist(of: _Index) -> Shape:
 
 
 def _spgist(of: _Index) -> Shape:
-    return _plain(of, 5.5e-6, 60.0 + 1.1 * of.item)
+    return _plain(of, 6e-6, 60.0 + 1.3 * of.item, searched=0.25e-6)
 
 
 def _hash(of: _Index) -> Shape:
-    return _plain(of, 2.8e-6, 77.0)
+    return _plain(of, 2.8e-6, 77.0, searched=0.1e-6)
 
 
 def _brin(of: _Index) -> Shape:
@@ -325,7 +332,8 @@ def vacuuming(shape: Shape, dead: float, machine: Machine) -> Cost:
     if dead <= 0 or shape.method == "brin":
         return Cost()
     changed = _touched(shape.pages, dead * shape.visits)
-    seconds = shape.pages * shape.page + shape.rows * shape.keys * shape.seen + dead * shape.keys * _PER_DEAD
+    seen = shape.seen + shape.searched * machine.searches
+    seconds = shape.pages * shape.page + shape.rows * shape.keys * seen + dead * shape.keys * _PER_DEAD
     read = shape.pages * machine.far * PAGE / READ_BYTES
     image = Cost(seconds=_PER_IMAGE * (machine.images > 0), wal=shape.cleared + shape.image * machine.images)
     return Cost(seconds=seconds + read, wal=dead * shape.keys * shape.offset) + image.times(changed)

@@ -15,6 +15,7 @@ Thing = TypeVar("Thing")
 #: PostgreSQL's defaults, in the settings' base units: pages for the memory, seconds, megabytes.
 _SHARED_BUFFERS, _EFFECTIVE_CACHE, _TIMEOUT, _MAX_WAL = 16_384.0, 524_288.0, 300.0, 1024.0
 _MOST_DEAD = 100e6  # autovacuum_vacuum_max_threshold, since 18
+_TID_STORE = 17  # since then VACUUM keeps dead rows in a tree by page, and does not search a list
 _MEGABYTE = 1024.0 * 1024.0
 _OF_MAX_WAL = 1 / 1.9  # a checkpoint begins when so much of max_wal_size is written (checkpoint_completion_target 0.9)
 #: Log of a row that is written, and of each index's entry for it, with a page image now and then; measured, rounded.
@@ -41,7 +42,8 @@ class Machine:
 
     `interval` is seconds between checkpoints; `images` is the share of a page's bytes that its image logs, 0 where
     there are none.  `near` pages come from the system's cache and `far` ones from disk, as shares of all reads.
-    `collates` says that texts are compared by a language's rules, and not by their bytes.
+    `searches` says that VACUUM searches a list for each row, `collates` that texts are compared by a language's rules,
+    and not by their bytes.
     """
 
     interval: float = _TIMEOUT
@@ -51,6 +53,7 @@ class Machine:
     vacuum_threshold: float = 50.0
     vacuum_scale: float = 0.2
     vacuum_most: float = math.inf
+    searches: bool = False
     collates: bool = False
 
     def dead_rows(self, rows: float, options: Sequence[str]) -> float:
@@ -74,6 +77,7 @@ def _machine(of: Itself[Profile]) -> Machine:
         interval=_interval(profile), images=_images(profile), near=cached - shared, far=1.0 - cached,
         vacuum_threshold=_setting(profile, "autovacuum_vacuum_threshold", 50.0),
         vacuum_scale=_setting(profile, "autovacuum_vacuum_scale_factor", 0.2),
+        searches=profile.server.major < _TID_STORE,
         vacuum_most=_MOST_DEAD if profile.server.major >= 18 else math.inf,
         collates=profile.server.locale_provider != "c" or profile.server.collate not in ("C", "POSIX"),
     )  # fmt: skip
