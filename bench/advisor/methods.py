@@ -39,7 +39,7 @@ def known(profile: Path, queries: Sequence[str], seconds: float) -> Choices:
         outcomes = (workload.study(d, planner, production) for d in gathered.demands)
         studied = [s for s in outcomes if isinstance(s, workload.Studied)]
         knowledge = Knowledge.of(studied, opened.stock([s.demand for s in studied]), 0.05)
-        choices = Choices(knowledge, lambda _: 0.0, 0.0)
+        choices = Choices(knowledge, lambda _: 0.0, min_share=0.0, storage=0.0)
         numbers = knowledge.stock(c for s in studied for group in s.groups for c in group)
         choices.weigh()
         ends = time.monotonic() + seconds

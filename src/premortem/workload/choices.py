@@ -18,8 +18,6 @@ from premortem.workload.program import Program
 #: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
 CLOSE = 0.005
 _NOISE = 0.002
-#: A set of indexes as large as the tables has to save this part of their queries' time.
-_STORAGE = 0.2
 _PAGE = 8192
 _PROMISING = 8
 _STAND_INS = 4
@@ -35,6 +33,7 @@ class Choices:
     knowledge: Knowledge
     upkeep_of: Callable[[IndexCandidate], float]
     min_share: float
+    storage: float
     sizes: dict[int, int] = field(default_factory=dict)
     upkeep: dict[int, float] = field(default_factory=dict)
     charges: dict[int, float] = field(default_factory=dict)
@@ -58,9 +57,8 @@ class Choices:
         profile = self.knowledge.world.profile
         times = self._times()
         tables = {table for known in self.knowledge.known for table in known.studied.keys}
-        price = (
-            _STORAGE * sum(map(_counted, self.knowledge.known)) / max(sum(_bytes(t, profile) for t in tables), _PAGE)
-        )
+        whole = max(sum(_bytes(t, profile) for t in tables), _PAGE)
+        price = self.storage * sum(map(_counted, self.knowledge.known)) / whole
         for number, size in self.sizes.items():
             least = self.min_share * times.get(self.knowledge.candidates[number].table, 0.0)
             self.charges[number] = self.upkeep[number] + least + price * size

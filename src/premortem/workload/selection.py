@@ -28,7 +28,8 @@ from premortem.workload.studied import Studied
 from premortem.workload.world import World
 
 _NOTHING: Visible = frozenset()
-_ROUNDS = 8
+_ROUNDS = 8.0
+_HARMFUL_ROUND = 0.2  # of a round: what harms is forbidden, and most such rounds are soon over
 _BETTER = 0.999
 _BESIDES = (0.05, 0.2)
 _POINTS = 12
@@ -43,14 +44,15 @@ class Limits:
     """What the set may be.
 
     `budget` is in bytes on disk, `upkeep` in milliseconds a day.  An index has to save `min_share` of the time that is
-    spent in its table's queries (see `choices`), besides its upkeep and the price of its bytes; no parameter set of a
-    query may get dearer by more than `max_loss`.
+    spent in its table's queries, and a set as large as the tables `storage` of all of it, besides its upkeep.  No
+    parameter set of a query may get dearer by more than `max_loss`.
     """
 
     budget: int | None = None
     per_table: int | None = None
     upkeep: float | None = None
     min_share: float = 0.01
+    storage: float = 0.2
     max_loss: float = 0.05
     frontier: bool = True
 
@@ -102,7 +104,7 @@ def select(
     `upkeep` gives milliseconds a day, `remaining` the seconds that are left.  The world knows no candidate yet.
     """
     knowledge = Knowledge.of(studied, world, limits.max_loss)
-    search = _Search(knowledge, Choices(knowledge, upkeep, limits.min_share), limits, remaining)
+    search = _Search(knowledge, Choices(knowledge, upkeep, limits.min_share, limits.storage), limits, remaining)
     try:
         search.begin()
         search.choose()
@@ -176,19 +178,29 @@ class _Search:
     def _settle(self, *, budget: int | None = None, price: float = 0.0) -> Step:
         """Return the best set within a budget or at a price of a byte, by solving and asking in turn."""
         best = self._step(_NOTHING)
-        for _ in range(_ROUNDS):
+        rounds = _ROUNDS
+        while rounds > 0 and not self._time_is_up():
             visible = self._solved(budget, price)
-            step = self._asked(visible) if visible is not None else None
-            if visible is None or self._time_is_up():
+            if visible is None:
                 break
-            if step is None:
-                continue
+            step = self._asked(visible)
+            is_harmless = step is not None
+            step = step or self._without_harm(visible)
             if self._worth(step, price) < self._worth(best, price) * _BETTER:
                 best = step
                 self._look_around(step, budget)
-            elif step.reads <= self.choices.promised(visible) * (1 + CLOSE):
+            elif is_harmless and step.reads <= self.choices.promised(visible) * (1 + CLOSE):
                 break
+            rounds -= 1 if is_harmless else _HARMFUL_ROUND
         return best
+
+    def _without_harm(self, visible: Visible) -> Step:
+        """Return a solution without what harms queries; where that harms as well, it is left out too."""
+        while True:
+            visible -= frozenset(i for together in self.forbidden if together <= visible for i in together)
+            step = self._asked(visible)
+            if step is not None:
+                return step
 
     def _solved(self, budget: int | None, price: float) -> Visible | None:
         program = self.choices.program(budget, sorted(self.forbidden, key=sorted))
@@ -198,7 +210,7 @@ class _Search:
         return self.solver.solve(program, budget=budget, price=price, start=start, seconds=seconds)
 
     def _asked(self, visible: Visible) -> Step | None:
-        """Ask about a solution; return it as a step, and keep it, unless it harms a query."""
+        """Ask about a solution; return it as a step, and keep it, unless it harms a query: what harms is forbidden."""
         answers = self.knowledge.answers(visible)
         pairs = zip(self.knowledge.known, answers, strict=True)
         harmful = {a.used for k, a in pairs if a.used and k.harms(a)}
