@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -54,6 +55,7 @@ class Asked:
 
     statements: tuple[str, ...]
     seconds: float = 0.0
+    cpu: float = 0.0
     claimed: float | None = None
     claimed_bytes: int | None = None
     refuted: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Result:
     server: str
     budget: str
     seconds: float
+    cpu: float
     claimed: float | None
     claimed_bytes: int | None
     indexes: tuple[Built, ...]
@@ -146,18 +149,24 @@ def advised(profile: Path, folder: Path, budget: str, more: Sequence[str]) -> As
     command = [sys.executable, "-m", "premortem", "advise", "-p", str(profile), str(folder), "--format", "json", *more]
     if budget != "none":
         command += ["--budget", budget]
-    started = time.perf_counter()
+    started, spent = time.perf_counter(), _spent()
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, _spent() - spent
     if ran.returncode != 0:
         sys.exit(f"{' '.join(command)}\nended with {ran.returncode}:\n{ran.stderr}")
     told = json.loads(ran.stdout)
     statements = [s for r in told["recommendations"] for s in r["statements"]]
     summary = told["summary"]
     return Asked(
-        statements=tuple(statements), seconds=seconds, claimed=summary["relative_cost"],
+        statements=tuple(statements), seconds=seconds, cpu=cpu, claimed=summary["relative_cost"],
         claimed_bytes=summary["size_bytes"], refuted=tuple(told["refuted"]),
     )  # fmt: skip
+
+
+def _spent() -> float:
+    """Return the processor seconds of what was run and has ended: the command's own, not its servers'."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def given(file: Path) -> Asked:
@@ -203,7 +212,7 @@ def measure(
         pairs = () if options.estimates else tuple(executed(bench, queries, before, after))
         bench.show(True)
         found = Result(
-            suite=options.suite, server=server.installation.version, budget=budget, seconds=asked.seconds,
+            suite=options.suite, server=server.installation.version, budget=budget, seconds=asked.seconds, cpu=asked.cpu,
             claimed=asked.claimed, claimed_bytes=asked.claimed_bytes, indexes=indexes, redundant=redundant(db),
             costs={n: (before[n][0], after[n][0]) for n in before if n in after}, pairs=pairs, refuted=asked.refuted,
             plans={n: (before[n][1], after[n][1]) for n in before if n in after},
@@ -238,7 +247,7 @@ def row(pair: Pair, before: float, after: float) -> str:
 
 def table(results: Sequence[Result]) -> Iterator[str]:
     """Yield the results as a Markdown table."""
-    yield "| suite, PostgreSQL | budget | indexes | MB: estimated → built | advisor s | cost: estimated → built | CPU | slower | redundant |"
+    yield "| suite, PostgreSQL | budget | indexes | MB: estimated → built | advisor: s, of its CPU | cost: estimated → built | CPU | slower | redundant |"
     yield "|---|--:|--:|--:|--:|--:|--:|---|---|"
     for one in results:
         cpu = [p.cpu for p in one.pairs]
@@ -247,7 +256,7 @@ def table(results: Sequence[Result]) -> Iterator[str]:
         size = "" if one.claimed_bytes is None else f"{one.claimed_bytes / _MB:,.0f} → "
         yield (
             f"| {one.suite} {one.server} | {one.budget} | {len(one.indexes)} | {size}{one.size_bytes / _MB:,.0f}"
-            f" | {one.seconds:.1f} | {claimed}{one.relative_cost:.3f} | {share}"
+            f" | {one.seconds:.1f}, {one.cpu:.1f} | {claimed}{one.relative_cost:.3f} | {share}"
             f" | {', '.join(slower(one.pairs)) or '–'} | {', '.join(one.redundant) or '–'} |"
         )
 
