@@ -65,7 +65,7 @@ def tables(draw: st.DrawFn) -> Table:
                 unique=unique,
                 constraint=f"i{number}" if unique and draw(st.booleans()) else None,
                 valid=draw(st.integers(0, 5)) > 0,
-                pages=draw(st.integers(1, 4_000)),
+                pages=draw(st.sampled_from([10, 4_000, 9_000])),
                 scans=draw(st.sampled_from([0, 0, 10, 5_000])),
             )
         )
@@ -182,3 +182,39 @@ def test_asking_again_when_they_are_gone_finds_no_more_copies(table: Table) -> N
     rest = replace(table, indexes=tuple(left(table, gone)))
     again, _ = judged(rest, "abc")
     assert DropKind.DUPLICATE not in again.values()
+
+
+def large(name: str, *columns: str, scans: int, include: tuple[str, ...] = ()) -> Index:
+    return Index(
+        name=name, definition="", method="btree", keys=tuple(key(c) for c in columns), include=include, pages=4_000,
+        scans=scans,
+    )  # fmt: skip
+
+
+def of(*indexes: Index) -> Table:
+    return Table(
+        schema="public", name="t", kind=RelationKind.TABLE, indexes=indexes, pages=50_000, relation_pages=50_000,
+        tuples=1e6, activity=TableActivity(window=timedelta(days=90), inserts=1.0),
+        columns=tuple(Column(name=c, number=n, type="integer") for n, c in enumerate("abcd", start=1)),
+    )  # fmt: skip
+
+
+def test_a_prefix_stays_when_the_longer_one_is_unused_and_goes() -> None:
+    gone, _ = judged(of(large("longer", "a", "b", scans=0), large("prefix", "a", scans=5_000)), "")
+    assert gone == {"longer": DropKind.UNUSED}
+
+
+def test_a_longer_one_that_a_plan_reads_stays_for_the_prefix_that_goes() -> None:
+    """The query would find another index; whoever read the prefix would not."""
+    table = of(
+        large("longer", "a", "b", scans=0, include=("d",)),
+        large("prefix", "a", scans=5_000, include=("d",)),
+        large("other", "a", "c", scans=10),
+    )
+    gone, _ = judged(table, "a")
+    assert gone == {"prefix": DropKind.REDUNDANT}
+
+
+def test_all_copies_of_what_nobody_uses_go() -> None:
+    gone, _ = judged(of(large("one", "a", scans=0), large("two", "a", scans=0)), "")
+    assert gone == {"one": DropKind.UNUSED, "two": DropKind.UNUSED}

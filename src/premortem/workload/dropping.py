@@ -73,11 +73,11 @@ def drops(
     found = [*suspects(scene)]
     found += displaced(scene, proof, [one.index if isinstance(one, Kept) else one.name for one in found])
     wanted = tuple(worth_building([s for s in found if isinstance(s, Suspect) and s.is_broken], proof))
-    unused = frozenset(s.name for s in found if isinstance(s, Suspect) and s.kind is DropKind.UNUSED)
+    unused = {s.name: s for s in found if isinstance(s, Suspect) and s.kind is DropKind.UNUSED}
     trial = Trial(scene=scene, proof=proof, unused=unused)
     rest = [s for s in found if isinstance(s, Suspect) and s.name not in {k.index for k in wanted}]
     settle(sorted(rest, key=lambda s: _order(s, proof, world.profile)), trial)
-    told = [_told(one, trial, now) for one in trial.accepted.values()]
+    told = [_told(one, trial, now) for one in trial.outcome()]
     worth = sorted(told, key=lambda d: (d.kind is not DropKind.INVALID, -d.upkeep.time, -d.size_bytes, d.index))
     return tuple(worth), (*(k for k in found if isinstance(k, Kept)), *wanted, *trial.kept.values())
 

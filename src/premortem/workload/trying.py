@@ -6,7 +6,7 @@ What another index does the work of goes only while that one stays, and what doe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from premortem.model import DropKind, Index, Kept, Query, RelationName, Table
@@ -23,12 +23,12 @@ _NATURALLY_BOUND = frozenset({DropKind.REDUNDANT, DropKind.REPLACED})
 class Trial:
     """What may go so far, and why others may not.
 
-    `unused` are the names of those that nobody would miss even without a stand-in.
+    `unused` are those that nobody would miss even without a stand-in.
     """
 
     scene: Scene
     proof: Proof
-    unused: frozenset[RelationName]
+    unused: Mapping[RelationName, Suspect]
     accepted: dict[RelationName, Suspect] = field(default_factory=dict)
     kept: dict[RelationName, Kept] = field(default_factory=dict)
     cautions: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
@@ -62,6 +62,11 @@ class Trial:
     def planned(self) -> list[Suspect]:
         """Return what may go so far and the planner would miss if it read it."""
         return [s for s in self.accepted.values() if not s.is_broken]
+
+    def outcome(self) -> list[Suspect]:
+        """Return what may go, each for the reason that is left: of two unused copies both are simply unused."""
+        alone = {s.name for s in self.accepted.values() if s.needs_stand_in and self.stand_in(s) is None}
+        return [self.unused.get(name, s) if name in alone else s for name, s in self.accepted.items()]
 
     def stand_in(self, suspect: Suspect) -> StandIn | None:
         """Return what does its work and stays."""
