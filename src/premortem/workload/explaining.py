@@ -27,6 +27,7 @@ from premortem.model import (
     Index,
     IndexCandidate,
     Indexing,
+    Kept,
     Profile,
     Question,
     Recommendation,
@@ -42,6 +43,7 @@ from premortem.workload.knowledge import Known, Visible
 from premortem.workload.refuting import Refuted
 from premortem.workload.selection import Chosen, Step
 from premortem.workload.studied import Studied
+from premortem.workload.suspects import DropLimits
 from premortem.workload.weighing import a_day, expected_cost
 
 #: What an index of the set costs those who write.
@@ -208,7 +210,9 @@ class Case:
         readers = [d for d, a in enumerate(self.chosen.after) if family & a.kept]
         hidden = frozenset({name})
         answers = world.ask(tuple(Question(demand=d, visible=visible, hidden=hidden) for d in readers))
-        return any(dearer(self.chosen.after[d], answer) for d, answer in zip(readers, answers, strict=True))
+        noise = DropLimits().noise
+        pairs = zip(readers, answers, strict=True)
+        return any(dearer(self.chosen.after[d], answer, noise=noise) for d, answer in pairs)
 
     def _notes(self, candidate: IndexCandidate, table: Table) -> Iterator[str]:
         for extension in advisor.extensions(candidate):
@@ -264,10 +268,10 @@ def gain(known: Known, before: Answer, after: Answer) -> Gain:
     )
 
 
-def dearer(before: Answer, after: Answer) -> bool:
-    """Whether a parameter set's plan costs noticeably more, shown or at risk."""
+def dearer(before: Answer, after: Answer, *, noise: float = _NOTICED) -> bool:
+    """Whether a parameter set's plan costs more by more than the noise, shown or at risk."""
     pairs = [*zip(before.shown, after.shown, strict=True), *zip(before.risk, after.risk, strict=True)]
-    return any(new > old * (1 + _NOTICED) + 1.0 for old, new in pairs)
+    return any(new > old * (1 + noise) + 1.0 for old, new in pairs)
 
 
 def enters_at(chosen: Chosen, indexes: Visible) -> int | None:
@@ -333,18 +337,24 @@ def _with_built(one: Recommendation, built: Mapping[str, Built]) -> Recommendati
     return replace(one, notes=(*one.notes, f"built on the mirror: {words.size(made.size_bytes)} in {took}"))
 
 
-def without_dropped(found: Indexing, drops: Sequence[Drop], profile: Profile) -> Indexing:
-    """Return the answer with what may go; an index that is told there is not dropped by what replaces it, too."""
-    told = frozenset(d.index for d in drops)
-    recommendations = tuple(_less(r, told, profile) for r in found.recommendations)
-    return replace(found, recommendations=recommendations, drops=tuple(drops))
+def without_dropped(found: Indexing, drops: Sequence[Drop], profile: Profile, *, kept: Sequence[Kept] = ()) -> Indexing:
+    """Return the answer with what may go; an index that is told there is not dropped by what replaces it, too.
+
+    One that was found to be missed when all of them are gone is not replaced after all.
+    """
+    told, staying = frozenset(d.index for d in drops), frozenset(k.index for k in kept)
+    recommendations = tuple(_less(r, told, staying, profile) for r in found.recommendations)
+    return replace(found, recommendations=recommendations, drops=tuple(drops), kept=tuple(kept))
 
 
-def _less(one: Recommendation, told: frozenset[RelationName], profile: Profile) -> Recommendation:
-    if not told.intersection(one.replaces):
+def _less(
+    one: Recommendation, told: frozenset[RelationName], staying: frozenset[RelationName], profile: Profile
+) -> Recommendation:
+    if not (told | staying).intersection(one.replaces):
         return one
-    drops, restores = _replacing({*one.replaces} - told, profile)
-    return replace(one, drop_statements=drops, restore_statements=restores)
+    replaces = tuple(name for name in one.replaces if name not in staying)
+    drops, restores = _replacing({*replaces} - told, profile)
+    return replace(one, replaces=replaces, drop_statements=drops, restore_statements=restores)
 
 
 def _replacing(names: Collection[RelationName], profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -33,6 +33,8 @@ from premortem.report import indexing as report
 _CAPTURE = ".capture"
 _INTERRUPTED = 130
 _FOREVER = 1e9
+#: The part of --time that is kept for explaining what was found.
+_EXPLAINING = 0.1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = asked.advise(gathered, told)
     look = replace(output.look(arguments.output, details=arguments.details), again=_again(sys.argv[1:]))
     output.write(report.render(found, arguments.format, look=look), arguments.output)
-    return _exit_code(found, out_of_time=asked.remaining() <= 0)
+    return _exit_code(found, out_of_time=asked.searching() <= 0)
 
 
 def _exit_code(found: Indexing, *, out_of_time: bool) -> int:
@@ -128,6 +130,10 @@ class _Asked:
         most: float = self.arguments.time or _FOREVER
         return most - (time.monotonic() - self.started)
 
+    def searching(self) -> float:
+        """Return the seconds that are left for the search: the case for what it finds takes some, too."""
+        return self.remaining() - _EXPLAINING * (self.arguments.time or 0.0)
+
     def advise(self, gathered: workload.Gathered, told: Told) -> Indexing:
         """Open the planners, study every query, choose, and explain."""
         world = parallel.World(profile=self.profile, identity=self.identity, assumptions={})
@@ -155,7 +161,7 @@ class _Asked:
         found = workload.explain(chosen, studied, self._upkeep, terms)
         found = workload.with_execution(found, executed) if executed is not None else found
         if self.arguments.drop:
-            found = self._with_drops(found, chosen, studied, world)
+            found = self._with_drops(found, chosen, studied)
         asked = tuple(workload.why(one, chosen, found, self._upkeep, terms) for one in self.wanted)
         return replace(
             found,
@@ -175,7 +181,7 @@ class _Asked:
         """Choose by plans; with a mirror, execute what that changes and choose again, until no estimate lies."""
 
         def select(world: workload.World) -> workload.Chosen:
-            return workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.remaining)
+            return workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.searching)
 
         if self.arguments.mirror is None:
             return select(world), None
@@ -183,7 +189,7 @@ class _Asked:
         limit = timedelta(seconds=self.arguments.mirror_timeout)
         with execution.rehearse(self.arguments.mirror, self.profile, limit=limit) as mirror:
             refuted = workload.refute(
-                select, lambda c: c.visible, studied, world, mirror.stage, enough=lambda: self.remaining() <= 0
+                select, lambda c: c.visible, studied, world, mirror.stage, enough=lambda: self.searching() <= 0
             )
         return refuted.chosen, replace(refuted, gaps=(*mirror.gaps, *refuted.gaps))
 
@@ -207,11 +213,10 @@ class _Asked:
         found: Indexing,
         chosen: workload.Chosen,
         studied: Sequence[workload.Studied],
-        world: workload.World,
     ) -> Indexing:
         drops, kept = workload.drops(
             studied,
-            world,
+            chosen.knowledge.world,  # in which the chosen have their numbers, and costs as execution found them
             recommended=found.recommendations,
             visible=chosen.visible,
             answers=chosen.after,
@@ -219,7 +224,7 @@ class _Asked:
             now=datetime.now(UTC),
         )
         gaps = workload.drop_gaps(self.profile, replicas=self.replicas)
-        return replace(workload.without_dropped(found, drops, self.profile), kept=kept, gaps=gaps)
+        return replace(workload.without_dropped(found, drops, self.profile, kept=kept), gaps=gaps)
 
     def _facts(self, opened: twin.Twin) -> Facts:
         return Facts(
