@@ -47,7 +47,7 @@ def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize, *, c
 def sort_seconds(candidate: IndexCandidate, table: Table, size: IndexSize, *, collates: bool = False) -> float:
     """Return how long it would take with the table in memory; `collates` says that texts follow a language's rules."""
     keys = tuple(key_statistics(k, table) for k in candidate.keys)
-    worked_out = sum(_expression(k) for k in candidate.keys) * _READS * max(size.tuples, 0.0)
+    worked_out = sum(expression_seconds(k) for k in candidate.keys) * _READS * max(size.tuples, 0.0)
     entry = _ENTRY.get(candidate.method, _gist)(candidate, keys, collates)
     more = 1.0 + _PER_DOUBLING * max(math.log2(max(size.tuples, 1.0)) - _USUAL_DOUBLINGS, 0.0)
     return _MOMENT + table.rows * _ROW + worked_out + size.tuples * entry * more
@@ -64,7 +64,8 @@ def build_time(candidate: IndexCandidate, table: Table, profile: Profile, *, con
     return timedelta(seconds=max(whole - second, 0.0))
 
 
-def _expression(key: IndexKey) -> float:
+def expression_seconds(key: IndexKey) -> float:
+    """Return how long a key takes to work out, once."""
     if key.expression is None:
         return 0.0
     return next((cost for mark, cost in _EXPRESSIONS if mark in key.expression), _EXPRESSION)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from premortem.advisor.building import expression_seconds
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.elements import elements
 from premortem.advisor.leaves import PAGE, tuple_size
@@ -94,7 +95,9 @@ def shape_of(
         candidate, keys, tuple_size((*keys, *included)), max(size.tuples, 1.0), max(float(size.pages), 1.0), collates,
         is_new,
     )  # fmt: skip
-    return _PRICED[candidate.method](found) if candidate.method in _PRICED else _gist(found)
+    shape = _PRICED.get(candidate.method, _gist)(found)
+    worked_out = Cost(seconds=sum(map(expression_seconds, candidate.keys)))
+    return replace(shape, new=shape.new + worked_out, moved=shape.moved + worked_out)
 
 
 @dataclass(frozen=True, slots=True)
