@@ -210,6 +210,7 @@ HOSTILE = replace(
             name=EVIL,
             notes=(EVIL,),
             lock=EVIL,
+            undo_statements=(f'DROP INDEX "{EVIL}";',),
             gains=(gain(_HOSTILE_QUERY, HOUR, MINUTE),),
             replaces=(_BAD,),
         ),

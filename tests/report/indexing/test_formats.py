@@ -87,7 +87,7 @@ def test_no_next_step_where_there_is_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "sql", "html"])
 def test_nothing_hostile_steers_a_reader(form: str) -> None:
-    text = text_of("hostile", form)
+    text = text_of("hostile", form, details=True)
     assert "\x1b" not in text.replace(r"\x1b", "")
     assert "\u202e" not in text
 

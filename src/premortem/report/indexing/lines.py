@@ -104,7 +104,7 @@ def _index(index: Recommendation, found: Indexing, look: Look) -> Iterator[Line]
     for said in _about(index, found, look):
         yield line((said, "dim"), inset=6)
     if look.details:
-        yield from (line((s, "green"), inset=6, whole=True) for s in (*index.statements, *index.drop_statements))
+        yield from _statements((*index.statements, *index.drop_statements), inset=6)
         yield line()
 
 
@@ -145,7 +145,7 @@ def _drop(drop: Drop, look: Look) -> Iterator[Line]:
     yield line((story.sentence(drop.proof), "dim"), inset=4)
     yield from (line((story.sentence(c), "yellow"), inset=4) for c in drop.caution)
     if look.details:
-        yield from (line((s, "green"), inset=6, whole=True) for s in drop.statements)
+        yield from _statements(drop.statements, inset=6)
 
 
 def _next(found: Indexing, look: Look) -> Iterator[Line]:
@@ -153,7 +153,7 @@ def _next(found: Indexing, look: Look) -> Iterator[Line]:
     if steps:
         yield line("Next:")
     for command, why in steps:
-        yield line((command, "bold"), inset=2, whole=True)
+        yield line((words.one_line(command), "bold"), inset=2, whole=True)
         yield line((why, "dim"), inset=6)
     if steps:
         yield line()
@@ -227,6 +227,12 @@ def _unseen(found: Indexing, look: Look) -> Iterator[Line]:
         yield line()
 
 
+def _statements(statements: Sequence[str], *, inset: int) -> Iterator[Line]:
+    """Yield statements to be copied, none of them broken anywhere."""
+    for statement in statements:
+        yield from (line((text, "green"), inset=inset, whole=True) for text in words.plain(statement).splitlines())
+
+
 def _more(count: int, singular: str, plural: str) -> Iterator[Line]:
     if count > 0:
         more = words.plural(count, f"more {singular}", f"more {plural}")
@@ -247,7 +253,7 @@ def _asked(asked: Explained, found: Indexing, look: Look) -> Iterator[Line]:
         return
     for title, gains in zip(titles, (asked.alone, asked.beside), strict=True):
         yield from _effects(title, gains, asked, found, look)
-    yield from (line((s, "green"), inset=2, whole=True) for s in asked.statements)
+    yield from _statements(asked.statements, inset=2)
     yield line()
 
 

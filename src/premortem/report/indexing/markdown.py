@@ -11,7 +11,7 @@ from premortem.report.indexing import told
 from premortem.report.look import Look
 from premortem.report.markdown import code, fence, fold, inline
 
-_QUERIES, _POINTS, _DECLINED, _GAPS = 20, 20, 20, 20
+_INDEXES, _EACH, _QUERIES, _POINTS, _DECLINED, _GAPS = 200, 20, 20, 20, 20, 20
 
 
 def render(found: Indexing, look: Look) -> str:
@@ -27,7 +27,7 @@ def _parts(found: Indexing, look: Look) -> Iterator[str]:
         yield from _worth(found)
         yield from _table(found)
         yield from _script(found)
-        yield from (_index(i, found) for i in found.recommendations)
+        yield from (_index(i, found) for i in found.recommendations[:_EACH])
         yield from _drops(found.drops)
         yield from _frontier(found)
         yield from _declined(found)
@@ -50,12 +50,14 @@ def _table(found: Indexing) -> Iterator[str]:
         return
     yield "| index | size | saves | share | to keep |"
     yield "|---|--:|--:|--:|--:|"
-    for index in found.recommendations:
+    for index in found.recommendations[:_INDEXES]:
         cells = (
             code(told.definition(index)), words.size(index.size_bytes), told.span(index.adds, found),
             told.share(index), told.kept(index.upkeep),
         )  # fmt: skip
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    if len(found.recommendations) > _INDEXES:
+        yield f"\nand {words.plural(len(found.recommendations) - _INDEXES, 'more index', 'more indexes')}"
     yield ""
 
 

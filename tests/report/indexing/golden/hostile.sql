@@ -43,4 +43,4 @@ DROP INDEX CONCURRENTLY public.orders_old_idx;
 -- To undo it all:
 -- CREATE INDEX CONCURRENTLY orders_old_idx ON public.orders USING btree (customer_id);
 -- CREATE INDEX CONCURRENTLY order_items_product_sku_idx ON public.order_items USING btree (product_sku);
--- DROP INDEX CONCURRENTLY IF EXISTS public.order_items_product_sku_status_idx;
+-- DROP INDEX "select '\x1b]0;owned\x07\x1b[31m' as "```</details><script>alert(1)</script>@octocat #1", '\u202egnp' -- |x|";
