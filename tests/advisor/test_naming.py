@@ -37,6 +37,17 @@ def test_keys_make_the_name_and_an_expression_gives_its_words() -> None:
     assert names([made(IndexKey(column="status"), expression)], profile()) == ("orders_status_lower_email_idx",)
 
 
+def test_a_predicate_sets_indexes_of_the_same_rows_key_apart() -> None:
+    of_id = IndexKey(column="id")
+    predicates = ("flagged", "shipped_at IS NULL", "status = 'failed'::text", "mode = ANY ('{AIR,RAIL}'::bpchar[])")
+    assert names([made(of_id, predicate=p) for p in predicates], profile()) == (
+        "orders_id_where_flagged_idx",
+        "orders_id_where_shipped_at_null_idx",
+        "orders_id_where_status_failed_idx",
+        "orders_id_where_mode_air_rail_idx",
+    )
+
+
 def test_the_same_keys_twice_get_two_names() -> None:
     two = [made(IndexKey(column="a")), made(IndexKey(column="a"), predicate=None)]
     assert names(two, profile()) == ("orders_a_idx", "orders_a_idx1")

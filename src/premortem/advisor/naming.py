@@ -22,8 +22,17 @@ def names(candidates: Sequence[IndexCandidate], profile: Profile) -> tuple[str, 
 def stem(candidate: IndexCandidate) -> tuple[str, ...]:
     """Return the parts of the name: table, keys, and what sets it apart."""
     keys = tuple(_word(key) for key in candidate.keys)
-    partial = ("partial",) if candidate.predicate else ()
-    return (candidate.table.name, *keys, *partial)
+    return (candidate.table.name, *keys, *(_where(candidate.predicate) if candidate.predicate else ()))
+
+
+def _where(predicate: str) -> tuple[str, ...]:
+    """Return the words of an index predicate, which may be all that sets two indexes apart.
+
+    >>> _where("status = 'in progress'::text"), _where("(deleted_at IS NOT NULL) AND NOT archived")
+    (('where', 'status', 'in', 'progress'), ('where', 'deleted_at', 'not', 'null', 'not'))
+    """
+    words = (w.lower() for w in re.findall(r"\w+", _without_types(predicate)))
+    return ("where", *[w for w in words if w not in _OPERATORS][:4])
 
 
 def _word(key: IndexKey) -> str:
@@ -33,11 +42,12 @@ def _word(key: IndexKey) -> str:
     return "_".join(words[:3]).lower() or "expr"
 
 
+_OPERATORS = frozenset({"is", "and", "or", "any", "array"})
 _NOISE = frozenset({"varying", "character", "text", "without", "with", "time", "zone", "regconfig", "and", "or"})
 
 
 def _without_types(expression: str) -> str:
-    return re.sub(r"::\"?[a-z_]+\"?", "", expression)
+    return re.sub(r"::\"?[a-z_]+\"?(\[\])?", "", expression)
 
 
 def free_name(parts: tuple[str, ...], taken: Collection[str]) -> str:
