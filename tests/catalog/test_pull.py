@@ -419,7 +419,9 @@ def test_the_query_in_a_cursor_or_a_prepared_statement_is_kept_and_what_is_no_qu
         "BEGIN; DECLARE c CURSOR FOR SELECT * FROM docs WHERE author_id > 5; FETCH 3 FROM c; COMMIT; "
         "PREPARE p (int) AS SELECT count(*) FROM docs WHERE author_id < $1; EXECUTE p(7); "
         "COPY (SELECT id FROM docs WHERE author_id = 6) TO '/dev/null'; "
-        "CREATE TEMP TABLE made AS SELECT * FROM docs WHERE author_id = 8; CREATE ROLE passing PASSWORD 'hunter2'; "
+        "CREATE TEMP TABLE made AS SELECT * FROM docs WHERE author_id = 8; "
+        "CREATE MATERIALIZED VIEW kept AS SELECT 1 AS one; REFRESH MATERIALIZED VIEW kept; "
+        "DROP MATERIALIZED VIEW kept; CREATE ROLE passing PASSWORD 'hunter2'; "
         "DROP ROLE passing",
     )
     profile = pull(shop, Values.LOW_CARDINALITY)
@@ -429,6 +431,7 @@ def test_the_query_in_a_cursor_or_a_prepared_statement_is_kept_and_what_is_no_qu
     assert found["DECLARE"].mean_time is None  # what it took is in FETCH's
     assert found["PREPARE"].calls == 1
     assert found["COPY"].text.startswith("COPY (SELECT id FROM docs WHERE author_id = $1)")
+    assert [q.text for q in profile.workload.statements if "REFRESH" in q.text] == ["REFRESH MATERIALIZED VIEW kept"]
     kinds = {one.kind: one for one in profile.workload.left_out}
     assert {"fetch", "commit", "drop"} <= kinds.keys()
     assert kinds["fetch"].calls == 1

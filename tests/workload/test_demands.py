@@ -17,6 +17,7 @@ from premortem.model import (
     ObjectKind,
     Profile,
     Query,
+    RelationKind,
     SchemaObject,
     Setting,
     Site,
@@ -264,6 +265,19 @@ def test_the_query_inside_a_statement_is_a_demand(sql: str) -> None:
     (found,) = demands(sql)
     assert found.query.text.startswith("select *")
     assert "where status = 'open'" in found.query.text
+
+
+def test_a_refresh_is_the_query_of_its_view_with_the_time_that_it_took() -> None:
+    view = replace(
+        table("Totals", column("n"), kind=RelationKind.MATERIALIZED_VIEW),
+        definition=" SELECT count(*) AS n\n   FROM orders\n  WHERE (status = 'open'::text);",
+    )
+    query = counted('REFRESH MATERIALIZED VIEW CONCURRENTLY public."Totals"', 24, 500)
+    (found,) = workload.demands([query], profile(ORDERS, view)).demands
+    assert found.query.text.endswith("WHERE (status = 'open'::text)")
+    assert found.query.original == query.original
+    assert (found.calls_per_day, found.mean) == (pytest.approx(24), timedelta(milliseconds=500))
+    assert demands("refresh materialized view unknown_one") == ()
 
 
 def test_a_query_that_joins_a_catalog_with_a_table_is_a_demand() -> None:

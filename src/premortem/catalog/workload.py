@@ -16,9 +16,10 @@ QUERIES = pg.named_sql("premortem.catalog", "sql/workload.sql")
 LIMIT = 5_000
 _HEAD = r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*"
 #: What can be planned, and what holds something that can: pg_stat_statements counts the executions of what SQL has
-#: prepared under the text of PREPARE, and of a cursor its DECLARE.
+#: prepared under the text of PREPARE, and of a cursor its DECLARE; a REFRESH runs the query of the view that it names.
 _VERB = re.compile(
-    _HEAD + r"(select|insert|update|delete|merge|values|with|table|declare|prepare|copy(?=\s*\()|"
+    _HEAD + r"(select|insert|update|delete|merge|values|with|table|declare|prepare|"
+    r"copy(?=\s*\()|refresh(?=\s+materialized\b)|"
     r"create(?=\s+(?:(?:global|local|temp|temporary|unlogged)\s+)*table\b.*?\bas\s*\(?\s*(?:select|with|values|table)\b))\b",
     re.IGNORECASE | re.DOTALL,
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from premortem import sqltext, words
 from premortem.errors import StatementError
-from premortem.model import Gap, LeftOut, Query, StatementKind
+from premortem.model import Gap, LeftOut, Profile, Query, StatementKind
 from premortem.workload.calls import time_of
 
 
@@ -58,6 +58,10 @@ _BY_WORD: Mapping[str, Aside] = {
 }
 _OURS = "/* premortem/"
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
+_NAME = r'"(?:[^"]|"")+"|[\w$]+'
+_REFRESH = re.compile(
+    rf"refresh\s+materialized\s+view\s+(?:concurrently\s+)?(?:(?P<schema>{_NAME})\.)?(?P<name>{_NAME})", re.IGNORECASE
+)
 #: Texts without either word name no catalog.
 _MAY_BE_CATALOG = re.compile(r"\bpg_|\binformation_schema\b", re.IGNORECASE)
 _CATALOGS = frozenset({"pg_catalog", "information_schema", "pg_toast"})
@@ -95,6 +99,24 @@ class Count:
     why: Aside
     statements: int
     time: timedelta = timedelta()
+
+
+def refreshed(query: Query, profile: Profile) -> Query:
+    """Return the query that a REFRESH of a materialized view runs, with its calls and time; any other as it is."""
+    found = _REFRESH.match(query.text) if query.kind is StatementKind.UTILITY else None
+    if found is None:
+        return query
+    view = profile.find_table(_plain(found["name"]), _plain(found["schema"]) if found["schema"] else None)
+    text = (view.definition or "").strip().rstrip(";") if view is not None else ""
+    try:
+        fingerprint = sqltext.fingerprint(text)
+    except StatementError:
+        return query
+    return replace(query, text=text, kind=StatementKind.SELECT, fingerprint=fingerprint) if text else query
+
+
+def _plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 
 def counts(put_aside: Iterable[tuple[Query, Aside]], left_out: Iterable[LeftOut]) -> tuple[Count, ...]:

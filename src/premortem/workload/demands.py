@@ -22,7 +22,7 @@ from premortem import words
 from premortem.model import Demand, Gap, Profile, Query, Unreadable
 from premortem.workload import code, tail
 from premortem.workload.alike import Alike, alike
-from premortem.workload.aside import Aside, Count, aside, counts, part, unseen
+from premortem.workload.aside import Aside, Count, aside, counts, part, refreshed, unseen
 from premortem.workload.calls import STATEMENTS, Scale, scale_of, time_of
 from premortem.workload.keys import demands_of_keys
 from premortem.workload.studied import Studied
@@ -52,7 +52,7 @@ def demands(queries: Iterable[Query | Unreadable], profile: Profile, *, min_shar
     """
     found = tuple(queries)
     unreadable = tuple(q for q in found if isinstance(q, Unreadable))
-    plannable, put_aside = _sorted_out(found)
+    plannable, put_aside = _sorted_out(found, profile)
     counted = counts(put_aside, profile.workload.left_out if _is_production(found) else ())
     total = _measured(plannable, counted, unreadable, profile)
     groups = alike(plannable)
@@ -74,12 +74,13 @@ def _of_keys(searched: Sequence[Demand]) -> str:
     return f"; and what {words.plural(len(searched), 'foreign key')} searched for" if searched else ""
 
 
-def _sorted_out(found: Iterable[Query | Unreadable]) -> tuple[list[Query], list[tuple[Query, Aside]]]:
+def _sorted_out(found: Iterable[Query | Unreadable], profile: Profile) -> tuple[list[Query], list[tuple[Query, Aside]]]:
     """Return the queries that can be planned, and the statements that are set aside with why."""
     plannable: list[Query] = []
     put_aside: list[tuple[Query, Aside]] = []
-    for query in found:
-        if isinstance(query, Query):
+    for item in found:
+        if isinstance(item, Query):
+            query = refreshed(item, profile)
             why = aside(query)
             if why is None:
                 plannable.append(query)
