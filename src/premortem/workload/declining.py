@@ -173,6 +173,8 @@ def _beaten(chosen: Chosen, number: int, beside: float | None, budget: int | Non
         return f"another order of the same columns, {order.definition}, serves the queries at less cost in all"
     if beside is None:
         return f"{by} saves more for its size" if by else ""
+    if not chosen.visible:
+        return f"saves {_time(chosen, beside)} for {words.size(chosen.sizes.get(number, 0))}: too little for its size"
     them = by or "the proposed ones"
     if beside <= _NOTHING_MS:
         return f"saves nothing beside {them}"
