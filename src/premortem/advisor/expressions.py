@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from premortem.advisor import samples
 from premortem.advisor.columns import KeyStatistics, key_statistics, of_statistics, unknown
 from premortem.advisor.storage import FIXED
 from premortem.model import Column, ColumnStatistics, Table
@@ -43,7 +44,8 @@ def of_expression(table: Table, expression: str) -> KeyStatistics:
     type_name = expression_type(expression)
     if measured is not None:
         return of_statistics(table, type_name or "text", measured)
-    columns = [c for c in table.columns if re.search(rf'(?<![\w"]){re.escape(c.name)}(?![\w"])', expression)]
+    bare = re.sub(r"'[^']*'", "''", expression)  # a document's key may be called as a column is
+    columns = [c for c in table.columns if re.search(rf'(?<![\w"]){re.escape(c.name)}(?![\w"])', bare)]
     sources = [key_statistics(c.name, table) for c in columns]
     if not sources:
         return unknown(table, type_name or "text")
@@ -101,7 +103,7 @@ def _from_text(text: str, type_name: str | None, sources: list[KeyStatistics], t
         kinds = min(first.kinds, _PARTS.get(part[1].lower(), first.kinds))
         return _derived(first, "numeric" if exact else "double precision", kinds, width=5.0)
     if re.search(r"->>|#>>|->|#>", text) or first.type in ("jsonb", "json", "xml"):
-        return unknown(table, type_name or "text", _SHORT_TEXT)
+        return _of_document(text, type_name or "text", first, table)
     if re.match(r"md5\(", text):
         return _derived(first, "text", first.kinds, width=33.0)
     cut = re.match(r"(?:left|right|\"left\"|\"right\"|substr|substring)\s*\(.*?(\d+)\)$", text, re.IGNORECASE)
@@ -115,6 +117,18 @@ def _from_text(text: str, type_name: str | None, sources: list[KeyStatistics], t
     if coalesced and first.null_share > 0:
         return replace(first, null_share=0.0, common=(first.null_share, *first.common), distinct=first.distinct + 1)
     return first
+
+
+def _of_document(text: str, type_name: str, source: KeyStatistics, table: Table) -> KeyStatistics:
+    """Return what known documents have there, or what the planner assumes where none are known."""
+    names = re.findall(r"->>?\s*'([^']*)'", text)
+    found = samples.extracted(source.statistics, names, table.rows) if names else None
+    if found is None:
+        return unknown(table, type_name, _SHORT_TEXT)
+    width = found.width if source.known is not None else _SHORT_TEXT
+    return replace(
+        unknown(table, type_name, width), distinct=max(1.0, found.kinds), common=found.common, null_share=found.missing
+    )
 
 
 def _derived(source: KeyStatistics, type_name: str, kinds: float, width: float = 0.0) -> KeyStatistics:

@@ -33,6 +33,16 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Extracted:
+    """What documents have at one place: how many different values, the shares of the frequent ones, and how wide."""
+
+    kinds: float
+    common: tuple[float, ...]
+    missing: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A piece of a value, and the place in the value that it is compared with others at."""
 
@@ -70,6 +80,37 @@ def _weighted(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
     yield from ((bound, rest / len(bounds)) for bound in bounds)
 
 
+def extracted(found: ColumnStatistics | None, names: Sequence[str], rows: float) -> Extracted | None:
+    """Return what the sampled documents have under a path of keys, None where too few are known."""
+    values = tuple(_weighted(found))
+    if found is None or len(values) < _FEW:
+        return None
+    shares: dict[str, float] = {}
+    seen: Counter[str] = Counter()
+    for value, weight in values:
+        text = _at(_parsed(value), names)
+        if text is not None:
+            shares[text] = shares.get(text, 0.0) + weight
+            seen[text] += 1
+    if not shares:
+        return None
+    common = tuple(sorted((shares[t] for t, times in seen.items() if times > _A_FEW), reverse=True))
+    few = [t for t, times in seen.items() if times <= _A_FEW]
+    most = (most_numbers if found.pseudonyms else most_texts)(few) if few else 0.0
+    rare = sum(_rare_kinds([seen[t] for t in few], sum(shares[t] for t in few), most, rows)[:1]) if few else 0.0
+    width = sum(len(t) * shares[t] for t in shares) / sum(shares.values()) + 1.0
+    missing = max(0.0, 1.0 - found.null_fraction - sum(shares.values())) + found.null_fraction
+    return Extracted(len(common) + rare, common, missing if missing > 1e-6 else 0.0, width)
+
+
+def _at(value: object, names: Sequence[str]) -> str | None:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is None or isinstance(value, dict | list):
+        return None if value is None else json.dumps(value)
+    return str(value)
+
+
 # extrapolating -----------------------------------------------------------------------------------------------------
 
 
@@ -87,20 +128,23 @@ def _extrapolated(
 
 def _rare(times: Sequence[int], mass: float, most: float, rows: float, width: float) -> Iterator[Element]:
     """Yield the elements that some were seen of, so many times each, and that are so many in a row all together."""
-    once, twice = times.count(1), times.count(2)
-    always_new = not twice and once >= _FEW
-    if always_new and most >= mass * rows:  # found nowhere else
+    kinds, even = _rare_kinds(times, mass, most, rows)
+    if kinds >= mass * rows:  # found nowhere else
         yield Element(1e-3 / max(rows, 1.0), mass * rows * 1e3, width)
         return
-    kinds, even = kinds_of(times)
-    if always_new or most <= kinds * _TRUSTED:
-        kinds = most
-    kinds = min(kinds, mass * rows)
-    for part, share in ((1.0, 1.0),) if even or always_new else _UNEVEN:
+    for part, share in ((1.0, 1.0),) if even else _UNEVEN:
         yield Element(mass / kinds * part, kinds * share, width)
 
 
-def kinds_of(times: Sequence[int]) -> tuple[float, bool]:
+def _rare_kinds(times: Sequence[int], mass: float, most: float, rows: float) -> tuple[float, bool]:
+    """Return how many elements share that part of the rows' elements, and whether all are as frequent."""
+    kinds, even = _kinds_of(times)
+    if times.count(2) == 0 and times.count(1) >= _FEW:  # always a new one
+        return min(most, mass * rows), True
+    return min(most if most <= kinds * _TRUSTED else kinds, mass * rows), even
+
+
+def _kinds_of(times: Sequence[int]) -> tuple[float, bool]:
     """Return how many elements there are if so many were seen, each so many times, and whether all are as frequent."""
     once, twice = times.count(1), times.count(2)
     kinds = len(times) + (once * once / (2.0 * twice) if twice else once * (once - 1) / 2.0)  # Chao
