@@ -33,6 +33,7 @@ _PER_IMAGE = 2e-6
 LOG_BYTES = 200e6
 #: Seconds to fetch a page from the system's cache (measured), and from a disk (assumed: a cloud's SSD).
 NEAR_PAGE, FAR_PAGE = 5e-6, 200e-6
+_RESIDENT = 600.0  # seconds that a page stays in memory after its last use; assumed
 #: Bytes per second of reading an index in order from a disk that is not the slowest.
 READ_BYTES = 400e6
 
@@ -319,10 +320,14 @@ _ABOVE = 3.0  # pages that a split changes besides: the parent, now and then the
 
 
 def _fetched(pages: float, visits: float, machine: Machine) -> Cost:
-    """Return what reading pages costs that are not in shared buffers; the one page of a growing key always is."""
+    """Return what reading pages costs that are not in shared buffers; the one page of a growing key always is.
+
+    A page that was changed a moment ago is there still, however large the database is.
+    """
     if pages <= 2.0:
         return Cost()
-    return Cost(seconds=visits * (machine.near * NEAR_PAGE + machine.far * FAR_PAGE))
+    reads = _touched(pages, visits * _RESIDENT) / _RESIDENT
+    return Cost(seconds=reads * (machine.near * NEAR_PAGE + machine.far * FAR_PAGE))
 
 
 # vacuum ---------------------------------------------------------------------------------------------------------------
