@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from premortem.model import Evidence, Finding, Index, Profile, Severity, Table
 from premortem.rules.amounts import sized
-from premortem.rules.indexes import create_sql, drop_sql, is_bound, keys_of, predicate_of, size_of, words_of
+from premortem.rules.coverage import Shape, shape_of
+from premortem.rules.indexes import create_sql, drop_sql, is_bound, size_of, words_of
 from premortem.rules.rule import Kind, Rule
 
 RULE = Rule(name="duplicate-index", severity=Severity.WARNING, kind=Kind.SCHEMA, page=__doc__)
@@ -30,19 +31,15 @@ class Limits:
 def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every index that another one makes superfluous."""
     for table in profile.tables:
-        groups: dict[object, list[Index]] = {}
+        groups: dict[Shape, list[Index]] = {}
         for index in (i for i in table.indexes if i.parent is None and i.valid):
-            groups.setdefault(_identity(index), []).append(index)
+            groups.setdefault(shape_of(index), []).append(index)
         for same in groups.values():
             kept, *rest = sorted(same, key=_worth)
             for index in rest:
                 size = size_of(table, index, profile)
                 if size >= limits.min_megabytes * 2**20:
                     yield _finding(table, index, kept, size, profile)
-
-
-def _identity(index: Index) -> object:
-    return index.method, keys_of(index), predicate_of(index), frozenset(index.include)
 
 
 def _worth(index: Index) -> tuple[bool, bool, bool]:

@@ -3,8 +3,8 @@
 Sees:   a B-tree index, without a promise of its own, that a longer one on the same rows can stand in for.
 Hurts:  each write is made to both; the longer one answers the same questions nearly as quickly.
 Do:     drop the shorter one.
-Quiet:  unique indexes and constraints, other predicates, orders or operator classes, and a longer index that is several
-        times as large, as reading that one costs more.
+Quiet:  unique indexes and constraints, other predicates, operator classes, or orders that reading backwards does not
+        give, and a longer index that is several times as large, as reading that one costs more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from premortem.model import Evidence, Finding, Index, Profile, Severity, Table
-from premortem.rules.indexes import create_sql, drop_sql, is_bound, keys_of, predicate_of, size_of, words_of
+from premortem.rules.coverage import Shape, does_the_work, shape_of
+from premortem.rules.indexes import create_sql, drop_sql, is_bound, size_of, words_of
 from premortem.rules.rule import Kind, Rule
 
 RULE = Rule(name="index-covered-by-another", severity=Severity.INFO, kind=Kind.SCHEMA, page=__doc__)
@@ -30,18 +31,17 @@ def find_schema(profile: Profile, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every index that a longer one covers."""
     for table in profile.tables:
         usable = [i for i in table.indexes if i.parent is None and i.valid and i.method == "btree"]
+        shapes = {i.name: shape_of(i) for i in usable}
         for index in usable:
-            longer = (i for i in usable if _covers(i, index) and _is_near(table, i, index, profile, limits))
+            covering = (i for i in usable if _covers(shapes[i.name], shapes[index.name]))
+            longer = (i for i in covering if _is_near(table, i, index, profile, limits))
             other = next(longer, None)
             if other is not None and not is_bound(index):
                 yield _finding(table, index, other, profile)
 
 
-def _covers(longer: Index, index: Index) -> bool:
-    keys, all_keys = keys_of(index), keys_of(longer)
-    if len(keys) >= len(all_keys) or keys != all_keys[: len(keys)] or predicate_of(longer) != predicate_of(index):
-        return False
-    return set(index.include) <= {*longer.include, *(c for c in longer.columns if c)}
+def _covers(longer: Shape, shorter: Shape) -> bool:
+    return len(longer.held) > len(shorter.held) and does_the_work(longer, shorter)
 
 
 def _is_near(table: Table, longer: Index, index: Index, profile: Profile, limits: Limits) -> bool:
