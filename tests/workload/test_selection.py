@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from premortem.model import Answer, Question
+from premortem.model import Answer, IndexCandidate, IndexKey, Question
 from premortem.workload import Chosen, Limits, select
 from premortem.workload.knowledge import Knowledge
-from tests.workload.ideal import Ideal, Way, candidate, weighed
+from tests.workload.ideal import Ideal, Way, candidate, relation, weighed
 
 CANDIDATES = [
     candidate(0, 0), candidate(0, 1, 2), candidate(0, 3, include=(4,)), candidate(1, 0), candidate(1, 5, 6),
@@ -210,3 +210,28 @@ class _Gambling(Ideal):
     def answer(self, demand: int, visible: set[str]) -> Answer:
         told = Ideal.answer(self, demand, visible)
         return replace(told, risk=(9e5,)) if demand == 0 and told.used else told
+
+
+def test_an_index_that_is_not_read_may_change_the_estimates() -> None:
+    """An expression has statistics as long as its index is there: an answer with it says nothing of one without."""
+    spoken = IndexCandidate(table=relation(0), keys=(IndexKey(expression="lower(c0)"),))
+    ways: list[list[Way]] = [[(frozenset(), 1e5), (frozenset({0}), 100.0), (frozenset({1}), 1e6)]]
+    world = _Listening(candidates=[candidate(0, 0), spoken], ways=ways)
+    (studied,) = world.studied()
+    keys = {relation(0): frozenset({"c0", "lower(c0)"})}
+    knowledge = Knowledge.of([replace(studied, keys=keys)], world, 0.05)
+    numbers = knowledge.stock(world.candidates)
+    plain, said = (numbers[c.definition] for c in world.candidates)
+    with_it = knowledge.answer(0, frozenset({plain, said}))
+    assert with_it.used == {plain}
+    assert with_it.shown == (700.0,)
+    assert knowledge.answer(0, frozenset({plain})).shown == (100.0,)
+
+
+@dataclass(slots=True)
+class _Listening(Ideal):
+    """With the expression's statistics the planner knows better what the other index costs."""
+
+    def answer(self, demand: int, visible: set[str]) -> Answer:
+        told = Ideal.answer(self, demand, visible)
+        return replace(told, shown=(700.0,), risk=(700.0,)) if self.candidates[1].definition in visible else told

@@ -1,8 +1,9 @@
 """What is known of each demand's cost under any set of indexes, and what has to be asked.
 
 A plan costs the same as long as the indexes that it reads are there and none is added to those that it was chosen
-among.  So one answer, for some visible indexes of which some are used, answers every set in between; the same idea as
-in INUM (Papadomanolakis et al., VLDB 2007) and AutoIndex's atomic configurations.
+among, unless one of them tells the planner something by being there.  So one answer, for some visible indexes of which
+some are used, answers every set in between; the same idea as in INUM (Papadomanolakis et al., VLDB 2007) and
+AutoIndex's atomic configurations.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ _AT_ONCE = 256  # some seconds' work, so that a deadline is kept and an interrup
 class Known:
     """What is known of one demand: its answers by what was visible, and the cost of each set that a plan used.
 
-    Costs are milliseconds a day.
+    Costs are milliseconds a day.  `speaking` are the candidates that change estimates by being there, read or not: the
+    planner takes an expression's statistics and a column's uniqueness from whatever index has them.
     """
 
     studied: Studied
     weight: float
     max_loss: float
     relevant: set[int] = field(default_factory=set)
+    speaking: set[int] = field(default_factory=set)
     answers: dict[Visible, Answer] = field(default_factory=dict)
     inferred: dict[Visible, Answer] = field(default_factory=dict)
     atoms: dict[Visible, float] = field(default_factory=dict)
@@ -71,10 +74,14 @@ class Known:
         """Return the answer for a set of indexes if it is known or follows from a known one."""
         known = self.answers.get(visible) or self.inferred.get(visible)
         if known is None:
-            known = next((a for asked, a in self.answers.items() if a.used <= visible <= asked), None)
+            known = next((a for asked, a in self.answers.items() if self._follows(visible, asked, a)), None)
             if known is not None:
                 self.inferred[visible] = known
         return known
+
+    def _follows(self, visible: Visible, asked: Visible, answer: Answer) -> bool:
+        """Whether an answer for some indexes is one for others too: no more of them, and all that it uses."""
+        return answer.used <= visible <= asked and not (asked - visible) & self.speaking
 
 
 @dataclass(slots=True)
@@ -125,6 +132,8 @@ class Knowledge:
                 for number in by_table.get(table, ()):
                     if _says_something(self.candidates[number], keys, known.studied.visits.get(table)):
                         known.relevant.add(number)
+                        if _speaks(self.candidates[number]):
+                            known.speaking.add(number)
 
     def ask(self, wanted: Iterable[tuple[int, Visible]], *, until: Callable[[], bool] = lambda: False) -> None:
         """Ask the world for the answers that are not known yet, many at a time, and no more once `until` says so."""
@@ -160,6 +169,10 @@ class Knowledge:
         """Return every demand's answer under a set of indexes."""
         self.ask((n, visible) for n in range(len(self.known)))
         return tuple(self.answer(n, visible) for n in range(len(self.known)))
+
+
+def _speaks(candidate: IndexCandidate) -> bool:
+    return candidate.unique or any(k.expression is not None for k in candidate.keys)
 
 
 def _says_something(candidate: IndexCandidate, keys: frozenset[str], visits: frozenset[str] | None) -> bool:
