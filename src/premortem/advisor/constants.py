@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from premortem.model import IndexCandidate, Json, Planned
 
@@ -15,14 +16,26 @@ _ALIAS = re.compile(r"""(?<![\w'"])(?:[a-z_]\w*|"(?:[^"]|"")+")\.(?=[a-z_"])""")
 _CONSTANT = re.compile(r"'|(?<![\w$])\d")
 
 
-def is_of_values(candidate: IndexCandidate, planned: Sequence[Planned]) -> bool:
+@dataclass(slots=True)
+class Said:
+    """All that the generic plan says, bare, collected when it is first asked for; None without placeholders."""
+
+    planned: Sequence[Planned]
+    _text: str | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The text, once collected."""
+        generic = next((p for p in self.planned if p.parameters.is_generic), None)
+        if self._text is None and generic is not None:
+            self._text = " ".join(bare(text) for node in generic.plan.walk() for text in _texts(dict(node.raw)))
+        return self._text
+
+
+def is_of_values(candidate: IndexCandidate, said: Said) -> bool:
     """Whether an expression of the candidate holds a constant that only a parameter set brings."""
     expressions = [k.expression for k in candidate.keys if k.expression and _CONSTANT.search(k.expression)]
-    generic = next((p for p in planned if p.parameters.is_generic), None)
-    if not expressions or generic is None:
-        return False
-    said = " ".join(bare(text) for node in generic.plan.walk() for text in _texts(dict(node.raw)))
-    return any(bare(e) not in said for e in expressions)
+    return bool(expressions) and said.text is not None and any(bare(e) not in said.text for e in expressions)
 
 
 def bare(text: str) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from premortem.advisor.constants import is_of_values
+from premortem.advisor.constants import Said, is_of_values
 from premortem.advisor.covering import forms, instead
 from premortem.advisor.existing import same_index
 from premortem.advisor.proposing import proposals
@@ -61,7 +61,8 @@ def looked(planned: Sequence[Planned], profile: Profile) -> Look:
     """Return the candidates for a query, over the plans of all its parameter sets, and what it asks of relations."""
     found = wants(planned, profile)
     matter = [want for want in found if _matters(want)]
-    groups = _rounds([list(_groups(want, planned, profile)) for want in matter])
+    said = Said(planned)
+    groups = _rounds([list(_groups(want, said, profile)) for want in matter])
     says = tuple(dict.fromkeys((*chain.from_iterable(map(hints, matter)), *member_hints(planned))))
     return Look(groups=groups, asked=_asked(found, groups), hints=says)
 
@@ -80,12 +81,12 @@ def _matters(want: Want) -> bool:
     return want.table.pages >= _MIN_PAGES and want.weight >= _MIN_WEIGHT
 
 
-def _groups(want: Want, planned: Sequence[Planned], profile: Profile) -> Iterator[Group]:
+def _groups(want: Want, said: Said, profile: Profile) -> Iterator[Group]:
     """Yield a relation's proposals, each followed by its covering forms; none that is there, or of one set's values."""
     proposed = proposals(want, profile, alternatives=True)
     covered: set[object] = set()
     for group in proposed:
-        if any(is_of_values(c, planned) or is_changing(c, want.table) for c in group):
+        if any(is_of_values(c, said) or is_changing(c, want.table) for c in group):
             continue
         yield group
         yield from ((c,) for c in _forms(want, group, covered) if same_index(c, want.table) is None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product, zip_longest
 
 from premortem.advisor.case import Case
-from premortem.advisor.constants import is_of_values
+from premortem.advisor.constants import Said, is_of_values
 from premortem.advisor.covering import covering
 from premortem.advisor.existing import replaced
 from premortem.advisor.operators import needs_pattern_opclass
@@ -45,7 +45,8 @@ def trials(case: Case) -> Iterator[Trial]:
 
 def _own(case: Case, proposed: Sequence[tuple[IndexCandidate, ...]]) -> list[tuple[IndexCandidate, ...]]:
     """Return what is of the query's own words, and not of the values that it was planned with."""
-    return [group for group in proposed if not any(is_of_values(c, case.bench.planned) for c in group)]
+    said = Said(case.bench.planned)
+    return [group for group in proposed if not any(is_of_values(c, said) for c in group)]
 
 
 def _wider(case: Case, want: Want, trials: Sequence[Trial]) -> Iterator[Trial]:
