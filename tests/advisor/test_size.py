@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from premortem import advisor, catalog, pg
 from premortem.advisor import storage
-from premortem.advisor.columns import KeyStatistics
+from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.groups import of_key
 from premortem.advisor.leaves import aligned, leaf_pages, plain, tuple_size, with_inner_pages
 from premortem.model import (
     Column,
     ColumnStatistics,
+    ExtendedStatistics,
     IndexCandidate,
     IndexKey,
     Profile,
@@ -201,7 +202,7 @@ counts = st.floats(min_value=20, max_value=900_000)
 @given(counts, shares, st.floats(min_value=0, max_value=0.2))
 def test_the_groups_of_a_key_hold_all_rows(distinct: float, common: tuple[float, ...], nulls: float) -> None:
     found = table(a=statistics(distinct, nulls=nulls, common=common))
-    stats = advisor.columns.key_statistics("a", found)
+    stats = key_statistics("a", found)
     held = sum(c.share * c.count for c in of_key(stats, found.rows).cells)
     assert held == pytest.approx(1.0, rel=0.02)
 
@@ -282,6 +283,30 @@ def test_an_index_on_a_partitioned_table_is_as_large_as_those_of_its_partitions(
     assert whole.tuples == 300_000
     with pytest.raises(LookupError, match="nowhere"):
         advisor.whole_size(candidate("a", RelationName(schema="public", name="nowhere")), profile)
+
+
+def test_the_target_of_the_statistics_is_seen_in_their_bounds() -> None:
+    few = replace(statistics(50_000.0), histogram_bounds=tuple(str(n * 20_000) for n in range(11)))
+    many = replace(statistics(50_000.0), histogram_bounds=tuple(str(n * 200) for n in range(1001)))
+    found = table(few=few, many=many)
+    assert [key_statistics(name, found).sample for name in ("few", "many")] == [3_000, 300_000]
+
+
+def test_a_domain_over_a_number_is_as_wide_as_the_number() -> None:
+    of = replace(statistics(-1.0), average_width=8)
+    columns = tuple(Column(name=n, number=1, type=t, statistics=(of,)) for n, t in (("a", "shop.id"), ("b", "bigint")))
+    found = replace(table(), columns=columns)
+    assert advisor.index_size(candidate("a"), found) == advisor.index_size(candidate("b"), found)
+
+
+def test_columns_that_depend_on_each_other_share_lists_where_extended_statistics_say_so() -> None:
+    found = table(a=statistics(1000.0), b=statistics(2000.0))
+    apart = advisor.index_size(candidate("a b"), found)
+    known = ExtendedStatistics(
+        schema="public", name="s", definition="", keys=("a", "b"), kinds=("ndistinct",), ndistinct=(((0, 1), 2000.0),)
+    )
+    together = advisor.index_size(candidate("b a"), replace(found, statistics=(known,)))
+    assert together.pages < apart.pages / 2
 
 
 def test_equal_keys_of_padded_text_share_posting_lists_only_where_the_server_does_so() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from premortem.advisor.storage import FIXED, alignment, base_type, is_fixed_by_looks, measure
+from premortem.advisor.storage import FIXED, alignment, base_type, length_by_looks, measure
 from premortem.model import Column, ColumnStatistics, IndexKey, Table
 
 __all__ = ["GENERIC_DISTINCT", "KeyStatistics", "base_type", "distinct", "key_statistics", "of_column", "unknown"]
@@ -189,15 +189,23 @@ def of_statistics(table: Table, type_name: str, column: Column) -> KeyStatistics
     statistics = column.own_statistics
     if statistics is None:
         return unknown(table, type_name)
-    width, align = FIXED.get(type_name, (0, 1))
-    if not width and is_fixed_by_looks(type_name, statistics.average_width):
-        width, align = 4, 4
+    width, align = FIXED.get(type_name) or length_by_looks(type_name, statistics.average_width) or (0, 1)
     return KeyStatistics(
         width=float(width or statistics.average_width), alignment=align, varies=not width,
         null_share=statistics.null_fraction, distinct=distinct(statistics, table.rows),
         common=statistics.most_common_frequencies or (), type=type_name, rows=table.rows, pages=float(table.pages),
-        sample=300.0 * (column.statistics_target or 100), statistics=statistics,
+        sample=300.0 * _target(column, statistics), statistics=statistics,
     )  # fmt: skip
+
+
+def _target(column: Column, statistics: ColumnStatistics) -> int:
+    """Return the statistics target that ANALYZE had: as many bounds as it asks for, where there are enough kinds."""
+    if column.statistics_target:
+        return column.statistics_target
+    bounds = len(statistics.histogram_bounds or ()) - 1
+    found = max(bounds, len(statistics.most_common_frequencies or ()))
+    many = statistics.n_distinct < 0 or statistics.n_distinct > 10 * found
+    return found if found > 100 or (bounds > 0 and many) else 100
 
 
 def unknown(table: Table, type_name: str, width: float = _UNKNOWN_WIDTH) -> KeyStatistics:

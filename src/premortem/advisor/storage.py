@@ -72,10 +72,16 @@ def deduplicates(type_name: str, major: int) -> bool:
     return not (plain.endswith(("[]", "range")) or plain in _MANY_IMAGES)
 
 
-def is_fixed_by_looks(type_name: str, width: float) -> bool:
-    """Whether a type of the database's own is an enum by all that its statistics show: four bytes, always."""
+def length_by_looks(type_name: str, width: float) -> tuple[int, int] | None:
+    """Return length and alignment of a type of the database's own that may be an enum or a domain, None for others.
+
+    >>> length_by_looks("public.mood", 4), length_by_looks("text", 4), length_by_looks("public.money_range", 16)
+    ((4, 4), None, None)
+    """
     plain = type_name.rsplit(".", 1)[-1]
-    return width == 4 and plain not in _VARYING and not plain.endswith(("[]", "range"))
+    if plain in _VARYING or plain.endswith(("[]", "range")):
+        return None
+    return {4: (4, 4), 8: (8, 8), 16: (16, 1)}.get(int(width))
 
 
 def long_alignment(type_name: str) -> int:
