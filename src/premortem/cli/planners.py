@@ -295,8 +295,8 @@ class PlannersWorld:
     def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
         """Return the answers in the questions' order."""
         new = sorted({q for q in questions if q not in self._heard}, key=twin.nearness)
-        for _ in _shared_out(self.seats, self._queues(new), self._asked):
-            pass
+        for piece, answers in _shared_out(self.seats, self._queues(new), self._asked):
+            self._heard.update(zip(piece, answers, strict=True))  # whoever waits is told before `_hear` is called
         return tuple(self._heard[q] for q in questions)
 
     def plans(self, question: Question) -> tuple[Planned, ...]:
