@@ -159,7 +159,7 @@ def _entropy(key: KeyStatistics) -> float:
 
 #: Seconds of an entry at the right end, of each doubling of the pages that entries land on, of landing amid a page of
 #: other keys or of the same ones, and of a search for the same key before.
-_ENTRY, _PER_DOUBLING, _AMID, _AMID_SAME, _UNIQUE = 0.45e-6, 0.17e-6, 1.6e-6, 0.65e-6, 0.6e-6
+_ENTRY, _PER_DOUBLING, _AMID, _AMID_SAME, _UNIQUE = 0.45e-6, 0.18e-6, 1.6e-6, 1.0e-6, 0.6e-6
 _TOLD_APART = 1000.0  # distinct values before a key: more, and it is seldom looked at
 _WORDS = frozenset({"text", "character varying", "character", "citext"})
 _PLACES = 60.0  # places per page from which entries land amid others
