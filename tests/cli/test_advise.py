@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 
 from premortem import catalog, pg
 from premortem.cli import main
+from premortem.cli.commands import advise
 from premortem.model import Values
 from tests.check.shop import fill
+from tests.report.indexing.samples import EVERYTHING, NOTHING
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "indexing.schema.json").read_text("utf-8"))
@@ -261,6 +263,25 @@ def test_options_that_say_nothing(production: Production, options: tuple[str, ..
     with pytest.raises(SystemExit) as ended:
         main(["advise", "-p", str(production.profile), *options])
     assert ended.value.code == 2
+
+
+@once
+def test_time_that_is_up_before_anything_is_found(production: Production, tmp_path: Path) -> None:
+    code, found = told(production, tmp_path, "--time", "0.01")
+    assert (code, found["recommendations"], found["effort"]["finished"]) == (3, [], False)
+    assert found["summary"]["reads_after_ms"] == found["summary"]["reads_before_ms"]
+
+
+@pytest.mark.parametrize(
+    ("finished", "out_of_time", "found_any", "code"),
+    [(True, False, False, 0), (True, True, False, 0), (False, False, True, 130), (False, True, True, 0),
+     (False, True, False, 3)],
+)  # fmt: skip
+def test_the_exit_code_says_whether_it_could_tell(
+    finished: bool, out_of_time: bool, found_any: bool, code: int
+) -> None:
+    found = replace(EVERYTHING if found_any else NOTHING, effort=replace(EVERYTHING.effort, finished=finished))
+    assert advise._exit_code(found, out_of_time=out_of_time) == code
 
 
 def test_executed_on_a_copy(production: Production, tmp_path: Path) -> None:
