@@ -411,3 +411,11 @@ def test_values_that_go_together_show_what_the_statistics_do_not() -> None:
     found, _, _ = tried([{a: 1_000.0}], takes, samples=(ParameterSet(name="sampled", values=("7",)),))
     assert found.chosen.definitions == set()
     assert "with the sampled values" in found.lies[0]
+
+
+def test_after_some_rounds_a_planner_that_lied_of_a_query_is_believed_no_more() -> None:
+    thinks = [{a: 1_000.0, ab: 2_000.0, b: 30_000.0}]
+    found, rows, _ = tried(thinks, lambda _, __, used: 900.0 if used else 100.0)
+    assert found.chosen.definitions == set()
+    assert [c.definition for c in rows.built] == [a, ab]  # 30 % that is three times as much is more than there was
+    assert found.certainty is Certainty.EXECUTED

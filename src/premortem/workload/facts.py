@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from premortem import words
 from premortem.model import Answer, Comparison, Run
@@ -147,6 +147,22 @@ def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
         risk=tuple(old * f for old, f in zip(before.risk, factors, strict=True)),
         used=answer.used, kept=answer.kept,
     )  # fmt: skip
+
+
+def excess(found: Fact) -> float:
+    """Return how many times more was left than the planner thought, in the set that it was least wrong about."""
+    pairs = zip(found.left, found.estimated, strict=True)
+    return max(1.0, min((left / max(e, 0.01) for left, e in pairs if left is not None), default=1.0))
+
+
+def dearer(answer: Answer, factor: float) -> Answer:
+    """Return the answer with all costs multiplied.
+
+    >>> dearer(Answer(shown=(1.0,), risk=(2.0,)), 3.0)
+    Answer(shown=(3.0,), risk=(6.0,), used=frozenset(), kept=frozenset())
+    """
+    shown, risk = (tuple(cost * factor for cost in costs) for costs in (answer.shown, answer.risk))
+    return replace(answer, shown=shown, risk=risk)
 
 
 def sentence(found: Fact, studied: Studied) -> str:

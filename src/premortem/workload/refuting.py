@@ -8,7 +8,8 @@ refute
 └── again                where an estimate lied, until none does
 ```
 A plan whose estimate lies is costed by what it took, so that the search finds another index or column order, or none.
-What makes a query slower even so, after some rounds, is refused.
+After some rounds the planner is taken to have promised as much too much of such a query's other plans; what makes a
+query slower even so is refused.
 """
 
 from __future__ import annotations
@@ -86,7 +87,12 @@ class Mirror(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How long to go on: so many rounds that learn, as many more that refuse what still does harm; what is noise."""
+    """How long to go on, and what is noise.
+
+    In the first half of `rounds` every estimate that lied is a reason to search again; in the second half only what
+    got slower is, and the planner's other promises for such a query are believed as little.  In as many rounds more,
+    what still does harm is refused.
+    """
 
     rounds: int = 4
     noise: Noise = field(default_factory=Noise)
@@ -160,8 +166,10 @@ class _Trial:
             shown = visible(chosen)
             wanted = self._wanted(view, shown)
             new = self._learn(view, shown, wanted)
-            if not any(f.is_lie for f in new) and not self._does_harm(wanted):
+            half = (self.rules.rounds + 1) // 2
+            if not (number <= half and any(f.is_lie for f in new)) and not self._does_harm(wanted):
                 break
+            self.ground.is_cautious = number >= half
             stays = view.definitions(shown) == last
             last = view.definitions(shown)
             if stays or number >= self.rules.rounds or self.is_over:

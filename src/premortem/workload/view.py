@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem.model import Answer, IndexCandidate, Planned, Profile, Question, RelationName
-from premortem.workload.facts import Definitions, Facts, corrected
+from premortem.workload.facts import Definitions, Facts, corrected, dearer, excess
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
 
@@ -25,6 +25,7 @@ class Ground:
     refused: dict[str, str] = field(default_factory=dict)
     definitions: dict[int, str] = field(default_factory=dict)
     answers: dict[_Asked, tuple[Answer, Definitions]] = field(default_factory=dict)
+    is_cautious: bool = False
 
     def stock(self, candidates: Iterable[IndexCandidate]) -> None:
         """Make candidates known to the world, those that it does not know yet."""
@@ -53,15 +54,18 @@ class Ground:
     def costed(self, demand: int, answer: Answer, used: Definitions) -> Answer:
         """Return an answer with costs as execution found them, where it refuted the planner's.
 
-        Plans that use all that slower ones use, and more, are taken to be as slow until they are executed.
+        Plans that use all that slower ones use, and more, are taken to be as slow until they are executed.  With
+        caution, the planner is taken to have promised as much too much of a demand's other plans.
         """
         own = self.facts.get((demand, used))
-        if own is not None:
-            return corrected(answer, self.studied[demand].before, own) if own.is_lie else answer
-        slower = [f for (d, part), f in self.facts.items() if d == demand and f.is_slower and part < used]
-        if not slower:
-            return answer
-        return corrected(answer, self.studied[demand].before, max(slower, key=lambda f: max(x or 0 for x in f.left)))
+        before = self.studied[demand].before
+        if own is not None or not used:
+            return corrected(answer, before, own) if own is not None and own.is_lie else answer
+        lies = [(part, f) for (d, part), f in self.facts.items() if d == demand and f.is_lie]
+        slower = [f for part, f in lies if f.is_slower and part < used]
+        if slower:
+            return corrected(answer, before, max(slower, key=lambda f: max((x or 0.0 for x in f.left), default=0.0)))
+        return dearer(answer, min(excess(f) for _, f in lies)) if lies and self.is_cautious else answer
 
 
 @dataclass(slots=True)
