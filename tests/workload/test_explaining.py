@@ -191,6 +191,15 @@ def test_any_index_has_an_answer(world: Ideal, wanted: IndexCandidate) -> None:
         assert not better or str(demand) in readers
 
 
+def test_an_index_that_nobody_could_read_says_so() -> None:
+    world = Ideal(candidates=[candidate(0, 0)], ways=[[(frozenset(), 9e4), (frozenset({0}), 10.0)]])
+    chosen, found = case(world)
+    asked = why(meant("t2(c1)", world.profile), chosen, found, free, Terms())
+    assert asked.says == "no query of this workload that an index could help reads t2"
+    useless = why(meant("t0(c5)", world.profile), chosen, found, free, Terms())
+    assert useless.says == "the planner would use it for no query of this workload"
+
+
 def test_a_proposed_name_is_known_once_there_are_names() -> None:
     world = Ideal(candidates=[candidate(0, 0)], ways=[[(frozenset(), 9e4), (frozenset({0}), 10.0)]])
     chosen, found = case(world)

@@ -179,11 +179,25 @@ class _Case:
         if exists is not None:
             return f"already covered by {exists.name}, which is there"
         if not alone and not beside:
-            return "the planner would use it for no query of this workload"
+            return self._unused()
         sizes = {**self.chosen.sizes, number: advisor.whole_size(self.candidate, self.profile).bytes}
         upkeep = {**self.chosen.upkeep, number: self.price(self.candidate).time.total_seconds() * 1000}
         chosen = replace(self.chosen, candidates=tuple(self.chosen.knowledge.candidates), sizes=sizes, upkeep=upkeep)
         return reason(chosen, number, _saved(alone), _saved(beside), self.terms.budget, self.terms.min_share)
+
+    def _unused(self) -> str:
+        whole = next((p for p in self.table.parents if self._is_partitioned(p)), None)
+        if whole is not None:
+            return (
+                f"{self.table.full_name} is a partition: queries read {whole}, an index of which every partition gets"
+            )
+        if not self._readers():
+            return f"no query of this workload that an index could help reads {self.table.full_name}"
+        return "the planner would use it for no query of this workload"
+
+    def _is_partitioned(self, name: RelationName) -> bool:
+        table = self.profile.table(name)
+        return table is not None and table.kind is RelationKind.PARTITIONED_TABLE
 
     def _context(self, alone: Sequence[Gain]) -> Iterator[str]:
         """Yield what else to know: which index takes its place, and what it would make superfluous."""
