@@ -400,6 +400,13 @@ def test_two_of_the_same_never_go_both_when_one_is_missed(shop: Production) -> N
     assert "without it q1" in found.stays("orders_day")
 
 
+def test_an_index_of_a_partition_is_not_left_alone_by_its_parents(shop: Production) -> None:
+    """Both of the parent's indexes that do its work are replaced, and so is it."""
+    found = judged(shop, *ORDERS, recommended=[index("events", "kind", "at", "id")])
+    assert {found.goes(name).instead for name in ("events_kind", "events_kind_only", "events_a_own")} == {"new_0"}
+    assert found.goes("events_a_own").kind is DropKind.REPLACED
+
+
 # a real standby ---------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from premortem.rules.indexes import own_indexes
 from premortem.words import listing, number
 from premortem.workload import counters
 from premortem.workload.proving import Proof
-from premortem.workload.suspects import Scene, StandIn, Suspect, suspected
+from premortem.workload.suspects import Scene, StandIn, Suspect, new_on, suspected
 
 _DAY = timedelta(days=1)
 #: How many times more scans than the plans explain still count as explained: plans guess how often a loop runs.
@@ -42,7 +42,7 @@ def _promises(index: Index) -> bool:
 
 
 def _judged(found: Suspect, scene: Scene, proof: Proof) -> Iterator[Suspect | Kept]:
-    names = [name for name, c in scene.recommended if c.table in found.tables]
+    names = [name for name, _ in new_on(found.table, scene)]
     counted = counters.counted(found.table, found.index, scene.servers)
     explained = _explained(found, proof)
     if not names or counted is None or explained is None:

@@ -175,11 +175,17 @@ def _superfluous(table: Table, index: Index, shapes: dict[str, Shape], scene: Sc
         *(_same(o, index, table) for o in sorted(better, key=lambda o: _worth(o, table, scene))),
         *(_longer(o, index, table) for o in longer),
         *(_exact(o, index, table) for o in others if o not in same and leads_to_one_row(o, index, table)),
-        *(_new(name, index) for name, c in scene.recommended if c.table == table.relation and _does(c, mine)),
+        *(_new(name, index) for name, c in new_on(table, scene) if does_the_work(shape_of(c), mine)),
     )
     if not stand_ins:
         return None
     return suspected(table, index, scene, stand_ins[0].kind, stand_ins[0].says, stand_ins)
+
+
+def new_on(table: Table, scene: Scene) -> Iterator[tuple[str, IndexCandidate]]:
+    """Yield the recommended indexes that a table will have, those of what it is a partition of included."""
+    tables = frozenset((table.relation, *_above(table, scene.profile)))
+    return ((name, c) for name, c in scene.recommended if c.table in tables)
 
 
 def _same(other: Index, index: Index, table: Table) -> StandIn:
@@ -204,10 +210,6 @@ def _new(name: str, index: Index) -> StandIn:
 
 def _name(index: Index, table: Table) -> RelationName:
     return RelationName(schema=table.schema, name=index.name)
-
-
-def _does(candidate: IndexCandidate, shape: Shape) -> bool:
-    return does_the_work(shape_of(candidate), shape)
 
 
 def _worth(index: Index, table: Table, scene: Scene) -> tuple[bool, bool, bool, bool, int, int, int, int]:

@@ -13,7 +13,7 @@ from premortem.model import DropKind, Index, Kept, Query, RelationName, Table
 from premortem.words import change, number, plural
 from premortem.workload import sparing
 from premortem.workload.proving import Harm, Hidden, Proof
-from premortem.workload.suspects import Scene, StandIn, Suspect
+from premortem.workload.suspects import Scene, StandIn, Suspect, new_on
 
 #: A key that starts another index is nothing to tell of: that is how tables are.
 _NATURALLY_BOUND = frozenset({DropKind.REDUNDANT, DropKind.REPLACED})
@@ -100,7 +100,7 @@ class Trial:
 
     def _held(self, suspect: Suspect) -> str | None:
         """Return whose work it is left alone with, in words."""
-        beside = (o for o in self.accepted.values() if o.table is suspect.table and o.name not in self.unused)
+        beside = (o for o in self.accepted.values() if o.tables & suspect.tables and o.name not in self.unused)
         for other in beside:
             if other.stand_ins and all(s.index in suspect.family for s in self._stand_ins(other)):
                 return f"it does the work of {other.index.name}, which goes"
@@ -120,7 +120,7 @@ class Trial:
     def _searched(self, suspect: Suspect, others: Sequence[Index]) -> bool:
         """Whether no foreign key needs it for its search of children, which is in no plan."""
         profile, settled = self.scene.profile, self.scene.limits.settled
-        new = [candidate for _, candidate in self.scene.recommended if candidate.table == suspect.table.relation]
+        new = [candidate for _, candidate in new_on(suspect.table, self.scene)]
         keys = sparing.searched_by(suspect.table, suspect.index, others, new, profile)
         for key in keys:
             why = sparing.search_happens(key, profile, settled)
