@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from premortem import catalog, check, pg, sources, twin, workload
-from premortem.model import Demand, Profile, Query, RelationName, Site, Unreadable, Values
+from premortem.model import Demand, Profile, Query, Question, RelationName, Site, Unreadable, Values
 from tests.conftest import MAJORS
 
 DESK = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
@@ -22,6 +22,7 @@ class Desk:
 
     profile: Profile
     planner: workload.Planner
+    opened: twin.Twin
 
     def outcome(self, sql: str) -> workload.Studied | Unreadable:
         (demand,) = self.demands(sql)
@@ -53,7 +54,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
         planner = check.Planner(
             explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner
         )
-        yield Desk(profile, planner)
+        yield Desk(profile, planner, opened)
     with pg.writer(server, purpose="test") as db:
         db.execute("DROP DATABASE desk WITH (FORCE)")
 
@@ -99,6 +100,17 @@ def test_values_of_texts_that_differ_in_them_are_planned_and_weigh_as_often_as_t
     assert [s.values for s in found.demand.sets] == [("7",), ("4000",)]
     assert found.demand.shares == pytest.approx((1 / 3, 2 / 3))
     assert "tickets (account_id)" in definitions(found)
+
+
+def test_what_was_studied_is_what_the_search_is_told_when_it_asks_about_nothing(desk: Desk) -> None:
+    """Else every index would seem to help, or to harm, by the difference."""
+    studied = [desk.study(sql) for pair in PAIRS for sql in pair]
+    stock = desk.opened.stock([s.demand for s in studied])
+    answers = stock.ask([Question(demand=number) for number in range(len(studied))])
+    for one, answer in zip(studied, answers, strict=True):
+        assert answer.shown == pytest.approx(one.before.shown), one.demand.query.text
+        assert answer.risk == pytest.approx(one.before.risk), one.demand.query.text
+        assert answer.kept == one.before.kept
 
 
 # --- what is served already ---
