@@ -187,3 +187,15 @@ def test_never_fails_whatever_statistics_say(
 )
 def test_values_fit_a_type_or_are_refused(value: str, type_name: str, fits: str | None) -> None:
     assert typed.fitted(value, type_name, profile("text", None)) == fits
+
+
+def test_a_set_says_how_common_its_values_are() -> None:
+    of = profile("integer", statistics(**COMMON))
+    found = choose("SELECT * FROM t WHERE c = $1", of, "integer")
+    assert {name: one.frequency for name, one in found.items()} == {
+        "hot": 0.5, "typical": 0.2, "rare": 0.1, "absent": None,
+    }  # fmt: skip
+    twice = choose("SELECT * FROM t WHERE c = $1 AND c = $2", of, "integer", "integer")
+    assert twice["hot"].frequency == pytest.approx(0.5 * 0.2)  # each placeholder gets another value
+    ranges = choose("SELECT * FROM t WHERE c > $1", of, "integer")
+    assert {one.frequency for one in ranges.values()} == {None}
