@@ -281,7 +281,7 @@ def main() -> None:
     place = CACHE / "advisor"
     data = options.data or place / f"{options.suite}-{options.scale}-{options.major}"
     chosen = {n: q for n, q in suite.queries.items() if (n in APART[options.suite]) == options.apart}
-    folder = place / f"{options.suite}{'-apart' if options.apart else ''}"
+    folder = place / f"{data.name}{'-apart' if options.apart else ''}"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.sql"):
         old.unlink()
