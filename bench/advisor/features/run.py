@@ -8,8 +8,8 @@ Each query is executed as it is, with a reference index that a person would make
 for all of them together: from the text with its values, and from the text with placeholders.  It counts as solved where
 an index is used and it takes at most twice the reference's buffers, or twice its time.
 
-Of many queries that count alike an index has to earn its bytes: one that would only better what another index leaves may
-be left out.  `--alone` asks for each query by itself.
+Of many queries that count alike an index has to earn its bytes: one that would only better what another index leaves
+may be left out.  `--alone` asks for each query by itself.
 """
 
 from __future__ import annotations
