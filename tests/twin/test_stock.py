@@ -165,7 +165,7 @@ def test_a_refusal_is_in_the_servers_words_and_spoils_nothing(shop: twin.Twin, m
             IndexCandidate(table=named("items"), keys=(IndexKey(expression="(at)::date"),)),
             candidate("nowhere", "id"),
             candidate("items", "doc", method="btree", predicate="nonsense"),
-            candidate("log", "kind"),
+            candidate("log", "kind", "at"),
             IndexCandidate(table=named("items"), keys=(IndexKey(column="sku", opclass="no_such_ops"),)),
             candidate("items", "sku"),
             candidate("log", "kind", unique=True),

@@ -54,9 +54,9 @@ def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:
     if not node.path or node.relation is None:
         return 0.0
     above = plan.ancestors(node.path)
-    if not (_discards(node, profile, kept) and any(_stops(a, plan) for a in (*above, node))):
+    if any(a.kind in ("Sort", "Aggregate", "Hash") for a in above) or not any(_stops(a, plan) for a in (*above, node)):
         return 0.0
-    return 0.0 if any(a.kind in ("Sort", "Aggregate", "Hash") for a in above) else node.total_cost
+    return node.total_cost if _discards(node, profile, kept) else 0.0
 
 
 def _ties(node: Node, plan: Plan, profile: Profile) -> float:

@@ -477,6 +477,10 @@ class Profile:
         return found
 
     @cached_property
+    def _settings(self) -> dict[str, str]:
+        return {s.name: s.value for s in reversed(self.settings)}
+
+    @cached_property
     def _referencing(self) -> dict[RelationName, list[tuple[Table, Constraint]]]:
         found: dict[RelationName, list[tuple[Table, Constraint]]] = {}
         for table in self.tables:
@@ -547,7 +551,7 @@ class Profile:
 
     def setting(self, name: str, default: str = "") -> str:
         """Return a setting's value in its base unit."""
-        return next((s.value for s in self.settings if s.name == name), default)
+        return self._settings.get(name, default)
 
 
 _DOMAIN = re.compile(

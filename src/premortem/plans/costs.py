@@ -46,7 +46,8 @@ class Prices:
     @classmethod
     def of_profile(cls, profile: Profile) -> Self:
         """Return production's prices."""
-        return cls.of({s.name: s.value for s in profile.settings})
+        known = {f.name: profile.setting(f.name) for f in fields(cls)}
+        return cls.of({name: value for name, value in known.items() if value})
 
 
 def _quantity(value: str) -> float | None:

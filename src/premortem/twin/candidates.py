@@ -30,6 +30,7 @@ class Made:
     """An index that was made for a candidate: on the table itself, or on a partition of it."""
 
     oid: int
+    heap: int
     number: int
     path: str | None
     schema: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,15 @@ from premortem.model import GENERIC, Json, ParameterSet, Planned, Profile, Query
 from premortem.twin import policies
 from premortem.twin.build import APPLICATION_ROLE
 from premortem.twin.refusals import INDETERMINATE, explained, without_null_tests
-from premortem.twin.whatif import queries
 
 #: How many queries stay prepared by default: one is asked about many times in a row, then never again.
 _PREPARED = 16
 #: What EXPLAIN is asked for where nothing is to be executed.
 ESTIMATES = "FORMAT JSON, VERBOSE, SETTINGS"
+_TYPES = (
+    "SELECT pg_catalog.to_json(p.parameter_types::pg_catalog.text[]) FROM pg_catalog.pg_prepared_statements p"
+    " WHERE p.name = '{name}'"
+)
 #: The type of a parameter that a query does not have.
 _UNUSED = "integer"
 _UNDEFINED_OBJECT, _INVALID_TEXT = "42704", "22P02"
@@ -52,7 +55,7 @@ class Explainer:
         Raises StatementError with the server's own message where it cannot be planned.
         """
         setup, sql = self._statements(self._prepare(query), parameters, options)
-        explained = self._explained(f"{self._looking_along(query)}; {setup}", sql)
+        explained = self._explained(self._message([self._looking_along(query), setup, sql]))
         return Planned(parameters=parameters, plan=plans.parse_json(explained), json=_plan_object(explained))
 
     def message(self, query: Query, sets: Sequence[ParameterSet], options: Sequence[str]) -> str:
@@ -61,11 +64,17 @@ class Explainer:
         They make what `explain` makes, but for settings that only the application has: these are an error.
         """
         name = self._prepare(query, replanned=True)
-        planned = [s for one, how in zip(sets, options, strict=True) for s in self._statements(name, one, how)]
-        planned = [self._looking_along(query), *planned]
+        each = [self._statements(name, one, how) for one, how in zip(sets, options, strict=True)]
+        planned = [self._looking_along(query)]
+        for before, (mode, explain) in zip(("", *(mode for mode, _ in each)), each, strict=False):
+            planned += [explain] if mode == before else [mode, explain]
+        return self._message(planned)
+
+    def _message(self, statements: Sequence[str]) -> str:
+        """Return statements as one message, run as a role that policies apply to where there are any."""
         if self.role is None or not self.profile.has_row_security:
-            return "; ".join(planned)
-        return "; ".join((f"SET ROLE {quoted(self.role)}", *planned, "RESET ROLE"))
+            return "; ".join(statements)
+        return "; ".join((f"SET ROLE {quoted(self.role)}", *statements, "RESET ROLE"))
 
     def _statements(self, name: str, parameters: ParameterSet, options: str) -> tuple[str, str]:
         """Return what sets the kind of plan, and what explains it."""
@@ -76,15 +85,13 @@ class Explainer:
         call = f"{name}({arguments})" if arguments else name
         return f"SET plan_cache_mode = {mode}", f"EXPLAIN ({options}) EXECUTE {call}"
 
-    def _explained(self, setup: str, sql: str) -> list[Json]:
+    def _explained(self, message: str) -> list[Json]:
         """Run an EXPLAIN; a setting that only the application makes (as in a policy) is made up and tried again."""
-        self.db.execute(setup)
         setting: str | None = None
         values: Iterator[str] = iter(())
         while True:
             try:
-                with self._as_application():
-                    return [*self.db.value(sql)]
+                return [*json.loads(self.db.replies(message)[0])]
             except StatementError as error:
                 missing = _UNKNOWN_SETTING.search(error.message)
                 if missing is not None and missing[1] != setting:
@@ -93,18 +100,6 @@ class Explainer:
                 if setting is None or value is None or error.sqlstate not in (_UNDEFINED_OBJECT, _INVALID_TEXT):
                     raise
                 self.db.execute("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)", name=setting, value=value)
-
-    @contextlib.contextmanager
-    def _as_application(self) -> Iterator[None]:
-        """Run as a role that policies apply to, where there are any; a superuser would be exempt."""
-        if self.role is None or not self.profile.has_row_security:
-            yield
-            return
-        self.db.execute(f"SET ROLE {quoted(self.role)}")
-        try:
-            yield
-        finally:
-            self.db.execute("RESET ROLE")
 
     def _forget_old_statements(self) -> None:
         """Ten thousand prepared statements would fill the server."""
@@ -124,26 +119,25 @@ class Explainer:
         if key not in self._prepared:
             self._forget_old_statements()
             name = f"premortem_{len(self._prepared)}"
-            self.db.execute(self._looking_along(query))
-            with self._as_application():
-                types = self._prepare_as(name, query)
-                if replanned and not types:  # PostgreSQL keeps the plan of a query that has no parameter
-                    types = (_UNUSED,)
-                    self.db.execute(f"DEALLOCATE {name}; PREPARE {name} ({_UNUSED}) AS {query.text}")
+            types = self._prepare_as(name, query)
+            if replanned and not types:  # PostgreSQL keeps the plan of a query that has no parameter
+                types = (_UNUSED,)
+                self._try(query, f"DEALLOCATE {name}", f"PREPARE {name} ({_UNUSED}) AS {query.text}")
             self._prepared[key] = name
             self._types[name] = types
         return self._prepared[key]
 
     def _prepare_as(self, name: str, query: Query) -> tuple[str, ...]:
         """Prepare a query and return its parameters' types."""
+        told = _TYPES.format(name=name)
         try:
-            self.db.execute(f"PREPARE {name} AS {query.text}")
+            (types,) = self._try(query, f"PREPARE {name} AS {query.text}", told)
         except StatementError as error:
-            types = self._types_elsewhere(query) if error.sqlstate in INDETERMINATE else ()
-            if not types:
+            known = self._types_elsewhere(query) if error.sqlstate in INDETERMINATE else ()
+            if not known:
                 raise explained(error, query, self.profile) from error
-            self.db.execute(f"PREPARE {name} ({', '.join(types)}) AS {query.text}")
-        return tuple(str(t) for t in self.db.values(queries["parameter-types"], name=name))
+            (types,) = self._try(query, f"PREPARE {name} ({', '.join(known)}) AS {query.text}", told)
+        return tuple(json.loads(types))
 
     def _types_elsewhere(self, query: Query) -> tuple[str, ...]:
         """Return the parameters' types by their other uses, none where there is no other.
@@ -152,13 +146,17 @@ class Explainer:
         alone refuses it, for it looks at the null test first.
         """
         name = "premortem_types"
+        text = without_null_tests(query.text)
         try:
-            self.db.execute(f"PREPARE {name} AS {without_null_tests(query.text)}")
+            (found,) = self._try(query, f"PREPARE {name} AS {text}", _TYPES.format(name=name), f"DEALLOCATE {name}")
         except StatementError:
             return ()
-        types = tuple(str(t) for t in self.db.values(queries["parameter-types"], name=name))
-        self.db.execute(f"DEALLOCATE {name}")
+        types = tuple(json.loads(found))
         return types if len(types) == query.parameter_count else ()
+
+    def _try(self, query: Query, *statements: str) -> tuple[str, ...]:
+        """Run statements as one message along the query's search path; what those that have one reply."""
+        return self.db.replies(self._message([self._looking_along(query), *statements]))
 
 
 def _plan_object(explained: list[Json]) -> Json:

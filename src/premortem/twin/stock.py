@@ -16,7 +16,7 @@ from itertools import groupby
 
 from premortem import pg, plans
 from premortem.advisor import costs_of
-from premortem.errors import StatementError
+from premortem.errors import PrivilegeError, ServerTimeout, StatementError
 from premortem.model import (
     Answer,
     Demand,
@@ -38,8 +38,8 @@ from premortem.twin.explaining import ESTIMATES, Explainer
 _PREPARED = 1_000
 #: How many plans are remembered by their digests.
 _REMEMBERED = 100_000
-#: How many candidates stay at hand that the next questions do not ask about.
-_SPARE = 40
+#: How many candidates of a table stay at hand that the next questions do not ask about.
+_SPARE = 12
 _BRIEF, _WHOLE = "FORMAT JSON", ESTIMATES
 
 
@@ -73,11 +73,12 @@ class Stock:
     first: int = 0
     _count: int = 0
     _made: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _heaps: dict[int, int] = field(default_factory=dict)
     _names: Names = field(default_factory=Names)
     _parts: dict[RelationName, frozenset[int]] | None = None
     _shown: frozenset[int] = frozenset()
     _hidden: frozenset[int] = frozenset()
-    _at_hand: frozenset[int] = frozenset()
+    _at_hand: dict[int, frozenset[int]] = field(default_factory=dict)
     _bets: set[tuple[int, int]] = field(default_factory=set)
     _changes: int = 0
     _stale: bool = False
@@ -89,6 +90,7 @@ class Stock:
         self.explainer.most_prepared = _PREPARED
         self._judging = self.profile
         self._names = Names.of(self.profile)
+        self.db.execute(queries["turner"])
 
     @property
     def stocked(self) -> int:
@@ -104,6 +106,7 @@ class Stock:
         self._count += len(candidates)
         for made in outcome.made.values():
             self._made[made.number - self.first] = (*self._made.get(made.number - self.first, ()), made.oid)
+            self._heaps[made.oid] = made.heap
         self._judging = _with_indexes(self._judging, outcome.indexes)
         self._names.candidates.update({name: made.number - self.first for name, made in outcome.made.items()})
         return outcome.refusals
@@ -113,8 +116,8 @@ class Stock:
         answers: dict[Question, Answer] = {}
         for _, group in groupby(sorted(set(questions), key=nearness), key=lambda q: q.demand):
             some = list(group)
-            self._take_to_hand(frozenset(oid for q in some for oid in self._wanted(q)[0]))
-            answers.update((q, self._answer(q)) for q in some)
+            soon = frozenset(oid for q in some for oid in self._wanted(q)[0])
+            answers.update((q, self._answer(q, soon)) for q in some)
         return tuple(answers[q] for q in questions)
 
     def plans(self, question: Question) -> tuple[Planned, ...]:
@@ -134,20 +137,23 @@ class Stock:
     def rest(self) -> None:
         """Show no candidate and hide no index: the twin that the stock is in plans as production would again."""
         if self._shown or self._hidden or self._stale:
-            self.db.replies("; ".join([*self._turn(frozenset(), frozenset()), "DISCARD PLANS"]))
-            self._shown = self._hidden = frozenset()
+            nothing: frozenset[int] = frozenset()
+            self.db.replies("; ".join([*self._turn(nothing, nothing, nothing), "DISCARD PLANS"]))
+            self._turned(nothing, nothing, nothing)
             self._stale = False
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: Question, soon: frozenset[int]) -> Answer:
+        """Ask one question; those of the next few questions are taken to hand at once."""
         demand = self.demands[question.demand]
-        wanted = self._wanted(question)
+        shown, hidden = self._wanted(question)
         options = [self._options(question.demand, place) for place in range(len(demand.sets))]
         try:
             explains = self.explainer.message(demand.query, demand.sets, options)
-            texts = self.db.replies("; ".join([*self._turn(*wanted), *self._afresh(question, demand), explains]))
-        except StatementError:
+            turn = self._turn(shown, hidden, soon)
+            texts = self.db.replies("; ".join([*turn, *self._afresh(question, demand), explains]))
+        except (StatementError, ServerTimeout, PrivilegeError):
             return self._one_by_one(question, demand)
-        self._shown, self._hidden = wanted
+        self._turned(shown, hidden, soon)
         return _answer_of([self._read(question.demand, place, text) for place, text in enumerate(texts)])
 
     def _options(self, demand: int, place: int) -> str:
@@ -198,34 +204,15 @@ class Stock:
     def _tried(self, demand: Demand, one: ParameterSet) -> _Read:
         try:
             return self._judged(self.explainer.explain(demand.query, one).plan)
-        except StatementError:
+        except (StatementError, ServerTimeout, PrivilegeError):
             return _REFUSED
 
     def _see(self, question: Question) -> None:
         """Make the question's indexes visible, and have every plan made anew."""
-        wanted = self._wanted(question)
-        self._take_to_hand(wanted[0])
-        self.db.replies("; ".join([*self._turn(*wanted), "DISCARD PLANS"]))
-        self._shown, self._hidden = wanted
+        shown, hidden = self._wanted(question)
+        self.db.replies("; ".join([*self._turn(shown, hidden, shown), "DISCARD PLANS"]))
+        self._turned(shown, hidden, shown)
         self._stale = True  # the plan that `explain` then makes of a query without parameters is kept
-
-    def _take_to_hand(self, soon: frozenset[int]) -> None:
-        """Have these at hand; what was before stays, and what is shown, while it is not much more."""
-        kept = self._at_hand | soon
-        kept = kept if len(kept) <= len(soon) + _SPARE else soon | self._shown
-        if kept != self._at_hand:
-            self._put(kept)
-
-    def _put(self, at_hand: frozenset[int]) -> None:
-        """Have just these at hand.  A table is touched for its list of indexes to be read again."""
-        changed = _array(at_hand ^ self._at_hand)
-        self.db.replies(
-            f"UPDATE pg_catalog.pg_index SET indislive = indexrelid = ANY ({_array(at_hand)})"
-            f" WHERE indexrelid = ANY ({changed}); "
-            "UPDATE pg_catalog.pg_class SET relpages = relpages"
-            f" WHERE oid IN (SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = ANY ({changed}))"
-        )
-        self._at_hand = at_hand
 
     def _wanted(self, question: Question) -> tuple[frozenset[int], frozenset[int]]:
         """Return the OIDs of the candidates to show, and of the existing indexes to hide."""
@@ -233,17 +220,34 @@ class Stock:
         hidden = frozenset(oid for name in question.hidden for oid in self._of(name))
         return shown, hidden
 
-    def _turn(self, shown: frozenset[int], hidden: frozenset[int]) -> list[str]:
+    def _turn(self, shown: frozenset[int], hidden: frozenset[int], soon: frozenset[int]) -> list[str]:
         """Return the statement that makes just these visible and invisible, none where nothing changes."""
         on = (shown - self._shown) | (self._hidden - hidden)
         off = (self._shown - shown) | (hidden - self._hidden)
-        if not on and not off:
+        hands = self._hands(soon, shown)
+        taken = frozenset(oid for heap, oids in hands.items() for oid in oids - self._at_hand.get(heap, frozenset()))
+        away = frozenset(oid for heap, oids in hands.items() for oid in self._at_hand.get(heap, frozenset()) - oids)
+        if not on and not off and not taken and not away:
             return []
         self._changes += 1
-        return [
-            f"UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY ({_array(on)})"
-            f" WHERE indexrelid = ANY ({_array(on | off)})"
-        ]
+        return [f"CALL premortem_twin.turn({', '.join(map(_array, (on, off, taken, away, frozenset(hands))))})"]
+
+    def _turned(self, shown: frozenset[int], hidden: frozenset[int], soon: frozenset[int]) -> None:
+        """Note what the server has done."""
+        self._at_hand.update(self._hands(soon, shown))
+        self._shown, self._hidden = shown, hidden
+
+    def _hands(self, soon: frozenset[int], shown: frozenset[int]) -> dict[int, frozenset[int]]:
+        """Return what to have at hand of tables where something is missing; what was there stays if it is little."""
+        wanted: dict[int, set[int]] = {}
+        for oid in soon | shown:
+            wanted.setdefault(self._heaps[oid], set()).add(oid)
+        found = {}
+        for heap, oids in wanted.items():
+            there = self._at_hand.get(heap, frozenset())
+            if not oids <= there:
+                found[heap] = oids | there if len(there - oids) <= _SPARE else frozenset(oids)
+        return {heap: frozenset(oids) for heap, oids in found.items()}
 
     def _of(self, name: RelationName) -> frozenset[int]:
         """Return the OIDs of an existing index and of its parts on partitions; none where the planner never saw it."""

@@ -15,6 +15,21 @@ BEGIN
     END LOOP;
 END $$
 
+-- name: turner
+-- purpose: Shows and hides indexes, takes them to hand and puts them away.  A procedure, for its statements are planned
+--          once.  A touched table has its list of indexes read again, and what is prepared on it analysed again.
+CREATE OR REPLACE PROCEDURE premortem_twin.turn(shown oid[], unshown oid[], taken oid[], away oid[], tables oid[])
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+    IF taken || away <> '{}' THEN
+        UPDATE pg_catalog.pg_index SET indislive = indexrelid = ANY (taken) WHERE indexrelid = ANY (taken || away);
+        UPDATE pg_catalog.pg_class SET relpages = relpages WHERE oid = ANY (tables);
+    END IF;
+    IF shown || unshown <> '{}' THEN
+        UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY (shown) WHERE indexrelid = ANY (shown || unshown);
+    END IF;
+END $$
+
 -- name: begin
 -- purpose: The path to find operator classes along.  A file that is small would be read at the commit, and then the
 --          server would remember its pages as they were before they were written.
@@ -53,7 +68,7 @@ WITH RECURSIVE tree AS (
     UNION ALL
     SELECT i.inhrelid, t.number FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
 )
-SELECT c.oid::bigint AS oid, t.number, CASE c.relkind WHEN 'i' THEN pg_catalog.pg_relation_filepath(c.oid) END AS path,
+SELECT c.oid::bigint AS oid, h.oid::bigint AS heap, t.number, CASE c.relkind WHEN 'i' THEN pg_catalog.pg_relation_filepath(c.oid) END AS path,
        n.nspname AS schema, h.relname AS table
 FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
 JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid

@@ -5,13 +5,6 @@ CREATE TEMPORARY TABLE premortem_filled (
 CREATE SCHEMA premortem_twin;
 CREATE TABLE premortem_twin.empty ()
 
--- name: parameter-types
--- purpose: The types that PostgreSQL inferred for a prepared statement's parameters.
-SELECT t.type::pg_catalog.text
-FROM pg_catalog.pg_prepared_statements p
-CROSS JOIN LATERAL pg_catalog.unnest(p.parameter_types) WITH ORDINALITY AS t(type, position)
-WHERE p.name = %(name)s ORDER BY t.position
-
 -- name: hide
 -- purpose: The planner skips an invalid index; touching the table's row drops the plans that were made with it.
 WITH hidden AS (
