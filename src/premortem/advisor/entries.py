@@ -227,7 +227,7 @@ _PENDING_LIST = 4 * 1024.0 * 1024.0  # gin_pending_list_limit
 #: Out of it: seconds per row and key, and per key that comes at all; bytes likewise, the latter beside its own tuple.
 _FLUSHED, _FLUSHED_KEY, _FLUSHED_LOG, _FLUSHED_KEY_LOG = 0.25e-6, 4.0e-6, 15.0, 110.0
 #: VACUUM takes each page of entries apart, and logs a page with dead ones whole where these are in its entries.
-_GIN_PAGE, _GIN_CLEARED, _GIN_OFFSET = 60e-6, 0.5 * _IMAGE, 15.0
+_GIN_PAGE, _GIN_SEARCHED, _GIN_CLEARED, _GIN_OFFSET = 25e-6, 0.05e-6, 0.5 * _IMAGE, 15.0
 _GIN_MOVED = 1.5  # times the processor time, where rows come from all over the table
 _LONGEST_INLINE, _PER_POSTING = 1200.0, 2.5  # an entry's list of rows is written anew until it has pages of its own
 
@@ -248,7 +248,7 @@ def _gin(of: _Index) -> Shape:
     return Shape(
         method="gin", rows=of.rows, pages=of.pages, fronts=of.pages, new=cost,
         moved=replace(cost, seconds=cost.seconds * _GIN_MOVED), keys=keys, visits=visits,
-        page=_GIN_PAGE, cleared=_GIN_CLEARED, offset=_GIN_OFFSET,
+        page=_GIN_PAGE, searched=_GIN_SEARCHED, cleared=_GIN_CLEARED, offset=_GIN_OFFSET,
     )  # fmt: skip
 
 
