@@ -291,9 +291,9 @@ def _advise_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-below",
         type=_share,
-        default=0.0001,
+        default=0.0,
         metavar="SHARE",
-        help="leave out queries that take less than this share of the measured time (default: %(default)s)",
+        help="leave out queries that take less than this share of the measured time, such as 0.0001 (default: none)",
     )
     parser.add_argument(
         "--time",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from premortem import advisor, words
 from premortem.model import Profile, Recommendation, RelationKind, RelationName, Table
@@ -20,7 +20,7 @@ def hints(chosen: Chosen, recommendations: Sequence[Recommendation]) -> tuple[st
     profile = chosen.knowledge.world.profile
     found = [
         *_unanalyzed(chosen, profile),
-        *_changing(chosen),
+        *grouped(_changing(chosen)),
         *_extensions(recommendations, profile),
         *_generated(recommendations),
         *_forced(profile),
@@ -52,6 +52,23 @@ def _changing(chosen: Chosen) -> Iterator[str]:
         expressions = [k.expression for k in chosen.candidates[number].keys if k.expression]
         if expressions and _CHANGING.search(message):
             yield f"on {chosen.candidates[number].table}: {rewritten(expressions[0])}"
+
+
+def grouped(hints: Iterable[str]) -> Iterator[str]:
+    """Yield hints of the form `on TABLE: says`, those that say the same of several tables as one.
+
+    >>> list(grouped(["on a: x", "on b: y", "on c: x", "z"]))
+    ['on a and c: x', 'on b: y', 'z']
+    """
+    tables: dict[str, list[str]] = {}
+    for hint in hints:
+        table, colon, says = hint.removeprefix("on ").partition(": ")
+        named = hint.startswith("on ") and colon
+        found = tables.setdefault(says if named else hint, [])
+        if named and table not in found:
+            found.append(table)
+    for says, found in tables.items():
+        yield f"on {words.listing(found, most=4)}: {says}" if found else says
 
 
 def rewritten(expression: str) -> str:
