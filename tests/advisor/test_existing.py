@@ -127,3 +127,11 @@ def test_a_permutation_of_interchangeable_keys_brings_nothing(of: IndexCandidate
     free = min(free, len(of.keys))
     shuffled = chance.sample(of.keys[:free], free)
     assert same_index(replace(of, keys=(*shuffled, *of.keys[free:]), interchangeable=free), table(existing(of)))
+
+
+def test_values_of_a_predicate_are_compared_letter_by_letter() -> None:
+    named = IndexCandidate(table=NAME, keys=(IndexKey(column="a"),), predicate="b = 'In Work'")
+    other = replace(named, predicate="(b = 'in work'::text)")
+    assert same_index(named, table(existing(replace(named, predicate="(b = 'In Work'::text)")))) is not None
+    assert same_index(named, table(existing(other))) is None
+    assert replaced(named, table(existing(other))) == ()

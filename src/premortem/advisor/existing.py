@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from premortem.advisor.conditions import bare_collation
 from premortem.model import Index, IndexCandidate, IndexKey, KeyColumn, RelationName, Table
+
+_LITERAL = re.compile(r"('(?:[^']|'')*')")
 
 
 def as_candidate(index: Index, table: RelationName) -> IndexCandidate:
@@ -142,9 +145,13 @@ def _same_predicate(a: str | None, b: str | None) -> bool:
 
 
 def _bare(expression: str | None) -> str | None:
-    """Return an expression without blanks, casts of constants and brackets, for comparing deparsed texts."""
+    """Return an expression without blanks, casts of constants and brackets, for comparing deparsed texts.
+
+    >>> _bare("(status = 'In (Work)'::text)")
+    "status='In (Work)'"
+    """
     if expression is None:
         return None
-    return (
-        "".join(c for c in expression if c not in " ()").replace("::text", "").replace("::charactervarying", "").lower()
-    )
+    parts = _LITERAL.split(expression)  # every other one is a string, in which each character counts
+    bare = (text if n % 2 else re.sub(r"[ ()]", "", text).lower() for n, text in enumerate(parts))
+    return "".join(bare).replace("::text", "").replace("::charactervarying", "")
