@@ -354,6 +354,8 @@ def test_what_a_trigger_sets_is_changed_by_every_update() -> None:
     for name in ("account", "created"):
         assert kept(on(name), plain, profile(plain, statements=[COUNTS])).lost_hot_updates == 0
         assert kept(on(name), touched, known).lost_hot_updates == pytest.approx(30 * 86_400)
+    unknown = replace(known, workload=Workload())
+    assert kept(on("created"), touched, unknown).lost_hot_updates == pytest.approx(30 * 86_400)
     disabled = orders(triggers=(replace(TOUCH, enabled=False),))
     assert kept(on("account"), disabled, replace(known, tables=(disabled,))).lost_hot_updates == 0
 

@@ -56,7 +56,7 @@ def writers(table: Table, parts: Sequence[Table], profile: Profile) -> tuple[Wri
 def set_lists(of: Sequence[Writer], table: Table, parts: Sequence[Table], profile: Profile) -> tuple[SetList, ...]:
     """Return what the statements set, and what is set with it, weighted by the rows that they change."""
     weights: dict[frozenset[str], float] = {}
-    always = _triggered(table, profile) if of else frozenset()
+    always = triggered(table, profile) if of else frozenset()
     for writer in of:
         for name, columns in writer.facts.updates:
             if columns and _names(name, table, parts):
@@ -110,7 +110,7 @@ def _writing(statements: Iterable[Query]) -> Iterator[Writer]:
             yield Writer(query, facts)
 
 
-def _triggered(table: Table, profile: Profile) -> frozenset[str]:
+def triggered(table: Table, profile: Profile) -> frozenset[str]:
     """Return the columns that BEFORE triggers assign, as the text of their function or its arguments tell."""
     fired = (t for t in table.triggers if t.enabled and t.row_level and _BEFORE_UPDATE.search(t.definition))
     return frozenset(c for trigger in fired for c in _assigned(trigger, profile) if table.column(c) is not None)

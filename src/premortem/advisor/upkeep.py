@@ -107,13 +107,9 @@ def _where_written(shape: Shape, written: Writes) -> Shape:
     return replace(shape, pages=pages, rows=max(shape.rows * written.held, 1.0), fronts=min(shape.fronts, pages))
 
 
-def _others(table: Table, profile: Profile) -> tuple[Shape, ...]:
-    """Return the indexes that a lost HOT update writes to besides."""
-    return _shapes(Itself(table), Itself(profile))
-
-
 @lru_cache(maxsize=4096)
 def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]:
+    """Return the indexes that a lost HOT update writes to besides."""
     return tuple(_shape(i, table.value, profile.value) for i in table.value.indexes if _is_written(i))
 
 

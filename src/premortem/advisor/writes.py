@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from premortem import words
-from premortem.advisor.changes import SetList, Writer, held_by, set_lists, writers
+from premortem.advisor.changes import SetList, Writer, held_by, set_lists, triggered, writers
 from premortem.advisor.columns import distinct
 from premortem.advisor.machine import Itself, machine_of
 from premortem.advisor.reading import leaves
@@ -37,11 +37,10 @@ _SUMMARIES_KEEP_HOT = 16  # since then an index that only summarizes (BRIN) does
 class Writes:
     """Rows written per second, `updates` with `hot` among them; `held` is the share of the table that is written to.
 
-    `dead` is how many dead rows bring VACUUM.
-    `set_lists` are empty where no statement that updates the table is known.  `blocking` are the columns that
-    indexes hold: an update that changes one is not HOT.  `steady` are those that nobody changes: their values are in
-    the order of the rows.  `source` says where the rates come from, `missing` why there
-    are none, "" where there are.
+    `dead` is how many dead rows bring VACUUM.  `set_lists` are empty where no statement that updates the table is
+    known.  `blocking` are the columns that indexes hold: an update that changes one is not HOT.  `steady` are those
+    that nobody changes: their values are in the order of the rows; `always` those that a trigger sets each time.
+    `source` says where the rates come from, `missing` why there are none, "" where there are.
     """
 
     inserts: float = 0.0
@@ -53,6 +52,7 @@ class Writes:
     set_lists: tuple[SetList, ...] = ()
     blocking: frozenset[str] = frozenset()
     steady: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset()
     columns: int = 1
     source: str = ""
     missing: str = ""
@@ -70,6 +70,8 @@ class Writes:
         free = columns - self.blocking
         if not free or not self.hot:
             return 0.0
+        if free & self.always:
+            return 1.0
         return self._by_statement(free) if self.set_lists else self._in_proportion(free - self.steady)
 
     def freed(self, columns: frozenset[str], others: frozenset[str]) -> float:
@@ -152,7 +154,8 @@ def _read(table: Table, profile: Profile) -> Writes:
         inserts=rates.inserts, updates=rates.updates, hot=min(rates.hot, rates.updates), deletes=rates.deletes,
         dead=_dead(written, profile), held=rows / whole if whole > 0 else 1.0,
         set_lists=set_lists(own, table, parts, profile), blocking=frozenset(c for those in blocking for c in those),
-        steady=_steady(table, whole) if rates.hot > 0 else frozenset(), columns=len(table.columns),
+        steady=_steady(table, whole) if rates.hot > 0 else frozenset(),
+        always=triggered(table, profile) if rates.hot > 0 else frozenset(), columns=len(table.columns),
         source=rates.source, missing=rates.missing,
     )  # fmt: skip
 
