@@ -130,13 +130,14 @@ def refute(
     *,
     rules: Rules | None = None,
     enough: Callable[[], bool] = lambda: False,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Refuted[Chosen]:
     """Return the set that `select` chooses once every plan that it changes was executed and none got slower.
 
     `visible` tells the numbers of a choice's indexes.  `enough` says whether the time is up: then what was not executed
-    is a gap, and the set is as sure as its plans are.
+    is a gap, and the set is as sure as its plans are.  `told` hears what is going on.
     """
-    return _Trial(Ground(world, studied), mirror, rules or Rules(), enough).run(select, visible)
+    return _Trial(Ground(world, studied), mirror, rules or Rules(), enough, told).run(select, visible)
 
 
 @dataclass(slots=True)
@@ -147,6 +148,7 @@ class _Trial:
     mirror: Mirror
     rules: Rules
     enough: Callable[[], bool]
+    told: Callable[[str], None]
     built: dict[str, Built] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     tables: dict[str, IndexCandidate] = field(default_factory=dict)
@@ -162,6 +164,8 @@ class _Trial:
         last: Definitions | None = None
         for number in range(1, 2 * self.rules.rounds + 1):
             view = View(self.ground)
+            if number > 1:
+                self.told("looking for indexes again, with what was refuted")
             chosen = select(view)
             shown = visible(chosen)
             wanted = self._wanted(view, shown)
@@ -221,9 +225,12 @@ class _Trial:
         if self.is_over:
             return new
         try:
+            self.told("building on the mirror")
             there = self._build(view, shown)
-            for demand, answer, used in wanted:
-                if (demand, used) not in self.ground.facts and used <= there and not self.enough():
+            unknown = [w for w in wanted if (w[0], w[2]) not in self.ground.facts and w[2] <= there]
+            for done, (demand, answer, used) in enumerate(unknown):
+                if not self.enough():
+                    self.told(f"executed {done} of {words.plural(len(unknown), 'query', 'queries')} on the mirror")
                     new.append(self._executed(demand, answer, used, there))
                     self.ground.facts[demand, used] = new[-1]
         except KeyboardInterrupt:
