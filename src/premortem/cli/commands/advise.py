@@ -189,7 +189,13 @@ class _Asked:
         limit = timedelta(seconds=self.arguments.mirror_timeout)
         with execution.rehearse(self.arguments.mirror, self.profile, limit=limit) as mirror:
             refuted = workload.refute(
-                select, lambda c: c.visible, studied, world, mirror.stage, enough=lambda: self.searching() <= 0
+                select,
+                lambda c: c.visible,
+                studied,
+                world,
+                mirror.stage,
+                enough=lambda: self.searching() <= 0,
+                told=told,
             )
         return refuted.chosen, replace(refuted, gaps=(*mirror.gaps, *refuted.gaps))
 
