@@ -218,3 +218,38 @@ def test_a_longer_one_that_a_plan_reads_stays_for_the_prefix_that_goes() -> None
 def test_all_copies_of_what_nobody_uses_go() -> None:
     gone, _ = judged(of(large("one", "a", scans=0), large("two", "a", scans=0)), "")
     assert gone == {"one": DropKind.UNUSED, "two": DropKind.UNUSED}
+
+
+def test_of_two_constraints_on_the_same_columns_neither_goes_and_it_is_said() -> None:
+    one = replace(large("one", "a", scans=9), unique=True, constraint="one")
+    two = replace(large("two", "a", scans=0), unique=True, constraint="two")
+    drops, kept = workload.drops([], Planner(profile(of(one, two)), ""), now=NOW)
+    assert drops == ()
+    assert [(k.index.name, k.says) for k in kept] == [
+        ("two", "it is the same as one, on (a), but the constraint two owns it")
+    ]
+
+
+def test_a_deferred_constraint_keeps_no_promise_for_an_immediate_index() -> None:
+    deferred = replace(large("deferred", "a", scans=9), unique=True, constraint="deferred", immediate=False)
+    gone, _ = judged(of(deferred, replace(large("immediate", "a", scans=0), unique=True)), "")
+    assert gone == {}
+
+
+def test_the_index_that_replication_or_a_foreign_key_rests_on_stays() -> None:
+    identity = replace(large("identity", "a", scans=0), unique=True, replica_identity=True)
+    assert judged(of(identity, replace(large("other", "a", scans=5), unique=True)), "")[0] == {
+        "other": DropKind.DUPLICATE
+    }
+    key_on_b = Constraint(
+        name="fk", kind=ConstraintKind.FOREIGN_KEY, definition="", columns=("c",), references=NAME,
+        referenced_columns=("b",),
+    )  # fmt: skip
+    first, second = (replace(large(name, "b", scans=0), unique=True) for name in ("first", "second"))
+    table = replace(of(first, second), constraints=(key_on_b,))
+    assert judged(table, "")[0] == {"second": DropKind.DUPLICATE}
+    assert judged(replace(table, indexes=(first, replace(second, constraint="second"))), "")[0] == {}
+
+
+def test_what_a_table_is_clustered_on_stays() -> None:
+    assert judged(of(replace(large("day", "a", scans=0), clustered=True)), "")[0] == {}
