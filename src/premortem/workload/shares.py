@@ -37,13 +37,20 @@ _WEIGHTS = {
 }
 _OTHER = 0.1
 _ASKED_FOR = frozenset({"given", "literal", "typical", "captured"})
+_ENOUGH = 3
 _LEAST_HOT, _MOST_HOT = 0.05, 0.4
 
 
 def kept_sets(sets: Sequence[ParameterSet]) -> tuple[ParameterSet, ...]:
-    """Return the sets that an index is chosen by, at most four, in their order."""
+    """Return the sets that an index is chosen by, at most four, in their order.
+
+    What a plan costs when a value is not there is in its risk already, so absent values are planned only where there
+    are few others.
+    """
     order = tuple(_WEIGHTS)
     kept = sorted(sets, key=lambda s: order.index(s.name) if s.name in order else len(order))[:MOST_SETS]
+    others = [s for s in kept if s.name != "absent"]
+    kept = others if len(others) >= _ENOUGH else kept
     return tuple(s for s in sets if s in kept)
 
 
