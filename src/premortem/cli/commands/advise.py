@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)
     replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
     workload.check_replicas(profile, replicas)
-    gathered = workload.demands(_queries(arguments, profile), profile, min_share=arguments.skip_below)
+    queries, unseen = _queries(arguments, profile)
+    gathered = workload.demands(queries, profile, min_share=arguments.skip_below)
+    gathered = replace(gathered, gaps=(*unseen, *gathered.gaps))
     if not gathered.demands and gathered.unreadable:
         raise _nothing_planned(gathered.unreadable)
     if not gathered.demands:
@@ -66,15 +68,15 @@ def _exit_code(found: Indexing, *, out_of_time: bool) -> int:
     return 0 if found.recommendations or found.drops else Verdict.UNKNOWN.exit_code
 
 
-def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[Query | Unreadable, ...]:
-    """Return the queries of the paths, or production's own where there are none."""
+def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[tuple[Query | Unreadable, ...], tuple[Gap, ...]]:
+    """Return the queries of the paths, or production's own where there are none, and what captures did not see."""
     if not arguments.paths:
-        return workload_of(profile)
+        return workload_of(profile), ()
     plain = [p for p in arguments.paths if not p.endswith(_CAPTURE)]
     filed = sources.read(plain, stdin=sys.stdin, profile=profile) if plain else ()
     captured = capturing.gathered(arguments, [Path(p) for p in arguments.paths if p.endswith(_CAPTURE)], profile)
     own = workload_of(profile) if arguments.workload else ()
-    return (*sources.with_calls((*filed, *captured.queries), profile), *own)
+    return (*sources.with_calls((*filed, *captured.queries), profile), *own), captured.gaps
 
 
 #: What is not typed again: what decides on the output, and what may hold a password.

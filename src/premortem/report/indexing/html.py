@@ -100,9 +100,9 @@ def render(found: Indexing, look: Look) -> str:
 
 
 def _worth(found: Indexing) -> list[str]:
-    bought = [told.buys(found)] if found.recommendations else []
-    said = [*bought, told.basis(found), told.certainty(found), told.unfinished(found), story.sentence(found.workload)]
-    return [s for s in said if s]
+    """Return what the set buys, what that rests on and how sure it is; where there is none, what was looked at."""
+    of_set = (told.buys(found), told.basis(found), told.certainty(found)) if found.recommendations else ()
+    return [s for s in (*of_set, told.unfinished(found), story.sentence(found.workload)) if s]
 
 
 def _summary(number: int, index: Recommendation, found: Indexing) -> tuple[int, str, tuple[str, ...]]:
@@ -129,7 +129,7 @@ def _card(number: int, index: Recommendation, found: Indexing, texts: _Texts) ->
         label=words.size(index.size_bytes),
         definition=told.definition(index),
         facts=tuple(story.sentence(f) for f in facts if f),
-        tables=(("Queries that would be slower without it", _rows(told.helped(index), found, texts)),),
+        tables=(("Queries that use it", _rows(told.helped(index), found, texts)),),
         sql="\n".join((*index.statements, *index.drop_statements)),
         undo="\n".join((*index.restore_statements, *index.undo_statements)),
         is_open=number <= _OPEN,

@@ -68,8 +68,8 @@ def _worth(found: Indexing) -> Iterator[Line]:
     """Yield what it buys, and how sure that is."""
     if found.recommendations:
         yield line((told.buys(found), "bold"))
-    yield line(told.basis(found))
-    yield line(told.certainty(found))
+        yield line(told.basis(found))
+        yield line(told.certainty(found))
     for lie in found.lies:
         yield line((words.one_line(f"Refuted by execution: {lie}"), "yellow"))
     if unfinished := told.unfinished(found):

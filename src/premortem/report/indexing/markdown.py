@@ -39,7 +39,9 @@ def _parts(found: Indexing, look: Look) -> Iterator[str]:
 def _worth(found: Indexing) -> Iterator[str]:
     if found.recommendations:
         yield f"**{inline(told.buys(found))}** {inline(told.basis(found))}\n"
-    yield f"{inline(told.certainty(found))} {inline(told.unfinished(found))}\n"
+        yield f"{inline(told.certainty(found))}\n"
+    if unfinished := told.unfinished(found):
+        yield f"{inline(unfinished)}\n"
     yield from (f"- Refuted by execution: {inline(lie)}" for lie in found.lies)
     if found.workload:
         yield f"{inline(story.sentence(found.workload))}\n"

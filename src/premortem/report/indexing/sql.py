@@ -50,7 +50,7 @@ def _head(found: Indexing, look: Look) -> Iterator[str]:
     yield from _comment(told.source(found))
     if found.recommendations:
         yield from _comment(f"{told.buys(found)} {told.basis(found)}")
-    yield from _comment(told.certainty(found))
+        yield from _comment(told.certainty(found))
     yield from _comment(told.unfinished(found))
     yield from _comment(f"Made by: {look.again}" if look.again else "")
     if found.recommendations or found.drops:

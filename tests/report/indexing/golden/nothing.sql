@@ -1,7 +1,5 @@
 -- premortem advise: the search was stopped before it found a set worth having
 -- Profile prod.profile of 2026-04-06 03:15 UTC (PostgreSQL 15.18), planned by PostgreSQL 15.18 with
 -- zero rows; premortem 0.1.0.
--- Planned on the twin (PostgreSQL 15.18) for every set of parameter values: the query gets no slower.
--- Not executed: --mirror DSN does.
 -- The search was stopped after 500 ms; this is the best found until then.
 -- Made by: premortem advise -p prod.profile --budget 100MB
