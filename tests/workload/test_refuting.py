@@ -419,3 +419,24 @@ def test_after_some_rounds_a_planner_that_lied_of_a_query_is_believed_no_more() 
     assert found.chosen.definitions == set()
     assert [c.definition for c in rows.built] == [a, ab]  # 30 % that is three times as much is more than there was
     assert found.certainty is Certainty.EXECUTED
+
+
+def test_a_search_that_finds_ever_new_lies_comes_to_an_end() -> None:
+    """Whatever it takes makes the query slower but one, which it likes least."""
+    many = tuple(candidate(f"c{n}") for n in range(12))
+    names = [c.definition for c in many]
+    thinks = [{name: 1_000.0 + 10 * n for n, name in enumerate(names)}]
+
+    def eager(world: workload.World) -> Pick:
+        refusals = world.stock(many)
+        usable = [n for n, refusal in enumerate(refusals) if refusal is None]
+        answers = {n: world.ask([Question(demand=0, visible=frozenset({n}))])[0] for n in usable}
+        useful = [n for n in usable if answers[n].used and max(answers[n].shown) < 100_000]
+        return Pick(frozenset(useful[:3]), many)
+
+    found, rows, _ = tried(
+        thinks, lambda _, __, used: 5.0 if used == names[5] else 900.0 if used else 100.0, select=eager
+    )
+    assert not found.slower
+    assert found.certainty is Certainty.EXECUTED
+    assert found.chosen.definitions <= {names[5], *(c.definition for c in rows.built)}

@@ -14,6 +14,7 @@ query slower even so is refused.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -90,8 +91,8 @@ class Rules:
     """How long to go on, and what is noise.
 
     In the first half of `rounds` every estimate that lied is a reason to search again; in the second half only what
-    got slower is, and the planner's other promises for such a query are believed as little.  In as many rounds more,
-    what still does harm is refused.
+    got slower is, and the planner's other promises for such a query are believed as little.  After them nothing new is
+    built, and round by round an index that still does harm is refused, until none does.
     """
 
     rounds: int = 4
@@ -162,7 +163,8 @@ class _Trial:
 
     def run(self, select: Callable[[World], Chosen], visible: Callable[[Chosen], frozenset[int]]) -> Refuted[Chosen]:
         last: Definitions | None = None
-        for number in range(1, 2 * self.rules.rounds + 1):
+        half = (self.rules.rounds + 1) // 2
+        for number in itertools.count(1):
             view = View(self.ground)
             if number > 1:
                 self.told("looking for indexes again, with what was refuted")
@@ -170,14 +172,17 @@ class _Trial:
             shown = visible(chosen)
             wanted = self._wanted(view, shown)
             new = self._learn(view, shown, wanted)
-            half = (self.rules.rounds + 1) // 2
             if not (number <= half and any(f.is_lie for f in new)) and not self._does_harm(wanted):
                 break
+            stays, last = view.definitions(shown) == last, view.definitions(shown)
             self.ground.is_cautious = number >= half
-            stays = view.definitions(shown) == last
-            last = view.definitions(shown)
+            if number >= self.rules.rounds:
+                self.ground.only = frozenset(self.built)
             if stays or number >= self.rules.rounds or self.is_over:
+                refused = len(self.ground.banned)
                 self._refuse(wanted)
+                if number > self.rules.rounds and len(self.ground.banned) == refused:
+                    break
         return self._result(chosen, view, wanted, number)
 
     # what a choice asks for ---------------------------------------------------------------------------------------
@@ -300,7 +305,7 @@ class _Trial:
         gaps = tuple(self._gaps(keys))
         slower = tuple(self._slower(wanted))
         sure = not gaps and not slower and len(facts) == len(keys) and all(f.is_executed for f in facts)
-        lies = [f for f in self.ground.facts.values() if f.is_lie]
+        lies = sorted((f for f in self.ground.facts.values() if f.is_lie), key=lambda f: not f.is_slower)
         return Refuted(
             chosen=chosen, world=view, place=self.mirror.place, facts=facts, built=dict(self.built), slower=slower,
             lies=tuple(sentence(f, self.ground.studied[f.demand]) for f in lies),

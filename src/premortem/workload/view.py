@@ -15,7 +15,10 @@ _Asked = tuple[int, Definitions, frozenset[RelationName]]
 
 @dataclass(slots=True)
 class Ground:
-    """The world that all searches share, its numbers by definition; who else stocked it did so before."""
+    """The world that all searches share, its numbers by definition; who else stocked it did so before.
+
+    Of candidates that are not among `only`, where it is set, no search sees anything.
+    """
 
     world: World
     studied: Sequence[Studied]
@@ -26,6 +29,7 @@ class Ground:
     definitions: dict[int, str] = field(default_factory=dict)
     answers: dict[_Asked, tuple[Answer, Definitions]] = field(default_factory=dict)
     is_cautious: bool = False
+    only: Definitions | None = None
 
     def stock(self, candidates: Iterable[IndexCandidate]) -> None:
         """Make candidates known to the world, those that it does not know yet."""
@@ -107,6 +111,7 @@ class View:
 
     def _asked(self, question: Question) -> _Asked:
         shown = self.definitions(question.visible).difference(self.ground.banned, self.ground.refused)
+        shown = shown if self.ground.only is None else shown & self.ground.only
         return question.demand, shown, question.hidden
 
     def _own(self, question: Question, answer: Answer, used: Definitions) -> Answer:
