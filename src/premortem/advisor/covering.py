@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from premortem.advisor.columns import base_type
 from premortem.advisor.operators import is_sortable
 from premortem.advisor.wants import Operand, Use, Want
 from premortem.advisor.wide import may_be_too_long
 from premortem.model import IndexCandidate, IndexKey, Table
 
 _SPARED = ", without visiting the table"
+_DOCUMENTS = frozenset(("json", "jsonb", "xml", "tsvector", "hstore", "bytea"))
 _FIXED = frozenset({Use.EQUAL, Use.TRUE, Use.FALSE})
 _MOST_COLUMNS = 3
 _MOST_BYTES = 40.0
@@ -46,7 +48,7 @@ def forms(want: Want, candidate: IndexCandidate) -> Iterator[IndexCandidate]:
     extra = _lacking(want, candidate)
     if not extra or len(extra) > _MOST_COLUMNS_OF_WORKLOAD or not _is_narrow(want, candidate, extra):
         return
-    if any(_is_long(want, name) for name in extra):
+    if any(_is_bulky(want, name) for name in extra):
         return
     fixed = {t.operand.column for t in want.terms if t.use in _FIXED} & set(extra)
     if fixed and not candidate.interchangeable:
@@ -67,7 +69,7 @@ def instead(want: Want) -> IndexCandidate | None:
     first = IndexCandidate(table=want.relation, keys=tuple(IndexKey(column=c) for c in keys[:1]), because="few columns")
     extra = tuple(c for c in keys[1:])
     fits = keys and len(keys) == len(needed) and len(keys) <= _MOST_KEYS and _is_narrow(want, first, extra)
-    if not fits or not _can_cover(want) or any(_is_long(want, name) for name in keys):
+    if not fits or not _can_cover(want) or any(_is_bulky(want, name) for name in keys):
         return None
     return _with_keys(replace(first, because=f"few columns of a wide table{_SPARED}"), extra, ())
 
@@ -94,8 +96,13 @@ def _can_cover(want: Want) -> bool:
     return want.outputs is not None and want.table.all_visible / max(1, want.table.pages) >= _VISIBLE
 
 
-def _is_long(want: Want, name: str) -> bool:
-    return may_be_too_long(Operand(column=name, columns=(name,)), want.table)
+def _is_bulky(want: Want, name: str) -> bool:
+    """Whether a column is no plain value: a document, an array, a text that may be too long for an index."""
+    column = want.table.column(name)
+    kind = base_type(column.type) if column else ""
+    return (
+        kind.endswith("[]") or kind in _DOCUMENTS or may_be_too_long(Operand(column=name, columns=(name,)), want.table)
+    )
 
 
 def _implied(want: Want, candidate: IndexCandidate) -> set[str]:

@@ -90,7 +90,7 @@ def _groups(want: Want, said: Said, profile: Profile) -> Iterator[Group]:
             continue
         yield group
         yield from ((c,) for c in _forms(want, group, covered) if same_index(c, want.table) is None)
-    whole = instead(want) if not any(c.method == "btree" for group in proposed for c in group) else None
+    whole = instead(want) if not proposed else None
     if whole is not None and same_index(whole, want.table) is None:
         yield (whole,)
 

@@ -13,6 +13,7 @@ from premortem.model import Column, ColumnStatistics, Table
 
 _RANGE_SHARE = 1 / 3  # DEFAULT_INEQ_SEL
 _MATCH_SHARE = 0.005  # DEFAULT_MATCH_SEL
+_NEARLY_ALL = {Use.UNEQUAL: 1.0 - _MATCH_SHARE, Use.NOT_NULL: 1.0 - _MATCH_SHARE}
 
 
 def share_of_predicate(predicate: str, table: Table) -> float:
@@ -50,7 +51,7 @@ def _blind(term: Term, table: Table) -> float:
         return 1.0 / key_statistics(term.operand.key, table).distinct
     if term.use is Use.ROW:
         return _of_row(term, table)
-    return {Use.RANGE: _RANGE_SHARE, Use.NULL: 0.005, Use.TRUE: 0.5, Use.FALSE: 0.5}.get(term.use, 0.1)
+    return {Use.RANGE: _RANGE_SHARE, Use.NULL: 0.005, Use.TRUE: 0.5, Use.FALSE: 0.5, **_NEARLY_ALL}.get(term.use, 0.1)
 
 
 def _known(term: Term, table: Table, column: Column, statistics: ColumnStatistics) -> float:
