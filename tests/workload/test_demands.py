@@ -21,12 +21,13 @@ from premortem.model import (
     SchemaObject,
     Setting,
     Site,
+    Table,
     TableActivity,
     TriggerDefinition,
     Unreadable,
     Workload,
 )
-from tests.check.values import column, foreign_key, profile, table
+from tests.check.values import column, foreign_key, name, profile, table
 
 ORDERS = table("orders", column("id"), column("status", 2, "text"))
 ITEMS = table(
@@ -391,6 +392,17 @@ def test_rows_that_production_deletes_count_although_no_query_says_so() -> None:
     assert of_keys(workload.demands((), shop)) == {"foreign key of_order of items": pytest.approx(172_800)}
     a_load = replace(activity, window=timedelta(minutes=5))
     assert of_keys(workload.demands((), replace(SHOP, tables=(replace(ORDERS, activity=a_load), ITEMS)))) == {}
+
+
+def test_rows_that_go_from_partitions_go_from_their_parent() -> None:
+    def deleting(one: Table, rate: float) -> Table:
+        return replace(one, activity=TableActivity(window=timedelta(days=9), deletes=rate))
+
+    root = table("orders", column("id"), kind=RelationKind.PARTITIONED_TABLE)
+    parts = [deleting(table(f"orders_{n}", column("id"), parents=(name("orders"),)), n) for n in (1.0, 2.0)]
+    assert of_keys(workload.demands((), profile(root, *parts, ITEMS))) == {
+        "foreign key of_order of items": pytest.approx(3 * 86_400)
+    }
 
 
 def test_a_cascade_is_followed_and_an_update_of_another_column_asks_nothing() -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from premortem import sqltext, triggers
 from premortem.errors import StatementError
-from premortem.model import Demand, Profile, Query, RelationName, Site, StatementKind, Table
+from premortem.model import Demand, Profile, Query, RelationKind, RelationName, Site, StatementKind, Table
 from premortem.triggers import Change, Hidden
 from premortem.workload.calls import Scale
 
@@ -75,11 +75,22 @@ def _cascading(hidden: Hidden, rate: float | None) -> Iterator[tuple[Change, flo
 
 
 def _of_activity(profile: Profile) -> Iterator[tuple[Change, float | None]]:
-    """Yield the tables of which production deletes rows."""
+    """Yield the tables of which production deletes rows; a partition's rows go from its parent too."""
+    rates: dict[RelationName, float] = {}
     for table in profile.tables:
         activity = table.activity
         if activity.deletes > 0 and activity.window is not None and activity.window >= _SHORTEST_WINDOW:
-            yield Change(relation=table.relation, operation="delete", rows=1), activity.deletes * _DAY
+            for place in dict.fromkeys((table.relation, _root(table, profile))):
+                rates[place] = rates.get(place, 0.0) + activity.deletes * _DAY
+    # the parents first: what refers to one is searched for the rows of all its partitions
+    for place in sorted(rates, key=lambda name: -rates[name]):
+        yield Change(relation=place, operation="delete", rows=1), rates[place]
+
+
+def _root(table: Table, profile: Profile) -> RelationName:
+    parent = profile.table(table.parents[0]) if table.parents else None
+    is_partition = parent is not None and parent.kind is RelationKind.PARTITIONED_TABLE
+    return _root(parent, profile) if is_partition and parent is not None else table.relation
 
 
 def _of_queries(
