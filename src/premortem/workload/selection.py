@@ -183,13 +183,16 @@ class _Search:
             visible = self._solved(budget, price)
             if visible is None:
                 break
+            promised = self.choices.promised(visible)
             step = self._asked(visible)
             is_harmless = step is not None
             step = step or self._without_harm(visible)
+            known = self.knowledge.asked
             if self._worth(step, price) < self._worth(best, price) * _BETTER:
                 best = step
                 self._look_around(step, budget)
-            elif is_harmless and step.reads <= self.choices.promised(visible) * (1 + CLOSE):
+            keeps_its_promise = step.reads <= promised * (1 + CLOSE)
+            if is_harmless and keeps_its_promise and self.knowledge.asked == known:
                 break
             rounds -= 1 if is_harmless else _HARMFUL_ROUND
         return best
