@@ -81,8 +81,8 @@ def builds(server: pg.Server, db: pg.Session, rows: int, memory: str) -> Iterato
         concurrent, wall = _timed(db, wanted.create_sql("built"))
         db.execute("DROP INDEX built")
         yield Built(
-            shape=shape, rows=rows, memory=memory, said=advisor.build_seconds(wanted, table, size),
-            said_sorted=sort_seconds(wanted, table, size), seconds=plain, wall=clock,
+            shape=shape, rows=rows, memory=memory, said=advisor.build_time(wanted, table, profile).total_seconds(),
+            said_sorted=sort_seconds(wanted, table, size, major=profile.server.major), seconds=plain, wall=clock,
             concurrently_seconds=concurrent, concurrently_wall=wall,
         )  # fmt: skip
 

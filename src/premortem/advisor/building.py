@@ -33,22 +33,32 @@ _PER_DOUBLING, _USUAL_DOUBLINGS = 0.05, 17.0
 _EXPRESSIONS = (("to_tsvector", 4.0e-6), ("->", 0.7e-6), ("regexp", 3.0e-6), ("md5", 0.5e-6))
 _EXPRESSION = 0.3e-6
 #: GIN: seconds per key of a row, per key that no other row has, and per document that is taken apart.
-_ELEMENT, _NEW_ELEMENT, _DOCUMENT = 0.3e-6, 3.0e-6, 1.0e-6
-_GIST, _GIST_SORTED, _SPGIST, _HASH, _BRIN = 9.0e-6, 1.8e-6, 2.4e-6, 0.8e-6, 0.2e-6
-_SORTED_BY_GIST = frozenset({"point"})  # types whose operator class has a sort support function (since 14)
+_ELEMENT, _NEW_ELEMENT, _DOCUMENT = 0.35e-6, 3.0e-6, 1.5e-6
+_GIST, _GIST_SORTED, _SPGIST, _HASH, _BRIN = 9.0e-6, 1.8e-6, 3.2e-6, 1.2e-6, 0.2e-6
+#: Types whose GiST operator class sorts, and since which version.
+_SORTED_BY_GIST = {"point": 14, "range": 18}
+_NEWEST, _NEVER = 18, 1_000
 _IN_ROWS_ORDER = 0.95
 
 
-def build_seconds(candidate: IndexCandidate, table: Table, size: IndexSize, *, collates: bool = False) -> float:
+def build_seconds(
+    candidate: IndexCandidate, table: Table, size: IndexSize, *, collates: bool = False, major: int = _NEWEST
+) -> float:
     """Return how long CREATE INDEX CONCURRENTLY would take, as an estimate from measured rates."""
-    return table.size_bytes / SCAN_BYTES * _READS + sort_seconds(candidate, table, size, collates=collates)
+    sorting = sort_seconds(candidate, table, size, collates=collates, major=major)
+    return table.size_bytes / SCAN_BYTES * _READS + sorting
 
 
-def sort_seconds(candidate: IndexCandidate, table: Table, size: IndexSize, *, collates: bool = False) -> float:
+def sort_seconds(
+    candidate: IndexCandidate, table: Table, size: IndexSize, *, collates: bool = False, major: int = _NEWEST
+) -> float:
     """Return how long it would take with the table in memory; `collates` says that texts follow a language's rules."""
     keys = tuple(key_statistics(k, table) for k in candidate.keys)
     worked_out = sum(expression_seconds(k) for k in candidate.keys) * _READS * max(size.tuples, 0.0)
-    entry = _ENTRY.get(candidate.method, _gist)(candidate, keys, collates)
+    if candidate.method == "gist":
+        entry = _gist(keys, major)
+    else:
+        entry = _ENTRY.get(candidate.method, _btree)(candidate, keys, collates)
     more = 1.0 + _PER_DOUBLING * max(math.log2(max(size.tuples, 1.0)) - _USUAL_DOUBLINGS, 0.0)
     return _MOMENT + table.rows * _ROW + worked_out + size.tuples * entry * more
 
@@ -58,8 +68,8 @@ def build_time(candidate: IndexCandidate, table: Table, profile: Profile, *, con
     parts = leaves(table, profile) or (table,)
     sizes = (index_size(candidate, part, major=profile.server.major) for part in parts)
     each = zip(parts, sizes, strict=True)
-    collates = machine_of(profile).collates
-    whole = sum(build_seconds(candidate, p, size, collates=collates) for p, size in each)
+    collates, major = machine_of(profile).collates, profile.server.major
+    whole = sum(build_seconds(candidate, p, size, collates=collates, major=major) for p, size in each)
     second = 0.0 if concurrently else sum(p.size_bytes / SCAN_BYTES + p.rows * _ROW / _READS for p in parts)
     return timedelta(seconds=max(whole - second, 0.0))
 
@@ -101,14 +111,14 @@ def _gin(candidate: IndexCandidate, keys: _Keys, collates: bool) -> float:
     return total
 
 
-def _gist(candidate: IndexCandidate, keys: _Keys, collates: bool) -> float:
-    return _GIST_SORTED if len(keys) == 1 and keys[0].type in _SORTED_BY_GIST else _GIST
+def _gist(keys: _Keys, major: int) -> float:
+    kind = "range" if keys[0].type.endswith("range") else keys[0].type
+    return _GIST_SORTED if len(keys) == 1 and major >= _SORTED_BY_GIST.get(kind, _NEVER) else _GIST
 
 
 _ENTRY: dict[str, Callable[[IndexCandidate, _Keys, bool], float]] = {
     "btree": _btree,
     "gin": _gin,
-    "gist": _gist,
     "spgist": lambda candidate, keys, collates: _SPGIST,
     "hash": lambda candidate, keys, collates: _HASH,
     "brin": lambda candidate, keys, collates: _BRIN,

@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 
 from premortem import sqltext
 from premortem.advisor import owning
-from premortem.advisor.building import build_seconds
+from premortem.advisor.building import build_time
 from premortem.advisor.case import Case, Limits
 from premortem.advisor.declining import declined
 from premortem.advisor.existing import finds_the_same, invalid_index, replaced
-from premortem.advisor.machine import machine_of
 from premortem.advisor.naming import names
 from premortem.advisor.proof import Bench, Replan, Trial, effects, gain, score
 from premortem.advisor.reading import terms_of, wants
@@ -141,7 +140,7 @@ def _advice(case: Case, trial: Trial, candidate: IndexCandidate, name: str) -> A
         gone.append(invalid.name)
     return Advice(
         candidate=candidate, name=name, effects=effects(case.bench, trial), size_bytes=size.bytes,
-        build_seconds=build_seconds(candidate, table, size, collates=machine_of(profile).collates),
+        build_seconds=build_time(candidate, table, profile).total_seconds(),
         write_cost=owning.write_cost(candidate, table, profile),
         replaces=tuple(RelationName(schema=table.schema, name=n).sql for n in gone),
         notes=_notes(case, trial, candidate),
