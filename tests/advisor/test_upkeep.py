@@ -274,6 +274,27 @@ def test_what_is_half_built_costs_nobody_anything_yet() -> None:
     assert advisor.existing_upkeep(half, table, profile(table)).entries == 0
 
 
+def test_an_index_of_a_partitioned_table_is_as_large_as_its_parts() -> None:
+    parent = RelationName(schema="public", name="orders")
+    root = replace(index("orders_account", "account"), pages=0, tuples=0.0)
+    whole = orders(TableActivity(), (root,), kind=RelationKind.PARTITIONED_TABLE, pages=0, relation_pages=-1)
+    parts = [orders(BUSY, (index(f"account_{n}", "account"),), name=f"orders_{n}", parents=(parent,)) for n in range(3)]
+    found = advisor.existing_upkeep(root, whole, profile(whole, *parts))
+    one = advisor.existing_upkeep(parts[0].indexes[0], parts[0], profile(parts[0]))
+    assert found.entries == pytest.approx(3 * one.entries)
+    assert found.wal_bytes == pytest.approx(3 * one.wal_bytes, rel=0.05)
+
+
+def test_a_partition_is_updated_by_statements_that_name_its_parent() -> None:
+    parent = RelationName(schema="public", name="orders")
+    whole = orders(TableActivity(), kind=RelationKind.PARTITIONED_TABLE, pages=0, relation_pages=-1)
+    part = orders(BUSY, name="orders_1", parents=(parent,))
+    known = profile(whole, part, statements=[COUNTS])
+    hits, email = (replace(on(c), table=part.relation) for c in ("hits", "email"))
+    assert kept(hits, part, known).lost_hot_updates == pytest.approx(30 * 86_400)
+    assert kept(email, part, known).lost_hot_updates == 0
+
+
 # HOT --------------------------------------------------------------------------------------------------------------
 
 COUNTS = update("UPDATE orders SET hits = hits + $1 WHERE id = $2", 900_000)

@@ -49,8 +49,9 @@ class Writer:
 def writers(table: Table, parts: Sequence[Table], profile: Profile) -> tuple[Writer, ...]:
     """Return the workload's statements that write to a table or, by name, to one of its partitions."""
     by_name = _writers(Itself(profile))
-    found = (w for name in {t.name for t in (table, *parts)} for w in by_name.get(name, ()))
-    return tuple(w for w in found if any(_names(t, table, parts) for t in w.facts.writes))
+    found = (w for name in dict.fromkeys(t.name for t in (table, *parts)) for w in by_name.get(name, ()))
+    those = {id(w): w for w in found if any(_names(t, table, parts) for t in w.facts.writes)}
+    return tuple(those.values())
 
 
 def set_lists(of: Sequence[Writer], table: Table, parts: Sequence[Table], profile: Profile) -> tuple[SetList, ...]:

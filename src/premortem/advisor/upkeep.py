@@ -20,6 +20,7 @@ from premortem.advisor.changes import columns_of, held_by
 from premortem.advisor.entries import LOG_BYTES, Cost, Shape, entering, shape_of, vacuuming
 from premortem.advisor.existing import as_candidate
 from premortem.advisor.machine import Itself, Machine, machine_of
+from premortem.advisor.reading import leaves
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.advisor.size import PAGE, IndexSize
 from premortem.advisor.writes import Writes, blocks_hot, writes_of
@@ -61,7 +62,7 @@ def existing_upkeep(index: Index, table: Table, profile: Profile) -> Upkeep:
     freed = _freed(index, remaining, table, profile, written)
     others = tuple(_shape(i, table, profile) for i in remaining if _is_written(i)) if freed else ()
     moves = _Moves(cold=written.cold, ended=freed, others=others, is_new=False)
-    return _kept(as_candidate(index, table.relation), table, profile, _built(index, table), written, moves)
+    return _kept(as_candidate(index, table.relation), table, profile, _built(index, table, profile), written, moves)
 
 
 def _freed(index: Index, remaining: tuple[Index, ...], table: Table, profile: Profile, written: Writes) -> float:
@@ -115,7 +116,9 @@ def _shapes(table: Itself[Table], profile: Itself[Profile]) -> tuple[Shape, ...]
 
 def _shape(index: Index, table: Table, profile: Profile) -> Shape:
     candidate = as_candidate(index, table.relation)
-    found = shape_of(candidate, table, _built(index, table), collates=machine_of(profile).collates, is_new=False)
+    found = shape_of(
+        candidate, table, _built(index, table, profile), collates=machine_of(profile).collates, is_new=False
+    )
     return _where_written(found, writes_of(table, profile))
 
 
@@ -123,10 +126,19 @@ def _is_written(index: Index) -> bool:
     return index.ready and index.method != "brin"
 
 
-def _built(index: Index, table: Table) -> IndexSize:
-    pages = max(index.pages, 1)
-    tuples = index.tuples if index.tuples > 0 else table.rows  # never analyzed
-    return IndexSize(pages=pages, tuples=tuples, level=index.level, bytes=pages * PAGE)
+def _built(index: Index, table: Table, profile: Profile) -> IndexSize:
+    parts = leaves(table, profile)
+    same = [i for part in parts for i in part.indexes if _is_part(i, index)] if parts else [index]
+    pages, tuples = max(sum(i.pages for i in same), 1), sum(max(i.tuples, 0.0) for i in same)
+    rows = tuples or sum(p.rows for p in parts) or table.rows  # never analyzed
+    return IndexSize(pages=pages, tuples=rows, level=index.level, bytes=pages * PAGE)
+
+
+def _is_part(part: Index, whole: Index) -> bool:
+    """Whether an index of a partition is its part of the parent's, which has no pages of its own."""
+    return (part.method, part.keys, part.include, part.predicate) == (
+        whole.method, whole.keys, whole.include, whole.predicate,
+    )  # fmt: skip
 
 
 def _vacuumed(shape: Shape, entries: float, dead_rows: float, written: Writes, machine: Machine) -> Cost:

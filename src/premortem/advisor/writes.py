@@ -9,7 +9,7 @@ is assumed to be changed as often as any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -145,7 +145,7 @@ class _Rates:
 
 def _read(table: Table, profile: Profile) -> Writes:
     parts = leaves(table, profile) or (table,)
-    own = writers(table, parts, profile)
+    own, related = writers(table, parts, profile), (*parts, *_ancestors(table, profile))
     rates = _rates(parts, _asked(own, profile))
     written = [p for p in parts if _is_written(p)] or list(parts)
     rows, whole = _sum(written, lambda t: t.rows), _sum(parts, lambda t: t.rows)
@@ -153,11 +153,21 @@ def _read(table: Table, profile: Profile) -> Writes:
     return Writes(
         inserts=rates.inserts, updates=rates.updates, hot=min(rates.hot, rates.updates), deletes=rates.deletes,
         dead=_dead(written, profile), held=rows / whole if whole > 0 else 1.0,
-        set_lists=set_lists(own, table, parts, profile), blocking=frozenset(c for those in blocking for c in those),
+        set_lists=set_lists(writers(table, related, profile), table, related, profile),
+        blocking=frozenset(c for those in blocking for c in those),
         steady=_steady(table, whole) if rates.hot > 0 else frozenset(),
         always=triggered(table, profile) if rates.hot > 0 else frozenset(), columns=len(table.columns),
         source=rates.source, missing=rates.missing,
     )  # fmt: skip
+
+
+def _ancestors(table: Table, profile: Profile) -> Iterator[Table]:
+    """Yield what a partition is a part of: statements name that, and set its columns too."""
+    for parent in table.parents:
+        found = profile.table(parent)
+        if found is not None:
+            yield found
+            yield from _ancestors(found, profile)
 
 
 def _dead(written: Sequence[Table], profile: Profile) -> float:
