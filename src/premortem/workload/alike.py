@@ -117,7 +117,7 @@ def _together(seen: Sequence[_Seen]) -> Alike:
     base = max(seen, key=lambda s: sum(bool(c) for constants in s.constants for c in constants))
     observed = sqltext.observed(base.reduced)
     written = sqltext.written(observed, [_varies(i, observed, seen) for i in range(len(observed.slots))], _texts(base))
-    first = base.query
+    first = max(queries, key=calls_of)
     if not written.places:
         return _same([first, *(q for q in queries if q is not first)])
     values = [_values(written, s.reduced) for s in seen]
