@@ -29,6 +29,7 @@ from premortem.model import (
     Question,
     Recommendation,
     RelationKind,
+    RelationName,
     Table,
     Upkeep,
 )
@@ -70,16 +71,29 @@ def drops(
         studied=studied, world=world, visible=visible, base=_base(studied, world, visible, answers),
         limits=scene.limits,
     )  # fmt: skip
-    found = [*suspects(scene)]
-    found += displaced(scene, proof, [one.index if isinstance(one, Kept) else one.name for one in found])
-    wanted = tuple(worth_building([s for s in found if isinstance(s, Suspect) and s.is_broken], proof))
-    unused = {s.name: s for s in found if isinstance(s, Suspect) and s.kind is DropKind.UNUSED}
-    trial = Trial(scene=scene, proof=proof, unused=unused)
-    rest = [s for s in found if isinstance(s, Suspect) and s.name not in {k.index for k in wanted}]
-    settle(sorted(rest, key=lambda s: _order(s, proof, world.profile)), trial)
+    suspected, kept = _suspects(scene, proof)
+    trial = Trial(scene=scene, proof=proof, reasons=_by_name(suspected))
+    settle(sorted(suspected, key=lambda s: _order(s, proof, world.profile)), trial)
     told = [_told(one, trial, now) for one in trial.outcome()]
     worth = sorted(told, key=lambda d: (d.kind is not DropKind.INVALID, -d.upkeep.time, -d.size_bytes, d.index))
-    return tuple(worth), (*(k for k in found if isinstance(k, Kept)), *wanted, *trial.kept.values())
+    return tuple(worth), (*kept, *trial.kept.values())
+
+
+def _suspects(scene: Scene, proof: Proof) -> tuple[list[Suspect], list[Kept]]:
+    """Return what looks superfluous, and what is told without a trial."""
+    found = [*suspects(scene)]
+    found += displaced(scene, proof, [one.index if isinstance(one, Kept) else one.name for one in found])
+    wanted = [*worth_building([s for s in found if isinstance(s, Suspect) and s.is_broken], proof)]
+    kept = [*(k for k in found if isinstance(k, Kept)), *wanted]
+    names = {k.index for k in wanted}
+    return [s for s in found if isinstance(s, Suspect) and s.name not in names], kept
+
+
+def _by_name(found: Sequence[Suspect]) -> dict[RelationName, list[Suspect]]:
+    reasons: dict[RelationName, list[Suspect]] = {}
+    for one in found:
+        reasons.setdefault(one.name, []).append(one)
+    return reasons
 
 
 def drop_gaps(

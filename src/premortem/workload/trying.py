@@ -23,12 +23,12 @@ _NATURALLY_BOUND = frozenset({DropKind.REDUNDANT, DropKind.REPLACED})
 class Trial:
     """What may go so far, and why others may not.
 
-    `unused` are those that nobody would miss even without a stand-in.
+    `reasons` are all that each index is suspected of.
     """
 
     scene: Scene
     proof: Proof
-    unused: Mapping[RelationName, Suspect]
+    reasons: Mapping[RelationName, Sequence[Suspect]]
     accepted: dict[RelationName, Suspect] = field(default_factory=dict)
     kept: dict[RelationName, Kept] = field(default_factory=dict)
     cautions: dict[RelationName, tuple[str, ...]] = field(default_factory=dict)
@@ -64,9 +64,15 @@ class Trial:
         return [s for s in self.accepted.values() if not s.is_broken]
 
     def outcome(self) -> list[Suspect]:
-        """Return what may go, each for the reason that is left: of two unused copies both are simply unused."""
-        alone = {s.name for s in self.accepted.values() if s.needs_stand_in and self.stand_in(s) is None}
-        return [self.unused.get(name, s) if name in alone else s for name, s in self.accepted.items()]
+        """Return what may go, each for the best reason that is left.
+
+        That another index does its work says more than that nobody was seen to use it; of two unused copies, both of
+        which go, nothing does the work.
+        """
+        return [
+            next((r for r in self.reasons[name] if not r.needs_stand_in or self.stand_in(r) is not None), accepted)
+            for name, accepted in self.accepted.items()
+        ]
 
     def stand_in(self, suspect: Suspect) -> StandIn | None:
         """Return what does its work and stays."""
@@ -100,11 +106,15 @@ class Trial:
 
     def _held(self, suspect: Suspect) -> str | None:
         """Return whose work it is left alone with, in words."""
-        beside = (o for o in self.accepted.values() if o.tables & suspect.tables and o.name not in self.unused)
+        beside = (o for o in self.accepted.values() if o.tables & suspect.tables and not self._unused(o))
         for other in beside:
             if other.stand_ins and all(s.index in suspect.family for s in self._stand_ins(other)):
                 return f"it does the work of {other.index.name}, which goes"
         return None
+
+    def _unused(self, suspect: Suspect) -> bool:
+        """Whether nobody would miss it even without a stand-in."""
+        return any(r.kind is DropKind.UNUSED for r in self.reasons[suspect.name])
 
     def _survivors(self, table: Table, index: Index) -> list[Index]:
         """Return the table's usable indexes that would be left."""
