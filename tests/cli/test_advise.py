@@ -266,6 +266,17 @@ def test_options_that_say_nothing(production: Production, options: tuple[str, ..
 
 
 @once
+def test_replicas_that_are_none_are_refused_first(
+    production: Production, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ("--replica-profile", str(production.profile))
+    assert told(production, tmp_path, *own) == (2, None)
+    assert "add --drop" in capsys.readouterr().err
+    assert told(production, tmp_path, "--drop", *own) == (2, None)
+    assert "the same profile is given twice" in capsys.readouterr().err
+
+
+@once
 def test_time_that_is_up_before_anything_is_found(production: Production, tmp_path: Path) -> None:
     code, found = told(production, tmp_path, "--time", "0.01")
     assert (code, found["recommendations"], found["effort"]["finished"]) == (3, [], False)

@@ -67,7 +67,7 @@ def test_what_the_indexes_add_is_what_the_set_saves(world: Ideal, budget: int | 
 
 
 @settings(max_examples=20, deadline=None)
-@given(world=worlds(), budget=st.one_of(st.none(), st.integers(min_value=0, max_value=400_000_000)))
+@given(world=worlds(), budget=st.one_of(st.none(), st.integers(min_value=1, max_value=400_000_000)))
 def test_the_frontier_has_the_chosen_set_once(world: Ideal, budget: int | None) -> None:
     chosen, found = case(world, budget=budget)
     (own,) = (p for p in found.frontier if p.chosen)
@@ -110,6 +110,12 @@ def test_times_are_measured_as_far_as_somebody_did() -> None:
 
 def reason_of(found: Indexing, wanted: IndexCandidate) -> str:
     return next(d.reason for d in found.declined if d.candidate.definition == wanted.definition)
+
+
+def test_who_allows_no_byte_is_told_of_none() -> None:
+    world = Ideal(candidates=[candidate(0, 0)], ways=[[(frozenset(), 9e4), (frozenset({0}), 10.0)]])
+    _, found = case(world, budget=0)
+    assert (found.recommendations, found.frontier, found.declined) == ((), (), ())
 
 
 def test_what_does_not_fit_says_when_it_would() -> None:

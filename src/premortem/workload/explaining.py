@@ -54,7 +54,7 @@ _NOTICED = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the user asked for, as far as it decides what is said."""
+    """What the user asked for, as far as it decides what is said; who allows no byte asks about none."""
 
     budget: int | None = None
     min_share: float = 0.01
@@ -68,8 +68,8 @@ def explain(chosen: Chosen, studied: Sequence[Studied], price: Price, terms: Ter
     before, after = case.total(chosen.before), case.total(chosen.after)
     return Indexing(
         recommendations=recommendations,
-        frontier=frontier(chosen, before),
-        declined=declined(chosen, terms.budget, terms.min_share),
+        frontier=frontier(chosen, before) if terms.budget != 0 else (),
+        declined=declined(chosen, terms.budget, terms.min_share) if terms.budget != 0 else (),
         before=a_day(before),
         after=a_day(after),
         upkeep=sum((r.upkeep.time for r in recommendations), timedelta()),

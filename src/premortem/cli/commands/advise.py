@@ -16,7 +16,7 @@ from premortem import __version__, advisor, execution, sources, twin, words, wor
 from premortem.cli import capturing, judging, output, parallel, planners
 from premortem.cli.inputs import workload_of
 from premortem.cli.progress import Told, shown
-from premortem.errors import InputError, PremortemError
+from premortem.errors import InputError, PremortemError, UsageError
 from premortem.model import (
     Facts,
     Gap,
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     output.check(arguments.output)
     profile, identity = judging.profile_of(arguments.profile)
     wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)
-    replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
+    replicas = _replicas(arguments, profile)
     workload.check_replicas(profile, replicas)
     queries, unseen = _queries(arguments, profile)
     gathered = workload.demands(queries, profile, min_share=arguments.skip_below)
@@ -77,6 +77,16 @@ def _queries(arguments: argparse.Namespace, profile: Profile) -> tuple[tuple[Que
     captured = capturing.gathered(arguments, [Path(p) for p in arguments.paths if p.endswith(_CAPTURE)], profile)
     own = workload_of(profile) if arguments.workload else ()
     return (*sources.with_calls((*filed, *captured.queries), profile), *own), captured.gaps
+
+
+def _replicas(arguments: argparse.Namespace, profile: Profile) -> tuple[Profile, ...]:
+    """Return the replicas' profiles, refused before any work is done where they are none of production's."""
+    if arguments.replica_profile and not arguments.drop:
+        raise UsageError("--replica-profile says which indexes may go", hint="add --drop, or leave it out")
+    replicas = tuple(judging.profile_of(path)[0] for path in arguments.replica_profile)
+    if replicas:
+        workload.drop_gaps(profile, replicas=replicas)
+    return replicas
 
 
 #: What is not typed again: what decides on the output, and what may hold a password.
@@ -206,6 +216,7 @@ class _Asked:
         most = typed.max_upkeep.total_seconds() * 1000 if typed.max_upkeep is not None else None
         return workload.Limits(
             budget=typed.budget, per_table=typed.max_per_table, upkeep=most, min_share=typed.min_share,
+            frontier=typed.budget != 0,
         )  # fmt: skip
 
     def _upkeep(self, candidate: IndexCandidate) -> Upkeep:
