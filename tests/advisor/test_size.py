@@ -63,7 +63,7 @@ def candidate(line: str, table: RelationName = VISIT) -> IndexCandidate:
     """The index that a line of HARD describes: method, keys | included || predicate."""
     left, _, predicate = line.partition(" || ")
     keys, _, include = left.partition(" | ")
-    method = next((m for m in ("gin", "gist", "brin", "hash") if keys.startswith(m + " ")), "btree")
+    method = next((m for m in ("gin", "gist", "spgist", "brin", "hash") if keys.startswith(m + " ")), "btree")
     words = keys.removeprefix(method + " ").split() if not keys.startswith("(") else []
     opclass = words.pop() if words and words[-1].endswith("_ops") else None
     made = tuple(key(word, opclass) for word in words) or (IndexKey(expression=keys[1:-1]),)
@@ -326,3 +326,43 @@ def test_tuples_with_a_null_have_a_bitmap_and_no_datum() -> None:
     assert tuple_size([of(0.0), of(0.0)]) == 24
     assert tuple_size([of(0.0), of(1.0)]) == 24
     assert tuple_size([of(0.0), of(0.5), of(0.0)]) == 32
+
+
+COMMON = [(None, None), (("1",), (1.0,)), (("{", "x"), (0.5, 0.6)), (('{"a": [1, {"b": null}]}',) * 30, (0.03,) * 30)]
+
+
+def odd(common: tuple[tuple[str, ...] | None, tuple[float, ...] | None], **other: object) -> ColumnStatistics:
+    values, frequencies = common
+    return ColumnStatistics(most_common_values=values, most_common_frequencies=frequencies, **other)  # type: ignore[arg-type]
+
+
+oddities = st.builds(
+    odd,
+    common=st.sampled_from(COMMON),
+    null_fraction=st.sampled_from([0.0, 0.3, 1.0]),
+    average_width=st.sampled_from([0, 1, 4, 8, 30, 127, 3000]),
+    n_distinct=st.sampled_from([0.0, 1.0, 7.0, 1e9, -1.0, -0.2, -1e-9]),
+    histogram_bounds=st.sampled_from([None, ("1",), ("2", "1"), tuple(map(str, range(0, 200, 3))), ("a", "infinity")]),
+    correlation=st.sampled_from([None, 0.0, 1.0, -1.0]),
+    most_common_elements=st.sampled_from([None, ("a",), ()]),
+    most_common_element_frequencies=st.sampled_from([None, (0.0,), (0.5, 0.5, 0.5)]),
+    element_count_histogram=st.sampled_from([None, (), (1.0, 3.5)]),
+    pseudonyms=st.booleans(),
+)
+types = st.sampled_from(["integer", "bigint", "date", "text", "numeric", "jsonb", "integer[]", "tsvector", "int4range",
+                         "point", "inet", "character", "public.mood", "timestamp with time zone"])  # fmt: skip
+LINES = ["a", "a b", "b | a", "a || b IS NULL", "a || b = '1'", "a || a > '5'", "(lower(a))", "(a ->> 'k')", "gin a",
+         "gin a gin_trgm_ops", "gin a jsonb_path_ops", "gist a", "spgist a", "brin a", "hash a"]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.tuples(oddities, types), st.tuples(oddities, types), st.sampled_from([0.0, 0.5, 1.0, 300.0, 1e6, 1e12]))
+def test_whatever_the_statistics_say_an_index_has_a_size(
+    a: tuple[ColumnStatistics, str], b: tuple[ColumnStatistics, str], rows: float
+) -> None:
+    columns = tuple(Column(name=n, number=1, type=t, statistics=(s,)) for n, (s, t) in (("a", a), ("b", b)))
+    found = replace(table(rows), columns=columns)
+    for line in LINES:
+        size = advisor.index_size(candidate(line), found)
+        assert 1 <= size.pages <= rows * 2 + 20, line
+        assert (size.level is None) == (line.split()[0] in ("gin", "gist", "spgist", "brin", "hash"))

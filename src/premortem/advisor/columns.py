@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from premortem.advisor.remembering import remembered
 from premortem.advisor.storage import FIXED, alignment, base_type, length_by_looks, measure
 from premortem.model import Column, ColumnStatistics, IndexKey, Table
 
@@ -76,7 +77,7 @@ class KeyStatistics:
     @property
     def sampled(self) -> float:
         """The share of the rows that `kinds` was estimated from: all where that was put right."""
-        return 1.0 if self.counted else min(1.0, self.sample / max(self.rows, 1.0))
+        return 1.0 if self.counted else min(1.0, max(self.sample / max(self.rows, 1.0), 1e-9))
 
     @property
     def counted(self) -> bool:
@@ -167,13 +168,11 @@ def key_statistics(key: IndexKey | str, table: Table) -> KeyStatistics:
     """Return what is known of a key of an index on the table, assumed where nothing is."""
     from premortem.advisor.expressions import of_expression
 
-    known = table.__dict__.setdefault("_key_statistics", {})  # as a cached property would: tables do not change
-    name = key if isinstance(key, str) else key.column
-    words = ("column", name) if name is not None else ("expression", key.expression)  # type: ignore[union-attr]
-    if words not in known:
-        known[words] = of_column(table, name) if name is not None else of_expression(table, words[1] or "")
-    found: KeyStatistics = known[words]
-    return found
+    wanted = IndexKey(column=key) if isinstance(key, str) else key
+    name, expression = wanted.column, wanted.expression or ""
+    if name is not None:
+        return remembered(table, "_of_columns", name, lambda: of_column(table, name))
+    return remembered(table, "_of_expressions", expression, lambda: of_expression(table, expression))
 
 
 def of_column(table: Table, name: str) -> KeyStatistics:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from premortem.advisor import samples
 from premortem.advisor.columns import KeyStatistics
+from premortem.advisor.remembering import remembered
 from premortem.advisor.samples import Element
 
 _TRIGRAMS = 4_000.0  # of a text in an alphabet
@@ -25,11 +26,7 @@ _WIDTHS = {"integer[]": 4.0, "date[]": 4.0, "real[]": 4.0, "oid[]": 4.0, "bigint
 
 def elements(key: KeyStatistics, opclass: str | None) -> tuple[Element, ...]:
     """Return the keys that a GIN index of that operator class would hold."""
-    known = key.__dict__.setdefault("_elements", {})
-    if opclass not in known:
-        known[opclass] = tuple(_elements(key, opclass))
-    found: tuple[Element, ...] = known[opclass]
-    return found
+    return remembered(key, "_elements", opclass, lambda: tuple(_elements(key, opclass)))
 
 
 def _elements(key: KeyStatistics, opclass: str | None) -> Iterable[Element]:

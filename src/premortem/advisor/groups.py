@@ -13,6 +13,7 @@ from datetime import date
 from itertools import pairwise
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
+from premortem.advisor.remembering import remembered
 from premortem.model import ConstraintKind, ExtendedStatistics, IndexKey, Table
 
 _STEPS = 2  # classes of shares for each power of two
@@ -58,13 +59,8 @@ def _nulls(table: Table, name: str) -> float:
 
 def groups(keys: Sequence[IndexKey], table: Table) -> Groups:
     """Return how the rows of the whole table fall on the keys, whatever the order of the columns."""
-    known = table.__dict__.setdefault("_key_groups", {})
-    words = frozenset(k.column or k.expression for k in keys)
-    if words not in known:
-        left = {k.column or k.expression or "": key_statistics(k, table) for k in keys}
-        known[words] = combined(left, table, table.rows)
-    found: Groups = known[words]
-    return found
+    left = {k.column or k.expression or "": key_statistics(k, table) for k in keys}
+    return remembered(table, "_groups", frozenset(left), lambda: combined(left, table, table.rows))
 
 
 def combined(left: dict[str, KeyStatistics], table: Table, rows: float) -> Groups:
@@ -290,4 +286,4 @@ def _possible(rows: float, distinct: float, sampled: float) -> float:
         none = math.exp(-seen)
         found = rows * sampled / seen * (1.0 - none) / (1.0 - (1.0 - sampled) * none)
         low, high = (seen, high) if found > distinct else (low, seen)
-    return rows * sampled / low
+    return max(1.0, rows * sampled / low)

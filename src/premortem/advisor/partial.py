@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.groups import Groups, combined, groups
+from premortem.advisor.remembering import remembered
 from premortem.advisor.wants import Term, Use
 from premortem.model import IndexKey, Table
 
@@ -45,15 +46,11 @@ def kept_by(predicate: str | None, table: Table) -> Kept:
     """Return what a condition leaves, all where there is none."""
     if predicate is None:
         return _WHOLE
-    known = table.__dict__.setdefault("_kept", {})
-    if predicate not in known:
-        known[predicate] = _read(predicate, table)
-    found: Kept = known[predicate]
-    return found
+    return remembered(table, "_kept", predicate, lambda: _read(predicate, table))
 
 
 def _read(predicate: str, table: Table) -> Kept:
-    from premortem import sqltext
+    from premortem import sqltext  # the parser is heavy, and most indexes have no condition
     from premortem.advisor.conditions import terms
     from premortem.advisor.selectivity import share_of, share_of_predicate
 

@@ -27,6 +27,7 @@ from premortem.advisor.leaves import (
     with_inner_pages,
 )
 from premortem.advisor.partial import Kept, kept_by
+from premortem.advisor.remembering import remembered
 from premortem.advisor.storage import deduplicates
 from premortem.model import Index, IndexCandidate, IndexKey, Profile, RelationKind, Table
 
@@ -103,8 +104,7 @@ def whole_size(candidate: IndexCandidate, profile: Profile) -> IndexSize:
 
 def _resolved(table: Table, profile: Profile) -> Table:
     """Return the table with the types under its domains, the same one every time, which knows its keys by now."""
-    found: Table = table.__dict__.setdefault("_resolved", profile.with_base_types(table))
-    return found
+    return remembered(table, "_resolved", None, lambda: profile.with_base_types(table))
 
 
 def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
