@@ -159,7 +159,6 @@ class Case:
         candidate, name = self.chosen.candidates[index], self.names[index]
         table = self.profile.table(candidate.table)
         assert table is not None
-        size = advisor.whole_size(candidate, self.profile)
         lost = self.lost(index)
         replaces = tuple(RelationName(schema=table.schema, name=i.name) for i in self._replaced(candidate, table))
         drops, restores = _replacing(replaces, self.profile) if replaces else ((), ())
@@ -167,7 +166,7 @@ class Case:
             candidate=candidate,
             name=name,
             size_bytes=self.chosen.sizes[index],
-            build_time=timedelta(seconds=advisor.build_seconds(candidate, table, size)),
+            build_time=advisor.build_time(candidate, table, self.profile),
             lock=advisor.lock(candidate, table, self.profile),
             upkeep=self.price(candidate),
             gains=tuple(self._gains(index)),

@@ -162,7 +162,7 @@ class _Case:
         size = advisor.whole_size(self.candidate, self.profile)
         return Explained(
             candidate=self.candidate, name=name, standing=standing, says="", size_bytes=size.bytes,
-            build_time=timedelta(seconds=advisor.build_seconds(self.candidate, self.table, size)),
+            build_time=advisor.build_time(self.candidate, self.table, self.profile),
             lock=advisor.lock(self.candidate, self.table, self.profile), upkeep=self.price(self.candidate),
         )  # fmt: skip
 
