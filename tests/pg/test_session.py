@@ -243,6 +243,19 @@ def test_another_thread_is_not_held_up(database: str) -> None:
         assert done
 
 
+def test_several_statements_are_one_message_and_one_transaction(database: str) -> None:
+    with pg.writer(database, purpose="test") as db:
+        db.execute("CREATE TABLE told (a int, b json)")
+        texts = db.replies(
+            "INSERT INTO told VALUES (1, '[1]'); SELECT b, a FROM told; SET work_mem = '9MB'; SHOW work_mem"
+        )
+        assert texts == ("[1]", "9MB")
+        assert db.replies("SELECT NULL; SELECT 'ä' WHERE false; SELECT 'ö%'") == ("", "ö%")
+        with pytest.raises(StatementError, match="division by zero"):
+            db.replies("INSERT INTO told VALUES (2); SET work_mem = '11MB'; SELECT 1 / 0")
+        assert db.replies("SELECT count(*) FROM told; SHOW work_mem") == ("1", "9MB")
+
+
 def test_a_low_role_is_told_what_it_lacks(database: str, server: pg.Server) -> None:
     with pg.writer(database, purpose="test") as db:
         db.execute("CREATE TABLE secret (a int); CREATE TABLE locked (a int) ; GRANT SELECT ON locked TO PUBLIC")
