@@ -27,11 +27,12 @@ _BUILT = """
 #: A short B-tree whose keys begin a longer one's, that holds nothing which the longer one does not, on the same rows.
 _REDUNDANT = """
     WITH all_of AS (
-        SELECT i.indexrelid, i.indrelid, i.indnkeyatts AS keys, i.indkey::int2[] AS columns, i.indoption::int2[] AS ways,
-               i.indclass::oid[] AS classes, pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisunique,
+        SELECT i.indexrelid, i.indrelid, i.indnkeyatts AS keys, i.indkey::int2[] AS columns,
+               i.indoption::int2[] AS ways, i.indclass::oid[] AS classes, pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisunique,
                pg_get_indexdef(i.indexrelid) AS definition,
                EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid) AS constrains,
-               (SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true)) FROM generate_series(1, i.indnkeyatts) n) AS words
+               (SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true))
+                FROM generate_series(1, i.indnkeyatts) n) AS words
         FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
         JOIN pg_class t ON t.oid = i.indrelid
         WHERE m.amname = 'btree' AND t.relnamespace = 'public'::regnamespace)

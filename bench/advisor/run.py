@@ -1,10 +1,10 @@
 """Asks `premortem advise` for indexes of TPC-H or TPC-DS, builds them, and executes what they change.
 
-    python bench/advisor/run.py --suite tpch --major 15 --budget 250MB --budget 700MB --budget none
-    python bench/advisor/run.py --suite tpcds --major 18 --budget 500MB
-    python bench/advisor/run.py --suite tpch --major 15 --indexes my.sql      a set from somewhere else
-    python bench/advisor/run.py --suite tpch --major 15 --apart               Q2, Q17 and Q20 alone
-    python bench/advisor/run.py --suite tpch --major 15 --mirror              the advisor may execute, too
+    python -m bench.advisor.run --suite tpch --major 15 --budget 250MB --budget 700MB --budget none
+    python -m bench.advisor.run --suite tpcds --major 18 --budget 500MB
+    python -m bench.advisor.run --suite tpch --major 15 --indexes my.sql      a set from somewhere else
+    python -m bench.advisor.run --suite tpch --major 15 --apart               Q2, Q17 and Q20 alone
+    python -m bench.advisor.run --suite tpch --major 15 --mirror              the advisor may execute, too
 
 The suite is loaded once, with primary keys only, and kept.  The relative cost is the sum of the planner's costs with
 the indexes built by the sum without them.  TPC-H's changed queries are executed in turns, without and with them.  The
@@ -25,13 +25,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "fidelity")]
-
-from paired import Bench, Pair, slower
-from redundant import Built, built, redundant
-from suites import CACHE, SUITES, Suite
-
+from bench.advisor.paired import Bench, Pair, slower
+from bench.advisor.redundant import Built, built, redundant
+from bench.fidelity.suites import CACHE, SUITES, Suite
 from premortem import catalog, pg
 from premortem.errors import PremortemError
 from premortem.model import Values
@@ -121,7 +117,7 @@ def swept(db: pg.Session) -> None:
     for name in db.values(
         "SELECT indexrelid::regclass::text FROM pg_index WHERE indexrelid >= 16384 AND NOT EXISTS"
         " (SELECT FROM pg_constraint c WHERE c.conindid = indexrelid)"
-        " AND indrelid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace)"
+        " AND indrelid IN (SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)"
     ):
         db.execute(f"DROP INDEX IF EXISTS {name}")
 
@@ -212,8 +208,8 @@ def measure(
         pairs = () if options.estimates else tuple(executed(bench, queries, before, after))
         bench.show(True)
         found = Result(
-            suite=options.suite, server=server.installation.version, budget=budget, seconds=asked.seconds, cpu=asked.cpu,
-            claimed=asked.claimed, claimed_bytes=asked.claimed_bytes, indexes=indexes, redundant=redundant(db),
+            suite=options.suite, server=server.installation.version, budget=budget,
+            seconds=asked.seconds, cpu=asked.cpu, claimed=asked.claimed, claimed_bytes=asked.claimed_bytes, indexes=indexes, redundant=redundant(db),
             costs={n: (before[n][0], after[n][0]) for n in before if n in after}, pairs=pairs, refuted=asked.refuted,
             plans={n: (before[n][1], after[n][1]) for n in before if n in after},
         )  # fmt: skip
@@ -247,7 +243,8 @@ def row(pair: Pair, before: float, after: float) -> str:
 
 def table(results: Sequence[Result]) -> Iterator[str]:
     """Yield the results as a Markdown table."""
-    yield "| suite, PostgreSQL | budget | indexes | MB: estimated → built | advisor: s, of its CPU | cost: estimated → built | CPU | slower | redundant |"
+    heads = ("suite, PostgreSQL", "budget", "indexes", "MB: estimated → built", "advisor: s, of its CPU")
+    yield f"| {' | '.join((*heads, 'cost: estimated → built', 'CPU', 'slower', 'redundant'))} |"
     yield "|---|--:|--:|--:|--:|--:|--:|---|---|"
     for one in results:
         cpu = [p.cpu for p in one.pairs]
