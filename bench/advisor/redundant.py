@@ -28,7 +28,8 @@ _BUILT = """
 _REDUNDANT = """
     WITH all_of AS (
         SELECT i.indexrelid, i.indrelid, i.indnkeyatts AS keys, i.indkey::int2[] AS columns,
-               i.indoption::int2[] AS ways, i.indclass::oid[] AS classes, pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisunique,
+               i.indoption::int2[] AS ways, i.indclass::oid[] AS classes,
+               pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisunique,
                pg_get_indexdef(i.indexrelid) AS definition,
                EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid) AS constrains,
                (SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true))

@@ -209,7 +209,8 @@ def measure(
         bench.show(True)
         found = Result(
             suite=options.suite, server=server.installation.version, budget=budget,
-            seconds=asked.seconds, cpu=asked.cpu, claimed=asked.claimed, claimed_bytes=asked.claimed_bytes, indexes=indexes, redundant=redundant(db),
+            seconds=asked.seconds, cpu=asked.cpu, claimed=asked.claimed, claimed_bytes=asked.claimed_bytes,
+            indexes=indexes, redundant=redundant(db),
             costs={n: (before[n][0], after[n][0]) for n in before if n in after}, pairs=pairs, refuted=asked.refuted,
             plans={n: (before[n][1], after[n][1]) for n in before if n in after},
         )  # fmt: skip
