@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from premortem import sources, workload
@@ -110,6 +110,7 @@ def test_many_values_are_kept_to_choose_from_and_not_planned_one_by_one() -> Non
     assert 4 < len(found.query.samples) <= 64
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 9), st.text("abc de'", max_size=8)), min_size=1, max_size=12))
 def test_nothing_gets_lost_and_values_come_back_as_they_were(rows: list[tuple[int, str]]) -> None:
     quoted = [(n, s.replace("'", "''")) for n, s in rows]
