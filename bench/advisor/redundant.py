@@ -27,8 +27,8 @@ _BUILT = """
 #: A short B-tree whose keys begin a longer one's, that holds nothing which the longer one does not, on the same rows.
 _REDUNDANT = """
     WITH all_of AS (
-        SELECT i.indexrelid, i.indrelid, i.indnkeyatts AS keys, i.indkey::int2[] AS columns,
-               i.indoption::int2[] AS ways, i.indclass::oid[] AS classes,
+        SELECT i.indexrelid, i.indrelid, i.indnkeyatts AS keys, ARRAY(SELECT unnest(i.indkey)) AS columns,
+               ARRAY(SELECT unnest(i.indoption)) AS ways, ARRAY(SELECT unnest(i.indclass)) AS classes,
                pg_get_expr(i.indpred, i.indrelid) AS predicate, i.indisunique,
                pg_get_indexdef(i.indexrelid) AS definition,
                EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid) AS constrains,
@@ -40,8 +40,8 @@ _REDUNDANT = """
     SELECT short.indexrelid::regclass::text
     FROM all_of short JOIN all_of long ON long.indrelid = short.indrelid AND long.indexrelid <> short.indexrelid
     WHERE NOT short.constrains AND NOT short.indisunique
-      AND short.words = long.words[1:short.keys] AND short.ways = (long.ways)[0:short.keys - 1]
-      AND short.classes = (long.classes)[0:short.keys - 1]
+      AND short.words = long.words[1:short.keys] AND short.ways = long.ways[1:short.keys]
+      AND short.classes = long.classes[1:short.keys]
       AND short.columns <@ long.columns
       AND long.predicate IS NOT DISTINCT FROM short.predicate
       AND (long.keys > short.keys OR long.constrains OR cardinality(long.columns) > cardinality(short.columns)
