@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -132,10 +132,7 @@ class _Asked:
     identity: str
     replicas: tuple[Profile, ...] = ()
     wanted: tuple[workload.Meant, ...] = ()
-    started: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "started", time.monotonic())
+    started: float = field(default_factory=time.monotonic)
 
     def remaining(self) -> float:
         """Return the seconds that are left for the search."""
