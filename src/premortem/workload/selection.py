@@ -109,7 +109,7 @@ def select(
         search.begin()
         search.choose()
     except KeyboardInterrupt:
-        search.interrupted = True
+        search.is_cut = True
     return search.result()
 
 
@@ -124,7 +124,7 @@ class _Search:
     solver: Solver = field(default_factory=Solver)
     forbidden: set[Visible] = field(default_factory=set)
     steps: dict[Visible, Step] = field(default_factory=dict)
-    interrupted: bool = False
+    is_cut: bool = False
 
     def begin(self) -> None:
         """Learn what each demand would take, then make candidates of what several of them took."""
@@ -132,7 +132,7 @@ class _Search:
         groups = (c for known in self.knowledge.known for group in known.studied.groups for c in group)
         numbers = self.knowledge.stock(groups)
         self.choices.weigh()
-        seed(self.knowledge, numbers, self.choices.sizes, until=lambda: self.remaining() < enough)
+        seed(self.knowledge, numbers, self.choices.sizes, until=lambda: self._time_is_up(least=enough))
         worth = self.choices.worth()
         joined = merged([self.knowledge.candidates[i] for i in sorted(worth, key=lambda i: -worth[i])])[:_MERGED]
         numbers = self.knowledge.stock(joined)
@@ -147,6 +147,7 @@ class _Search:
         if budget is not None and largest.bytes > budget:
             gaps = self._corners(gaps, _FEW, near=budget)
             self._settle(budget=budget)
+        self._trim(self._best(budget))
         if self.limits.frontier:
             self._corners(gaps, _POINTS)
 
@@ -170,8 +171,10 @@ class _Search:
                 gaps += [(low, found), (found, high)]
         return left + gaps
 
-    def _time_is_up(self) -> bool:
-        return self.remaining() <= 0
+    def _time_is_up(self, *, least: float = 0.0) -> bool:
+        """Whether there is no more time for what is not done yet: the search is cut short then."""
+        self.is_cut |= self.remaining() <= least
+        return self.remaining() <= least
 
     # one set ------------------------------------------------------------------------------------------------------
 
@@ -229,6 +232,25 @@ class _Search:
         demands = range(len(self.knowledge.known))
         self.knowledge.ask(((d, step.visible | small) for d in demands for small in around), until=self._time_is_up)
 
+    def _trim(self, step: Step) -> None:
+        """Leave out what nobody would miss enough: where an index is not there, another is often nearly as good."""
+        readers = {i: [d for d, k in enumerate(self.knowledge.known) if i in k.relevant] for i in step.visible}
+        self.knowledge.ask(
+            ((d, step.visible - {i}) for i in sorted(step.visible) for d in readers[i]), until=self._time_is_up
+        )
+        for index in sorted(step.visible, key=lambda i: -self.choices.charges[i]):
+            if self._time_is_up():
+                break
+            if self._lost(step.visible, index, readers[index]) < self.choices.charges[index]:
+                less = self._asked(step.visible - {index})
+                step = less if less is not None and self._worth(less) < self._worth(step) else step
+
+    def _lost(self, visible: Visible, index: int, readers: Sequence[int]) -> float:
+        """Return what a set saves less without one of its indexes, in the queries that could read it."""
+        cost = [(self.knowledge.known[d].cost, d) for d in readers]
+        answer = self.knowledge.answer
+        return sum(of(answer(d, visible - {index})) - of(answer(d, visible)) for of, d in cost)
+
     def _step(self, visible: Visible) -> Step:
         """Return a set as a step, without what no plan uses."""
         answers = self.knowledge.answers(visible)
@@ -267,7 +289,7 @@ class _Search:
                 candidates=len(self.knowledge.candidates),
                 asked=self.knowledge.asked,
                 inferred=self.knowledge.inferred,
-                finished=not (self.interrupted or self._time_is_up()),
+                finished=not self.is_cut,
             ),
         )
 
