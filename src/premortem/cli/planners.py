@@ -145,6 +145,7 @@ _process = _Process()
 
 def _begin(world: parallel.World, choose: Choose) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us ends us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     stack = contextlib.ExitStack()
     opened = stack.enter_context(world.open())
     Finalize(None, stack.close, exitpriority=10)  # a child of multiprocessing ends without atexit
@@ -206,8 +207,19 @@ def _far(stack: contextlib.ExitStack, world: parallel.World, choose: Choose) -> 
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(world, choose))
     stack.callback(executor.shutdown, wait=True, cancel_futures=True)
-    executor.submit(_there, _nothing)  # it starts when it is given something
+    with _held_back():
+        executor.submit(_there, _nothing)  # it starts when it is given something
     return Far(executor)
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Keep Ctrl-C from processes until they ignore it: half imported, they would print where they were."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _nothing(_: Bench) -> None:
