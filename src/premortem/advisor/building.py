@@ -13,7 +13,7 @@ from datetime import timedelta
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.elements import elements
 from premortem.advisor.machine import machine_of
-from premortem.advisor.reading import leaves
+from premortem.advisor.partitions import leaves
 from premortem.advisor.size import IndexSize, index_size
 from premortem.model import IndexCandidate, IndexKey, Profile, Table
 

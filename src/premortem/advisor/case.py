@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from premortem.advisor.existing import has_keys
+from premortem.advisor.partitions import leaves
 from premortem.advisor.proof import Bench, Trial, gain, worsened
-from premortem.advisor.reading import leaves
 from premortem.advisor.wants import Use, Want
 from premortem.model import IndexCandidate, IndexKey, Profile, Table
 

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field, replace
 from premortem import sqltext
 from premortem.advisor.conditions import arms, collation_key, operand, terms
 from premortem.advisor.constants import bare
+from premortem.advisor.partitions import indexed
 from premortem.advisor.selectivity import share_of
 from premortem.advisor.wants import PINS, Operand, OrderKey, Term, Use, Want
-from premortem.model import Node, Plan, Planned, Profile, RelationKind, RelationName, Table
+from premortem.model import Node, Plan, Planned, Profile, RelationName, Table
 
 _NO_SCAN = frozenset({"ModifyTable", "Foreign Scan", "Bitmap Index Scan"})
 _ORDERED_SCANS = frozenset({"Index Scan", "Index Only Scan"})
@@ -96,7 +97,7 @@ def _relations(plan: Plan, profile: Profile, drafts: dict[tuple[str, RelationNam
     for node, loops in _with_loops(plan.root, 1.0):
         if node.relation is None or node.alias is None or node.kind in _NO_SCAN:
             continue
-        table = _root(node.relation, profile)
+        table = indexed(node.relation, profile)
         if table is None:
             continue
         stem = _stem(node, table)
@@ -128,44 +129,6 @@ def _repeats(node: Node, child: Node) -> float:
         outer = next((n for n in node.inputs if n is not child), None)
         return max(1.0, outer.rows if outer else 1.0)
     return 1.0
-
-
-def _root(relation: RelationName, profile: Profile) -> Table | None:
-    """Return the table to index: the topmost partitioned parent, or the relation itself."""
-    table = profile.find_table(relation.name, relation.schema or None)
-    while table is not None and table.parents:
-        parent = profile.table(table.parents[0])
-        if parent is None or parent.kind is not RelationKind.PARTITIONED_TABLE:
-            break
-        table = parent
-    if table is None or table.kind in (RelationKind.VIEW, RelationKind.FOREIGN_TABLE):
-        return None
-    return _with_partitions(table, profile)
-
-
-def _with_partitions(table: Table, profile: Profile) -> Table:
-    """Return a partitioned parent with the sizes of its partitions: it has no rows of its own."""
-    if table.kind is not RelationKind.PARTITIONED_TABLE:
-        return table
-    leaves = list(_leaves(table, profile))
-    pages = sum(t.pages for t in leaves)
-    return replace(
-        table, pages=pages, relation_pages=pages, tuples=sum(t.rows for t in leaves),
-        all_visible=sum(t.all_visible for t in leaves), toast_bytes=sum(t.toast_bytes for t in leaves),
-    )  # fmt: skip
-
-
-def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
-    for child in profile.children(table.relation):
-        if child.kind is RelationKind.PARTITIONED_TABLE:
-            yield from _leaves(child, profile)
-        else:
-            yield child
-
-
-def leaves(table: Table, profile: Profile) -> tuple[Table, ...]:
-    """Return the partitions that hold rows, through all levels."""
-    return tuple(_leaves(table, profile))
 
 
 def _stem(node: Node, table: Table) -> str:

@@ -20,7 +20,7 @@ from premortem.advisor.changes import columns_of, held_by
 from premortem.advisor.entries import LOG_BYTES, Cost, Shape, entering, shape_of, vacuuming
 from premortem.advisor.existing import as_candidate
 from premortem.advisor.machine import Itself, Machine, machine_of
-from premortem.advisor.reading import leaves
+from premortem.advisor.partitions import leaves
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.advisor.size import PAGE, IndexSize
 from premortem.advisor.writes import Writes, blocks_hot, writes_of

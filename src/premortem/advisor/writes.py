@@ -18,7 +18,7 @@ from premortem import words
 from premortem.advisor.changes import SetList, Writer, held_by, set_lists, triggered, writers
 from premortem.advisor.columns import distinct
 from premortem.advisor.machine import Itself, machine_of
-from premortem.advisor.reading import leaves
+from premortem.advisor.partitions import leaves
 from premortem.model import ColumnStatistics, Profile, StatementKind, Table
 
 SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
