@@ -224,3 +224,10 @@ def test_a_long_frontier_keeps_its_ends_and_the_chosen_one(pairs: list[tuple[int
     assert len(shown) <= max(5, 3)
     assert {whole.frontier[0], whole.frontier[-1]} <= set(shown)
     assert any(p.chosen for p in shown)
+
+
+def test_where_nothing_fits_the_size_that_would_is_said() -> None:
+    found = replace(EVERYTHING, recommendations=(), drops=(), budget_bytes=8192)
+    said = render(found, "terminal", look=LOOK)
+    assert said.startswith("NOTHING FITS")
+    assert "8 kB are allowed" in said

@@ -39,7 +39,9 @@ def label(told: Indexing) -> str:
         return "CREATE"
     if told.drops:
         return "DROP"
-    return "NOTHING TO DO" if told.effort.finished else "NOTHING FOUND"
+    if not told.effort.finished:
+        return "NOTHING FOUND"
+    return "NOTHING TO DO" if _least_beyond(told) is None else "NOTHING FITS"
 
 
 def headline(told: Indexing) -> str:
@@ -50,9 +52,18 @@ def headline(told: Indexing) -> str:
         parts.append(f"{words.plural(len(told.drops), 'index', 'indexes')} may go and {_give(len(told.drops))} {freed}")
     if not parts and not told.effort.finished:
         return "the search was stopped before it found a set worth having"
+    least = _least_beyond(told)
+    if not parts and least is not None and told.budget_bytes is not None:
+        return f"the smallest set that helps takes {words.size(least)}, and {words.size(told.budget_bytes)} are allowed"
     if not parts:
         return "no index is worth having that is not there" + (" already" if told.kept or told.declined else "")
     return "; ".join(parts)
+
+
+def _least_beyond(told: Indexing) -> int | None:
+    """Return the size of the smallest set that helps, where even that is more than is allowed."""
+    sizes = [point.size_bytes for point in told.frontier if point.indexes]
+    return min(sizes) if sizes and told.budget_bytes is not None and min(sizes) > told.budget_bytes else None
 
 
 def _give(count: int) -> str:
