@@ -37,7 +37,8 @@ SETTINGS: dict[str, str | int | float | bool] = {
     "max_wal_size": "8GB", "random_page_cost": 1.1, "jit": False, "max_parallel_workers_per_gather": 0,
     "autovacuum": False,
 }  # fmt: skip
-#: Those that cost more than all others together and hide every other difference; Kossmann et al. (VLDB 2020) leave such queries out, too.
+#: Those that cost more than all others together and hide every other difference;
+#: Kossmann et al. (VLDB 2020) leave such queries out, too.
 APART = {
     "tpch": ("Q2", "Q17", "Q20"),
     "tpcds": ("Q4", "Q6", "Q9", "Q10", "Q11", "Q32", "Q35", "Q41", "Q95"),
