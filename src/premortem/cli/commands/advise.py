@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
-from premortem import __version__, advisor, execution, sources, twin, words, workload
+from premortem import __version__, advisor, sources, twin, words, workload
 from premortem.cli import capturing, judging, output, parallel, planners
 from premortem.cli.inputs import workload_of
 from premortem.cli.progress import Told, shown
@@ -194,6 +194,8 @@ class _Asked:
 
         if self.arguments.mirror is None:
             return select(world), None
+        from premortem import execution  # takes half a second to import, and few runs need it
+
         told("executing on the mirror")
         limit = timedelta(seconds=self.arguments.mirror_timeout)
         with execution.rehearse(self.arguments.mirror, self.profile, limit=limit) as mirror:
