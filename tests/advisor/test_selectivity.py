@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.model import Column, ColumnStatistics, RelationKind, Table
 
