@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from premortem.model import Answer, IndexCandidate, IndexKey, Question
 from premortem.workload import Chosen, Limits, select
 from premortem.workload.knowledge import Knowledge
+from premortem.workload.merging import covers
 from tests.workload.ideal import Ideal, Way, candidate, relation, weighed
 
 CANDIDATES = [
@@ -234,3 +235,14 @@ class _Listening(Ideal):
     def answer(self, demand: int, visible: set[str]) -> Answer:
         told = Ideal.answer(self, demand, visible)
         return replace(told, shown=(700.0,), risk=(700.0,)) if self.candidates[1].definition in visible else told
+
+
+@settings(max_examples=30, deadline=None)
+@given(world=worlds())
+def test_no_index_is_chosen_beside_one_that_begins_with_it(world: Ideal) -> None:
+    shorter = candidate(0, 1)
+    ways = [[*ways, (frozenset({len(CANDIDATES)}), ways[0][1] / 1000)] for ways in world.ways]
+    chosen = select(replace(world, candidates=[*CANDIDATES, shorter], ways=ways).studied(),
+                    replace(world, candidates=[*CANDIDATES, shorter], ways=ways), Limits())  # fmt: skip
+    some = [chosen.candidates[i] for i in chosen.visible]
+    assert not any(a is not b and covers(a, b) for a in some for b in some)

@@ -6,13 +6,14 @@ An index has a *charge*, in milliseconds a day: what writing it costs, and what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from premortem.advisor import whole_size
 from premortem.model import IndexCandidate, Profile, RelationName
 from premortem.workload.knowledge import Knowledge, Known, Visible
-from premortem.workload.merging import serves
+from premortem.workload.merging import covers, serves
 from premortem.workload.program import Program
 
 #: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
@@ -27,7 +28,8 @@ _STAND_INS = 4
 class Choices:
     """The candidates with their sizes in bytes, upkeep and charges in milliseconds a day, and stand-ins.
 
-    `joined` are candidates that were made for several demands, and that no demand asked for by itself.
+    `joined` are candidates that were made for several demands, and that no demand asked for by itself.  `superfluous`
+    are pairs of which one does all that the other does.
     """
 
     knowledge: Knowledge
@@ -39,6 +41,7 @@ class Choices:
     charges: dict[int, float] = field(default_factory=dict)
     wider: dict[int, tuple[int, ...]] = field(default_factory=dict)
     joined: set[int] = field(default_factory=set)
+    superfluous: set[Visible] = field(default_factory=set)
     _atoms: dict[int, tuple[int, Mapping[Visible, float]]] = field(default_factory=dict)
 
     def weigh(self) -> None:
@@ -73,6 +76,7 @@ class Choices:
 
     def _relate(self) -> None:
         """Find which candidates could stand in for which: the smallest of those that serve whoever asked for one."""
+        self._find_superfluous()
         candidates, worth = self.knowledge.candidates, self.worth()
         led: dict[object, list[int]] = {}
         for number in sorted(n for n in self.sizes if n in worth or n in self.joined):
@@ -83,6 +87,16 @@ class Choices:
             others = (n for key in firsts for n in led.get((one.table, key), ()) if n != short)
             longer = sorted((n for n in others if serves(candidates[n], one)), key=lambda n: self.sizes[n])
             self.wider[short] = tuple(longer[:_STAND_INS])
+
+    def _find_superfluous(self) -> None:
+        """Find the pairs of which nobody should have both: the one begins with all that the other is."""
+        led: dict[object, list[int]] = {}
+        for number in sorted(self.sizes):
+            one = self.knowledge.candidates[number]
+            led.setdefault((one.table, one.keys[0]), []).append(number)
+        pairs = (pair for numbers in led.values() for pair in permutations(numbers, 2))
+        some = self.knowledge.candidates
+        self.superfluous = {frozenset((n, m)) for n, m in pairs if covers(some[n], some[m])}
 
     def worth(self) -> dict[int, float]:
         """Return the candidates that plans use, with what the demands that use them save at most."""
@@ -121,16 +135,16 @@ class Choices:
         demands = range(len(self.knowledge.known))
         return sum(min(c for used, c in self.atoms(d).items() if used <= visible) for d in demands)
 
-    def program(self, budget: int | None, forbidden: Sequence[Visible]) -> Program:
+    def program(self, budget: int | None, forbidden: Iterable[Visible]) -> Program:
         """Return the choice as a program, without what does not fit and what cannot help."""
         atoms = [self._fitting(d, budget) for d in range(len(self.knowledge.known))]
-        useful = sorted({i for choices in atoms for used in choices for i in used})
+        useful = {i for choices in atoms for used in choices for i in used}
         return Program(
             atoms=[choices for choices in atoms if len(choices) > 1],
-            sizes={i: self.sizes[i] for i in useful},
+            sizes={i: self.sizes[i] for i in sorted(useful)},
             charges=self.charges,
             tables={i: self.knowledge.candidates[i].table for i in useful},
-            forbidden=forbidden,
+            forbidden=sorted((f for f in {*forbidden, *self.superfluous} if f <= useful), key=sorted),
             upkeep=self.upkeep,
         )
 

@@ -43,6 +43,11 @@ def serves(longer: IndexCandidate, shorter: IndexCandidate) -> bool:
     return longer.keys[:free] == shorter.keys[:free] or set(longer.keys[:free]) == set(shorter.keys[:free])
 
 
+def covers(longer: IndexCandidate, shorter: IndexCandidate) -> bool:
+    """Whether the shorter index is superfluous where the longer is: its keys begin the longer's, in their order."""
+    return longer.keys[: len(shorter.keys)] == shorter.keys and serves(longer, shorter)
+
+
 def _both(one: IndexCandidate, other: IndexCandidate) -> Iterator[IndexCandidate]:
     """Yield indexes that begin with the keys of one and go on with those of the other."""
     fixed = _leading(one.keys, other)

@@ -209,7 +209,7 @@ class _Search:
                 return step
 
     def _solved(self, budget: int | None, price: float) -> Visible | None:
-        program = self.choices.program(budget, sorted(self.forbidden, key=sorted))
+        program = self.choices.program(budget, self.forbidden)
         program = replace(program, per_table=self.limits.per_table, most_upkeep=self.limits.upkeep)
         start = self._best(budget, price).visible
         seconds = max(1.0, min(_PATIENCE, self.remaining() / 8))
