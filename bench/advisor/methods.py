@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from premortem import catalog, check, sources, twin, workload
-from premortem.workload.choices import Choices
-from premortem.workload.knowledge import Knowledge, Visible
-from premortem.workload.merging import merged
-from premortem.workload.program import Program, solve
-from premortem.workload.seeding import seed
+from premortem.workload.search.choices import Choices
+from premortem.workload.search.knowledge import Knowledge, Visible
+from premortem.workload.search.merging import merged
+from premortem.workload.search.program import Program, solve
+from premortem.workload.search.seeding import seed
 
 _NOTHING: Visible = frozenset()
 _MERGED = 150

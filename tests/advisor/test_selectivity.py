@@ -8,8 +8,8 @@ from premortem.model import Column, ColumnStatistics, RelationKind, Table
 
 def table(type_name: str) -> Table:
     statistics = ColumnStatistics(
-        null_fraction=0.0, average_width=11, n_distinct=4, most_common_values=("AIR       ", "MAIL      ", "SHIP      "),
-        most_common_frequencies=(0.5, 0.3, 0.15),
+        null_fraction=0.0, average_width=11, n_distinct=4,
+        most_common_values=("AIR       ", "MAIL      ", "SHIP      "), most_common_frequencies=(0.5, 0.3, 0.15),
     )  # fmt: skip
     column = Column(name="mode", number=1, type=type_name, statistics=(statistics,))
     return Table(schema="public", name="line", kind=RelationKind.TABLE, columns=(column,), tuples=1e6, pages=10_000,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from premortem.model import Comparison, ParameterSet, Query, Run, Site
-from premortem.workload.measuring import Noise, Outcome, compared, is_settled, outcome, ratio, saved
+from premortem.workload.proof.measuring import Noise, Outcome, compared, is_settled, outcome, ratio, saved
 
 QUERY = Query(text="SELECT 1", original="SELECT 1", fingerprint="f", site=Site(source="q.sql", line=1))
 VALUES = ParameterSet(name="typical")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from premortem.model import IndexCandidate
-from premortem.workload.merging import merged, serves
+from premortem.workload.search.merging import merged, serves
 from tests.workload.ideal import candidate
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from premortem.workload.parts import Solver
-from premortem.workload.program import Program, solve
+from premortem.workload.search.parts import Solver
+from premortem.workload.search.program import Program, solve
 
 INDEXES = tuple(range(5))
 SETS = st.frozensets(st.sampled_from(INDEXES), min_size=1, max_size=3)

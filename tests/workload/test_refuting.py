@@ -33,7 +33,7 @@ from premortem.model import (
     Unreadable,
     Values,
 )
-from premortem.workload.refuting import Refuted, Rules, refute
+from premortem.workload.proof.refuting import Refuted, Rules, refute
 
 SCHEMA = Path(__file__).with_name("lie.sql")
 LIE = "SELECT sum(i.pieces) FROM orders o JOIN items i ON i.order_id = o.id WHERE o.paid = o.total"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from premortem.model import Answer, IndexCandidate, IndexKey, Question
 from premortem.workload import Chosen, Limits, select
-from premortem.workload.knowledge import Knowledge
-from premortem.workload.merging import covers
+from premortem.workload.search.knowledge import Knowledge
+from premortem.workload.search.merging import covers
 from tests.workload.ideal import Ideal, Way, candidate, relation, weighed
 
 CANDIDATES = [

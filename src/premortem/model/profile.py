@@ -31,8 +31,8 @@ class ServerFacts:
     """The server and database that a profile was taken from.
 
     `system_identifier` is the number that initdb gave the cluster, the same on its replicas and physical copies, empty
-    where it could not be read; by it a mirror knows where it must not be built.  `standbys` is how many standbys streamed
-    from it, None where nobody looked: they count for themselves what they read.
+    where it could not be read; by it a mirror knows where it must not be built.  `standbys` is how many standbys
+    streamed from it, None where nobody looked: they count for themselves what they read.
     """
 
     version_num: int

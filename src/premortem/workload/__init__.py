@@ -14,21 +14,28 @@ size.  What an index costs to keep is its *upkeep*.
     drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
     drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
 
+```
+reading     queries -> demands, each studied once
+search      questions, what follows from their answers, and a program over both
+proof       the same search, told what execution on a mirror makes of its estimates
+dropping    who is suspected, who is spared, and the proof that nobody misses them
+telling     the case for what was chosen, and for what was not
+```
 It asks servers nothing itself: a `World` that is handed in plans, and everything here is decided from its answers.
 """
 
-from premortem.workload.counters import check_replicas
-from premortem.workload.demands import Gathered, demands, missing
-from premortem.workload.dropping import drop_gaps, drops
-from premortem.workload.explaining import Terms, explain, with_execution, without_dropped
-from premortem.workload.meaning import Meant, meant
-from premortem.workload.planner import Planner
-from premortem.workload.refuting import Mirror, Refuted, Rules, refute
-from premortem.workload.selection import Chosen, Limits, Step, select
+from premortem.workload.dropping.counters import check_replicas
+from premortem.workload.dropping.dropping import drop_gaps, drops
+from premortem.workload.dropping.suspects import DropLimits
+from premortem.workload.proof.refuting import Mirror, Refuted, Rules, refute
+from premortem.workload.reading.demands import Gathered, demands, missing
+from premortem.workload.reading.planner import Planner
+from premortem.workload.reading.study import existing_indexes, study
+from premortem.workload.search.selection import Chosen, Limits, Step, select
 from premortem.workload.studied import Studied
-from premortem.workload.study import existing_indexes, study
-from premortem.workload.suspects import DropLimits
-from premortem.workload.why import why
+from premortem.workload.telling.explaining import Terms, explain, with_execution, without_dropped
+from premortem.workload.telling.meaning import Meant, meant
+from premortem.workload.telling.why import why
 from premortem.workload.world import World
 
 __all__ = [

@@ -15,7 +15,7 @@ from enum import StrEnum
 from premortem import sqltext, words
 from premortem.errors import StatementError
 from premortem.model import Gap, LeftOut, Profile, Query, StatementKind
-from premortem.workload.calls import time_of
+from premortem.workload.reading.calls import time_of
 
 
 class Aside(StrEnum):

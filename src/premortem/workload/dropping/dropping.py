@@ -35,13 +35,13 @@ from premortem.model import (
 )
 from premortem.rules.indexes import create_sql, drop_sql, family_of
 from premortem.words import duration, percent, plural
-from premortem.workload import counters
-from premortem.workload.displacing import displaced
-from premortem.workload.proving import Proof, dearest
-from premortem.workload.rebuilding import worth_building
+from premortem.workload.dropping import counters
+from premortem.workload.dropping.displacing import displaced
+from premortem.workload.dropping.proving import Proof, dearest
+from premortem.workload.dropping.rebuilding import worth_building
+from premortem.workload.dropping.suspects import DropLimits, Scene, Suspect, suspects, unheard
+from premortem.workload.dropping.trying import Trial, settle
 from premortem.workload.studied import Studied
-from premortem.workload.suspects import DropLimits, Scene, Suspect, suspects, unheard
-from premortem.workload.trying import Trial, settle
 from premortem.workload.world import World
 
 _OLD = timedelta(days=7)

@@ -30,10 +30,10 @@ from premortem.model import (
     Unreadable,
 )
 from premortem.parameters import literals_unknown
-from premortem.workload.planner import Planner
-from premortem.workload.shares import MOST_SETS, kept_sets, shares
+from premortem.workload.reading.planner import Planner
+from premortem.workload.reading.shares import MOST_SETS, kept_sets, shares
+from premortem.workload.reading.telling import telling
 from premortem.workload.studied import Studied
-from premortem.workload.telling import telling
 
 LITERAL = ParameterSet(name="literal", basis="the values in the text")
 #: Parameter sets whose values somebody wrote or sent.

@@ -15,8 +15,8 @@ from premortem.model import DropKind, Gap, Index, IndexCandidate, Kept, Profile,
 from premortem.rules.coverage import Shape, does_the_work, is_same, leads_to_one_row, shape_of
 from premortem.rules.indexes import family_of, own_indexes, size_of, words_of
 from premortem.words import plural
-from premortem.workload import counters
-from premortem.workload.counters import Counted
+from premortem.workload.dropping import counters
+from premortem.workload.dropping.counters import Counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

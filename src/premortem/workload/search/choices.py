@@ -12,9 +12,9 @@ from itertools import permutations
 
 from premortem.advisor import whole_size
 from premortem.model import IndexCandidate, Profile, RelationName
-from premortem.workload.knowledge import Knowledge, Known, Visible
-from premortem.workload.merging import covers, serves
-from premortem.workload.program import Program
+from premortem.workload.search.knowledge import Knowledge, Known, Visible
+from premortem.workload.search.merging import covers, serves
+from premortem.workload.search.program import Program
 
 #: An atom that is believed to cost as much as another one, give or take: a longer index reads a little more.
 CLOSE = 0.005

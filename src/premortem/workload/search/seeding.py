@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from premortem.workload.knowledge import Knowledge, Visible
+from premortem.workload.search.knowledge import Knowledge, Visible
 
 #: A demand whose every candidate together saves less than this share is left alone.
 WORTH = 0.02

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from premortem.advisor import as_candidate
 from premortem.model import Kept, Question
 from premortem.words import change, number, plural
-from premortem.workload.proving import Proof
-from premortem.workload.suspects import Suspect
+from premortem.workload.dropping.proving import Proof
+from premortem.workload.dropping.suspects import Suspect
 from premortem.workload.weighing import expected_cost
 
 _WORTH = 0.1

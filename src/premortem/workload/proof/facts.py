@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from premortem import words
 from premortem.model import Answer, Comparison, Run
-from premortem.workload.measuring import Noise, Outcome, outcome, ratio, saved, times
+from premortem.workload.proof.measuring import Noise, Outcome, outcome, ratio, saved, times
 from premortem.workload.studied import Studied
 
 #: Indexes by what CREATE INDEX says of them: numbers differ from one search to the next.

@@ -20,11 +20,11 @@ from datetime import timedelta
 
 from premortem import words
 from premortem.model import Demand, Gap, Profile, Query, Unreadable
-from premortem.workload import code, tail
-from premortem.workload.alike import Alike, alike
-from premortem.workload.aside import Aside, Count, aside, counts, part, refreshed, unseen
-from premortem.workload.calls import STATEMENTS, Scale, scale_of, time_of
-from premortem.workload.keys import demands_of_keys
+from premortem.workload.reading import code, tail
+from premortem.workload.reading.alike import Alike, alike
+from premortem.workload.reading.aside import Aside, Count, aside, counts, part, refreshed, unseen
+from premortem.workload.reading.calls import STATEMENTS, Scale, scale_of, time_of
+from premortem.workload.reading.keys import demands_of_keys
 from premortem.workload.studied import Studied
 
 _A_DAY = timedelta(days=1)

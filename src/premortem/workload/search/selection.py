@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from premortem.model import Answer, Effort, IndexCandidate
-from premortem.workload.choices import CLOSE, Choices
-from premortem.workload.knowledge import Knowledge, Visible
-from premortem.workload.merging import merged
-from premortem.workload.parts import Solver
-from premortem.workload.seeding import seed
+from premortem.workload.search.choices import CLOSE, Choices
+from premortem.workload.search.knowledge import Knowledge, Visible
+from premortem.workload.search.merging import merged
+from premortem.workload.search.parts import Solver
+from premortem.workload.search.seeding import seed
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem.model import Answer, IndexCandidate, Planned, Profile, Question, RelationName
-from premortem.workload.facts import Definitions, Facts, corrected, dearer, excess
+from premortem.workload.proof.facts import Definitions, Facts, corrected, dearer, excess
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
 

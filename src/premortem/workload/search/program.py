@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from premortem.errors import UsageError
-from premortem.workload.knowledge import Visible
+from premortem.workload.search.knowledge import Visible
 
 if TYPE_CHECKING:
     import highspy

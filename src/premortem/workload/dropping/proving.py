@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from premortem import sqltext
 from premortem.model import Answer, Profile, Query, Question, RelationName
+from premortem.workload.dropping.suspects import DropLimits, Suspect
 from premortem.workload.studied import Studied
-from premortem.workload.suspects import DropLimits, Suspect
 from premortem.workload.world import World
 
 _NOTHING: frozenset[RelationName] = frozenset()

@@ -10,8 +10,8 @@ from typing import TypeAlias
 from premortem import sqltext, words
 from premortem.errors import StatementError
 from premortem.model import Gap, ObjectKind, Profile, Query, StatementKind, Table, TriggerDefinition
-from premortem.workload.aside import part
-from premortem.workload.calls import time_of
+from premortem.workload.reading.aside import part
+from premortem.workload.reading.calls import time_of
 
 _CALL = re.compile(r'("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$]*)\s*\(', re.IGNORECASE)
 #: What a function's definition says where it reads or writes tables; an immutable one may not.

@@ -15,8 +15,8 @@ from premortem import sqltext
 from premortem.errors import StatementError
 from premortem.model import ParameterSet, Query
 from premortem.sqltext import Freedom, Observed, Parameterized, Reduced
-from premortem.workload.calls import calls_of
-from premortem.workload.shares import MOST_SETS
+from premortem.workload.reading.calls import calls_of
+from premortem.workload.reading.shares import MOST_SETS
 
 #: So many different words in one place may be the program's own; more are somebody's values.
 _MOST_WORDS = 6

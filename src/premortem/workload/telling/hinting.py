@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from premortem import advisor, words
 from premortem.model import Profile, Recommendation, RelationKind, RelationName, Table
-from premortem.workload.selection import Chosen
+from premortem.workload.search.selection import Chosen
 
 #: What PostgreSQL says of an index on an expression whose value depends on a setting.
 _CHANGING = re.compile(r"IMMUTABLE")

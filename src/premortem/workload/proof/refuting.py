@@ -36,10 +36,10 @@ from premortem.model import (
     Run,
     StatementKind,
 )
-from premortem.workload.facts import Definitions, Fact, fact, sentence
-from premortem.workload.measuring import Noise, compared
+from premortem.workload.proof.facts import Definitions, Fact, fact, sentence
+from premortem.workload.proof.measuring import Noise, compared
+from premortem.workload.proof.view import Ground, View
 from premortem.workload.studied import Studied
-from premortem.workload.view import Ground, View
 from premortem.workload.weighing import day_weight, expected_cost
 from premortem.workload.world import World
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from premortem.model import DropKind, Index, Kept, Query, RelationName, Table
 from premortem.words import change, number, plural
-from premortem.workload import sparing
-from premortem.workload.proving import Harm, Hidden, Proof
-from premortem.workload.suspects import Scene, StandIn, Suspect, new_on
+from premortem.workload.dropping import sparing
+from premortem.workload.dropping.proving import Harm, Hidden, Proof
+from premortem.workload.dropping.suspects import Scene, StandIn, Suspect, new_on
 
 #: A key that starts another index is nothing to tell of: that is how tables are.
 _NATURALLY_BOUND = frozenset({DropKind.REDUNDANT, DropKind.REPLACED})

@@ -25,11 +25,11 @@ from premortem.model import (
     Standing,
     Table,
 )
-from premortem.workload.declining import reason
-from premortem.workload.explaining import Price, Terms, dearer, family_of, gain
-from premortem.workload.knowledge import Visible
-from premortem.workload.meaning import Meant, settled
-from premortem.workload.selection import Chosen
+from premortem.workload.search.knowledge import Visible
+from premortem.workload.search.selection import Chosen
+from premortem.workload.telling.declining import reason
+from premortem.workload.telling.explaining import Price, Terms, dearer, family_of, gain
+from premortem.workload.telling.meaning import Meant, settled
 
 
 def why(meant: Meant, chosen: Chosen, found: Indexing, price: Price, terms: Terms) -> Explained:

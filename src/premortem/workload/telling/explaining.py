@@ -37,13 +37,13 @@ from premortem.model import (
     Upkeep,
 )
 from premortem.rules.indexes import create_sql, drop_sql, own_indexes
-from premortem.workload.declining import alone_savings, declined
-from premortem.workload.hinting import hints
-from premortem.workload.knowledge import Known, Visible
-from premortem.workload.refuting import Refuted
-from premortem.workload.selection import Chosen, Step
+from premortem.workload.dropping.suspects import DropLimits
+from premortem.workload.proof.refuting import Refuted
+from premortem.workload.search.knowledge import Known, Visible
+from premortem.workload.search.selection import Chosen, Step
 from premortem.workload.studied import Studied
-from premortem.workload.suspects import DropLimits
+from premortem.workload.telling.declining import alone_savings, declined
+from premortem.workload.telling.hinting import hints
 from premortem.workload.weighing import a_day, expected_cost
 
 #: What an index of the set costs those who write.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from premortem.workload.knowledge import Visible
-from premortem.workload.program import Program, solve
+from premortem.workload.search.knowledge import Visible
+from premortem.workload.search.program import Program, solve
 
 _NOTHING: Visible = frozenset()
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from premortem import words
 from premortem.model import Answer, Declined, IndexCandidate, Query
-from premortem.workload.knowledge import Known, Visible
-from premortem.workload.merging import serves
-from premortem.workload.selection import Chosen
+from premortem.workload.search.knowledge import Known, Visible
+from premortem.workload.search.merging import serves
+from premortem.workload.search.selection import Chosen
 from premortem.workload.weighing import a_day
 
 #: So many are told; a thousand others differ in a column from one of these.

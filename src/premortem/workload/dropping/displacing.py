@@ -14,9 +14,9 @@ from premortem.model import DropKind, Index, Kept, Plan, Profile, Question, Rela
 from premortem.rules.execution import executions
 from premortem.rules.indexes import own_indexes
 from premortem.words import listing, number
-from premortem.workload import counters
-from premortem.workload.proving import Proof
-from premortem.workload.suspects import Scene, StandIn, Suspect, new_on, suspected
+from premortem.workload.dropping import counters
+from premortem.workload.dropping.proving import Proof
+from premortem.workload.dropping.suspects import Scene, StandIn, Suspect, new_on, suspected
 
 _DAY = timedelta(days=1)
 #: How many times more scans than the plans explain still count as explained: plans guess how often a loop runs.

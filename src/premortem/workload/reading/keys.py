@@ -15,7 +15,7 @@ from premortem import sqltext, triggers
 from premortem.errors import StatementError
 from premortem.model import Demand, Profile, Query, RelationKind, RelationName, Site, StatementKind, Table
 from premortem.triggers import Change, Hidden
-from premortem.workload.calls import Scale
+from premortem.workload.reading.calls import Scale
 
 _DAY = timedelta(days=1).total_seconds()
 #: What was counted over less than this is a load or a restore as likely as the usual.
