@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem.workload.search.knowledge import Visible
-from premortem.workload.search.program import Program, solve
+from premortem.workload.search.program import Program, relaxed, solve
 
 _NOTHING: Visible = frozenset()
+_ALL_OR_NOTHING = 1e-6
 
 
 @dataclass(slots=True)
@@ -33,12 +34,30 @@ class Solver:
             return solve(program, budget=budget, price=price, start=start, seconds=seconds)
         parts = {_key(part, price): part for part in parted(program)}
         new = [part for key, part in parts.items() if key not in self.solved]
+        if len(new) > 1:
+            new = self._relaxed(new, price, seconds)
         found = solve(_together(new), price=price, start=start, seconds=seconds) if new else _NOTHING
         if found is None:
             return None
-        for part in new:  # kept with its solution, so that no other mapping gets the identity of its atoms
-            self.solved[_key(part, price)] = (part, found & part.sizes.keys())
+        for part in new:
+            self._keep(part, price, found)
         return frozenset(i for key in parts for i in self.solved[key][1])
+
+    def _relaxed(self, parts: Sequence[Program], price: float, seconds: float) -> list[Program]:
+        """Solve the parts in which no index is had in part where it could be, and return the others: a few."""
+        values = relaxed(_together(parts), price=price, seconds=seconds)
+        if values is None:
+            return list(parts)
+        some = {i for i, value in values.items() if _ALL_OR_NOTHING < value < 1 - _ALL_OR_NOTHING}
+        found = frozenset(i for i, value in values.items() if value > 0.5)
+        for part in parts:
+            if not some & part.sizes.keys():
+                self._keep(part, price, found)
+        return [part for part in parts if some & part.sizes.keys()]
+
+    def _keep(self, part: Program, price: float, found: Visible) -> None:
+        """Remember a part's solution, and the part with it, so that no other mapping gets its atoms' identity."""
+        self.solved[_key(part, price)] = (part, found & part.sizes.keys())
 
 
 def _key(part: Program, price: float) -> object:

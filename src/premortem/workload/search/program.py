@@ -52,13 +52,7 @@ def solve(
 
     It has at most `budget` bytes, and every byte costs the `price`.  A `start` is a set to begin with.
     """
-    model = _Model()
-    indexes = {
-        i: model.variable(program.charges[i] + price * size, integer=True) for i, size in sorted(program.sizes.items())
-    }
-    for atoms in program.atoms:
-        _demand(model, atoms, indexes)
-    _limits(model, program, indexes, budget)
+    model, indexes = _written(program, budget, price)
     solver = _solver(seconds, gap)
     solver.passModel(_linear_program(model))
     if start is not None:
@@ -69,6 +63,36 @@ def solve(
         return None
     values = list(found.col_value)  # copies all of them whenever it is looked at
     return frozenset(i for i, place in indexes.items() if values[place] > 0.5)
+
+
+def relaxed(program: Program, *, price: float, seconds: float) -> Mapping[int, float] | None:
+    """Return how much of each index the best set would have if an index could be had in part, None without time.
+
+    Where that is all or nothing of each, it is the best set; a tenth of the time of `solve`.
+    """
+    model, indexes = _written(program, None, price)
+    model.integer = [False] * len(model.costs)
+    solver = _solver(seconds, 0.0)
+    solver.setOptionValue("presolve", "off")
+    solver.passModel(_linear_program(model))
+    solver.run()
+    found = solver.getSolution()
+    if not found.value_valid:
+        return None
+    values = list(found.col_value)
+    return {i: values[place] for i, place in indexes.items()}
+
+
+def _written(program: Program, budget: float | None, price: float) -> tuple[_Model, dict[int, int]]:
+    """Return a program written down, and the places of its indexes."""
+    model = _Model()
+    indexes = {
+        i: model.variable(program.charges[i] + price * size, integer=True) for i, size in sorted(program.sizes.items())
+    }
+    for atoms in program.atoms:
+        _demand(model, atoms, indexes)
+    _limits(model, program, indexes, budget)
+    return model, indexes
 
 
 def _library() -> ModuleType:
