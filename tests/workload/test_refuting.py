@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,25 @@ def advised(copy: Copy, *texts: str) -> tuple[Refuted[workload.Chosen], workload
 
         world = opened.stock([s.demand for s in studied])
         return refute(select, lambda c: c.visible, studied, world, mirror.stage), chosen[0]
+
+
+def test_the_mirror_times_what_nobody_measured(copy: Copy) -> None:
+    """Two queries that cost the same, of which one sleeps; one that cannot run; one that production measured."""
+    slow = "SELECT count(*), pg_sleep(0.05) FROM visits WHERE page = 'page-8'"
+    texts = (HONEST, slow, "SELECT 1 / (count(*) - count(*)) FROM visits WHERE page = 'page-9'", LIE)
+    with twin.open(copy.profile) as opened, execution.rehearse(copy.dsn, copy.profile) as mirror:
+        planner = Planner(explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner)
+        looked = [workload.study(query(t, copy.profile), planner, copy.profile) for t in texts]
+        studied = [s for s in looked if not isinstance(s, Unreadable)]
+        known = timedelta(seconds=9)
+        studied[3] = replace(studied[3], demand=replace(studied[3].demand, mean=known))
+        quick, sleepy, broken, measured = (s.demand.mean for s in workload.timed(studied, mirror.stage))
+    assert quick is not None
+    assert sleepy is not None
+    assert quick < sleepy
+    assert sleepy >= timedelta(milliseconds=50)
+    assert broken is None
+    assert measured == known
 
 
 def definitions(chosen: workload.Chosen) -> set[str]:

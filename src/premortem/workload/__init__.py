@@ -10,6 +10,7 @@ size.  What an index costs to keep is its *upkeep*.
     select(studied, world, limits) -> Chosen         the set of indexes, and the frontier of cost against size
     explain(chosen, studied, price, terms) -> Indexing    the case for each index, the frontier, what was declined
     meant(typed, profile) -> Meant; why(meant, …) -> Explained    the case of one index that somebody named
+    timed(studied, mirror) -> Studied …              what the queries that nobody measured take on a mirror
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
     drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
     drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
@@ -28,6 +29,7 @@ from premortem.workload.dropping.counters import check_replicas
 from premortem.workload.dropping.dropping import drop_gaps, drops
 from premortem.workload.dropping.suspects import DropLimits
 from premortem.workload.proof.refuting import Mirror, Refuted, Rules, refute
+from premortem.workload.proof.timing import timed
 from premortem.workload.reading.demands import Gathered, demands, missing
 from premortem.workload.reading.planner import Planner
 from premortem.workload.reading.study import existing_indexes, study
@@ -63,6 +65,7 @@ __all__ = [
     "refute",
     "select",
     "study",
+    "timed",
     "why",
     "with_execution",
     "without_dropped",

@@ -164,7 +164,7 @@ class _Asked:
             raise _nothing_planned(unplanned)
         told(f"looking for indexes for {words.plural(len(studied), 'query', 'queries')}")
         world = opened.world(studied)
-        chosen, executed = self._chosen(studied, world, told)
+        studied, chosen, executed = self._chosen(studied, world, told)
         told("explaining")
         terms = workload.Terms(budget=self.arguments.budget, min_share=self.arguments.min_share)
         found = workload.explain(chosen, studied, self._upkeep, terms)
@@ -179,26 +179,30 @@ class _Asked:
             gaps=_once(
                 gathered.gaps, workload.missing(gathered, outcomes), found.gaps, self.profile.gaps, opened.here.gaps
             ),
-            workload=gathered.says,
+            workload=gathered.says + _timed(gathered, studied),
             facts=self._facts(opened.here),
             effort=replace(found.effort, seconds=time.monotonic() - self.started),
         )
 
     def _chosen(
-        self, studied: Sequence[workload.Studied], world: workload.World, told: Told
-    ) -> tuple[workload.Chosen, _Executed | None]:
-        """Choose by plans; with a mirror, execute what that changes and choose again, until no estimate lies."""
+        self, studied: tuple[workload.Studied, ...], world: workload.World, told: Told
+    ) -> tuple[tuple[workload.Studied, ...], workload.Chosen, _Executed | None]:
+        """Choose by plans; with a mirror, execute what that changes and choose again, until no estimate lies.
+
+        The mirror also times the queries that nobody measured; they are returned with that.
+        """
 
         def select(world: workload.World) -> workload.Chosen:
             return workload.select(studied, world, self._limits(), upkeep=self._milliseconds, remaining=self.searching)
 
         if self.arguments.mirror is None:
-            return select(world), None
+            return studied, select(world), None
         from premortem import execution  # takes half a second to import, and few runs need it
 
         told("executing on the mirror")
         limit = timedelta(seconds=self.arguments.mirror_timeout)
         with execution.rehearse(self.arguments.mirror, self.profile, limit=limit) as mirror:
+            studied = workload.timed(studied, mirror.stage, enough=lambda: self.searching() <= 0, told=told)
             refuted = workload.refute(
                 select,
                 lambda c: c.visible,
@@ -208,7 +212,7 @@ class _Asked:
                 enough=lambda: self.searching() <= 0,
                 told=told,
             )
-        return refuted.chosen, replace(refuted, gaps=(*mirror.gaps, *refuted.gaps))
+        return studied, refuted.chosen, replace(refuted, gaps=(*mirror.gaps, *refuted.gaps))
 
     def _limits(self) -> workload.Limits:
         typed = self.arguments
@@ -259,6 +263,13 @@ class _Asked:
 def _once(*found: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return all gaps, each once."""
     return tuple(dict.fromkeys(gap for gaps in found for gap in gaps))
+
+
+def _timed(gathered: workload.Gathered, studied: Sequence[workload.Studied]) -> str:
+    """Return on whose times the answer rests where the mirror's were taken."""
+    known = sum(d.mean is not None for d in gathered.demands)
+    timed = sum(s.demand.mean is not None for s in studied) - known
+    return f"; {words.plural(timed, 'query', 'queries')} timed on the mirror" if timed > 0 else ""
 
 
 def _nothing_planned(unplanned: Sequence[Unreadable]) -> PremortemError:
