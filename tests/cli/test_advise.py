@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -302,3 +303,11 @@ def test_executed_on_a_copy(production: Production, tmp_path: Path) -> None:
     assert found["summary"]["certainty"] == "executed", found["gaps"]
     assert any("built on the mirror" in n for r in found["recommendations"] for n in r["notes"])
     assert production.indexes() == before
+
+
+def test_without_the_solver_it_says_so_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "highspy", None)
+    assert main(["advise", "-p", str(tmp_path / "none.profile")]) == 2
+    assert "pip install 'premortem[advise]'" in capsys.readouterr().err

@@ -33,6 +33,7 @@ from premortem.workload.proof.timing import timed
 from premortem.workload.reading.demands import Gathered, demands, missing
 from premortem.workload.reading.planner import Planner
 from premortem.workload.reading.study import existing_indexes, study
+from premortem.workload.search.program import require_solver
 from premortem.workload.search.selection import Chosen, Limits, Step, select
 from premortem.workload.studied import Studied
 from premortem.workload.telling.explaining import Terms, explain, with_execution, without_dropped
@@ -63,6 +64,7 @@ __all__ = [
     "meant",
     "missing",
     "refute",
+    "require_solver",
     "select",
     "study",
     "timed",

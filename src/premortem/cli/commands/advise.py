@@ -39,6 +39,7 @@ _EXPLAINING = 0.1
 
 def run(arguments: argparse.Namespace) -> int:
     """Advise on the workload's indexes; after Ctrl-C it ends with 130, and the best set found until then."""
+    workload.require_solver()
     output.check(arguments.output)
     profile, identity = judging.profile_of(arguments.profile)
     wanted = tuple(workload.meant(typed, profile) for typed in arguments.explain)

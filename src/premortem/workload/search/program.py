@@ -95,6 +95,11 @@ def _written(program: Program, budget: float | None, price: float) -> tuple[_Mod
     return model, indexes
 
 
+def require_solver() -> None:
+    """Raise UsageError where HiGHS is not installed: better before an hour of questions than after."""
+    _library()
+
+
 def _library() -> ModuleType:
     try:
         return importlib.import_module("highspy")
