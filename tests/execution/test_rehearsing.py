@@ -262,6 +262,15 @@ def test_ctrl_c_leaves_nothing(staging: Staging) -> None:
     assert staging.contents() == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell that starts tests in the background has them ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_a_query_that_runs_leaves_nothing_that_was_built_for_good(
     staging: Staging, updated_in_place: RelationName
 ) -> None:

@@ -23,8 +23,7 @@ from premortem.model import (
     Standing,
     Upkeep,
 )
-from premortem.workload import Chosen, Limits, Terms, explain, meant, select, without_dropped
-from premortem.workload.telling import why
+from premortem.workload import Chosen, Limits, Terms, explain, meant, select, why, without_dropped
 from premortem.workload.telling.explaining import enters_at
 from tests.workload.ideal import Ideal, candidate, profile, weighed
 from tests.workload.test_selection import CANDIDATES, worlds
