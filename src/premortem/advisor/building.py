@@ -13,7 +13,6 @@ from datetime import timedelta
 from premortem.advisor.columns import KeyStatistics, key_statistics
 from premortem.advisor.elements import elements
 from premortem.advisor.machine import machine_of
-from premortem.advisor.partitions import leaves
 from premortem.advisor.size import IndexSize, index_size
 from premortem.model import IndexCandidate, IndexKey, Profile, Table
 
@@ -65,7 +64,7 @@ def sort_seconds(
 
 def build_time(candidate: IndexCandidate, table: Table, profile: Profile, *, concurrently: bool = True) -> timedelta:
     """Return how long CREATE INDEX takes, of a partitioned table on all partitions."""
-    parts = leaves(table, profile) or (table,)
+    parts = profile.leaves(table.relation) or (table,)
     sizes = (index_size(candidate, part, major=profile.server.major) for part in parts)
     each = zip(parts, sizes, strict=True)
     collates, major = machine_of(profile).collates, profile.server.major

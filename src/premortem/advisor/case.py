@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from premortem.advisor.existing import has_keys
-from premortem.advisor.partitions import leaves
 from premortem.advisor.proof import Bench, Trial, gain, worsened
 from premortem.advisor.wants import Use, Want
 from premortem.model import IndexCandidate, IndexKey, Profile, Table
@@ -95,7 +94,7 @@ def is_blind(key: IndexKey, want: Want, profile: Profile) -> bool:
     """Whether the rows that a key finds are the planner's assumption: an expression's, or a new column's."""
     if key.expression:
         return True
-    columns = (t.column(key.column or "") for t in (want.table, *leaves(want.table, profile)))
+    columns = (t.column(key.column or "") for t in (want.table, *profile.leaves(want.table.relation)))
     if any(c.statistics for c in columns if c is not None):
         return False
     terms = (*want.terms, *(t for arms in want.arms for arm in arms for t in arm))

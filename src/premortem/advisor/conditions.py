@@ -61,12 +61,19 @@ def bare_collation(name: str) -> str:
 
 def _unwrapped(expression: str) -> str:
     """Return the expression without a pair of brackets around all of it."""
-    while expression.startswith("(") and expression.endswith(")") and _matches(expression):
+    while is_bracketed(expression):
         expression = expression[1:-1]
     return expression
 
 
-def _matches(expression: str) -> bool:
+def is_bracketed(expression: str) -> bool:
+    """Whether one pair of brackets is around all of an expression.
+
+    >>> is_bracketed("(a + b)"), is_bracketed("(a) + (b)")
+    (True, False)
+    """
+    if not (expression.startswith("(") and expression.endswith(")")):
+        return False
     depth = 0
     for place, character in enumerate(expression):
         depth += {"(": 1, ")": -1}.get(character, 0)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from premortem.advisor import samples
 from premortem.advisor.columns import KeyStatistics, key_statistics, of_statistics, unknown
+from premortem.advisor.conditions import is_bracketed
 from premortem.advisor.storage import FIXED
 from premortem.model import Column, ColumnStatistics, Table
 
@@ -53,18 +54,9 @@ def of_expression(table: Table, expression: str) -> KeyStatistics:
 
 
 def _bare(expression: str) -> str:
-    while expression.startswith("(") and expression.endswith(")") and _closes_last(expression):
+    while is_bracketed(expression):
         expression = expression[1:-1].strip()
     return expression
-
-
-def _closes_last(expression: str) -> bool:
-    depth = 0
-    for place, character in enumerate(expression):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            return place == len(expression) - 1
-    return False
 
 
 def _measured(table: Table, expression: str) -> Column | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from premortem.model import Profile, RelationKind, RelationName, Table
@@ -25,22 +24,9 @@ def _with_partitions(table: Table, profile: Profile) -> Table:
     """Return a partitioned parent with the sizes of its partitions: it has no rows of its own."""
     if table.kind is not RelationKind.PARTITIONED_TABLE:
         return table
-    leaves = list(_leaves(table, profile))
+    leaves = profile.leaves(table.relation)
     pages = sum(t.pages for t in leaves)
     return replace(
         table, pages=pages, relation_pages=pages, tuples=sum(t.rows for t in leaves),
         all_visible=sum(t.all_visible for t in leaves), toast_bytes=sum(t.toast_bytes for t in leaves),
     )  # fmt: skip
-
-
-def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
-    for child in profile.children(table.relation):
-        if child.kind is RelationKind.PARTITIONED_TABLE:
-            yield from _leaves(child, profile)
-        else:
-            yield child
-
-
-def leaves(table: Table, profile: Profile) -> tuple[Table, ...]:
-    """Return the partitions that hold rows, through all levels."""
-    return tuple(_leaves(table, profile))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from premortem.advisor import inverted, others
@@ -92,7 +92,8 @@ def whole_size(candidate: IndexCandidate, profile: Profile) -> IndexSize:
     if table is None:
         raise LookupError(f"the profile has no table {candidate.table}")
     major = profile.server.major
-    parts = [index_size(candidate, _resolved(t, profile), major=major) for t in _leaves(table, profile)]
+    stored = profile.leaves(table.relation) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
+    parts = [index_size(candidate, _resolved(t, profile), major=major) for t in stored]
     if len(parts) == 1:
         return parts[0]
     levels = [p.level for p in parts if p.level is not None]
@@ -105,14 +106,6 @@ def whole_size(candidate: IndexCandidate, profile: Profile) -> IndexSize:
 def _resolved(table: Table, profile: Profile) -> Table:
     """Return the table with the types under its domains, the same one every time, which knows its keys by now."""
     return remembered(table, "_resolved", None, lambda: profile.with_base_types(table))
-
-
-def _leaves(table: Table, profile: Profile) -> Iterator[Table]:
-    if table.kind is not RelationKind.PARTITIONED_TABLE:
-        yield table
-        return
-    for child in profile.children(table.relation):
-        yield from _leaves(child, profile)
 
 
 def _storage(definition: str) -> Storage:

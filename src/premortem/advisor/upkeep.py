@@ -20,7 +20,6 @@ from premortem.advisor.changes import columns_of, held_by
 from premortem.advisor.entries import LOG_BYTES, Cost, Shape, entering, shape_of, vacuuming
 from premortem.advisor.existing import as_candidate
 from premortem.advisor.machine import Itself, Machine, machine_of
-from premortem.advisor.partitions import leaves
 from premortem.advisor.selectivity import share_of_predicate
 from premortem.advisor.size import PAGE, IndexSize
 from premortem.advisor.writes import Writes, blocks_hot, writes_of
@@ -127,7 +126,7 @@ def _is_written(index: Index) -> bool:
 
 
 def _built(index: Index, table: Table, profile: Profile) -> IndexSize:
-    parts = leaves(table, profile)
+    parts = profile.leaves(table.relation)
     same = [i for part in parts for i in part.indexes if _is_part(i, index)] if parts else [index]
     pages, tuples = max(sum(i.pages for i in same), 1), sum(max(i.tuples, 0.0) for i in same)
     rows = tuples or sum(p.rows for p in parts) or table.rows  # never analyzed

@@ -18,7 +18,6 @@ from premortem import words
 from premortem.advisor.changes import SetList, Writer, held_by, set_lists, triggered, writers
 from premortem.advisor.columns import distinct
 from premortem.advisor.machine import Itself, machine_of
-from premortem.advisor.partitions import leaves
 from premortem.model import ColumnStatistics, Profile, StatementKind, Table
 
 SHORTEST_WINDOW = timedelta(hours=1)  # a restore or a first load would pass for the usual
@@ -144,7 +143,7 @@ class _Rates:
 
 
 def _read(table: Table, profile: Profile) -> Writes:
-    parts = leaves(table, profile) or (table,)
+    parts = profile.leaves(table.relation) or (table,)
     own, related = writers(table, parts, profile), (*parts, *_ancestors(table, profile))
     rates = _rates(parts, _asked(own, profile))
     written = [p for p in parts if _is_written(p)] or list(parts)

@@ -535,6 +535,13 @@ class Profile:
         """Return the table of that name, None where the profile has none."""
         return self._tables_by_name.get(relation)
 
+    def leaves(self, relation: RelationName) -> tuple[Table, ...]:
+        """Return the tables below a table that have no partitions themselves, through all levels of partitioning."""
+        found: list[Table] = []
+        for child in self.children(relation):
+            found += self.leaves(child.relation) if child.kind is RelationKind.PARTITIONED_TABLE else (child,)
+        return tuple(found)
+
     def find_table(self, name: str, schema: str | None = None) -> Table | None:
         """Return the table that an unqualified name means along the search path, or the one of that schema."""
         schemas = (schema,) if schema else self.search_path

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from premortem.model import Evidence, Finding, Node, Profile, RelationKind, RelationName, Severity, Table
+from premortem.model import Evidence, Finding, Node, RelationKind, RelationName, Severity, Table
 from premortem.rules.discards import on_columns
 from premortem.rules.obstacles import Obstacle, obstacle
 from premortem.rules.readings import Reading, columns_of
@@ -35,7 +35,7 @@ def find(subject: Subject, limits: Limits) -> Iterator[Finding]:
     """Yield a finding for every partitioned table that is searched all over."""
     searched = _searched(subject)
     for root, found in searched.items():
-        partitions = tuple(_leaves(root, subject.profile))
+        partitions = subject.profile.leaves(root)
         tables = {t.relation for reading in found for t in reading.scanned}
         enough = len(partitions) >= limits.min_partitions and len(tables) >= limits.min_share * len(partitions)
         conditions = tuple(c for r in found for c in _asked(r))
@@ -49,11 +49,6 @@ def _searched(subject: Subject) -> Mapping[RelationName, list[Reading]]:
         if reading.table.kind is RelationKind.PARTITIONED_TABLE:
             found.setdefault(reading.relation, []).append(reading)
     return found
-
-
-def _leaves(root: RelationName, profile: Profile) -> Iterator[Table]:
-    for table in profile.children(root):
-        yield from _leaves(table.relation, profile) if table.kind is RelationKind.PARTITIONED_TABLE else (table,)
 
 
 def _is_pruned(reading: Reading) -> bool:

@@ -119,7 +119,7 @@ class Planner:
         """Return a parent's basis; that of a partitioned parent is its partitions' bases together."""
         if table.relation in self.sizes:
             return self.basis(table, name)
-        parts = [self.basis(leaf, name) for leaf in sizes.leaves(table, self.profile)]
+        parts = [self.basis(leaf, name) for leaf in self.profile.leaves(table.relation)]
         return bases.united([part for part in parts if part is not None and part.domain.size])
 
     def _parent(self, table: Table, name: str) -> tuple[Table, str] | None:

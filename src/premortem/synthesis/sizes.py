@@ -57,17 +57,9 @@ def _below_hash(table: Table, profile: Profile) -> bool:
     return parent is not None and (is_hash(parent) or _below_hash(parent, profile))
 
 
-def leaves(table: Table, profile: Profile) -> list[Table]:
-    """Return the partitions below a table that have no partitions themselves."""
-    found = []
-    for child in profile.children(table.relation):
-        found += leaves(child, profile) if child.kind is RelationKind.PARTITIONED_TABLE else [child]
-    return found
-
-
 def _rows(table: Table, profile: Profile, gaps: list[Gap]) -> float:
     if table.kind is RelationKind.PARTITIONED_TABLE:
-        return sum(_rows(leaf, profile, gaps) for leaf in leaves(table, profile))
+        return sum(_rows(leaf, profile, gaps) for leaf in profile.leaves(table.relation))
     if table.tuples >= 0:
         return table.rows
     if table.pages:

@@ -58,7 +58,6 @@ class Terms:
 
     budget: int | None = None
     min_share: float = 0.01
-    max_loss: float = 0.05
 
 
 def explain(chosen: Chosen, studied: Sequence[Studied], price: Price, terms: Terms) -> Indexing:
