@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 
 import psycopg
@@ -84,9 +85,20 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 _preset(db, f"{mode}_", set_)
         for mode in MODES:
             work(psycopg.conninfo.make_conninfo(server.dsn(), user=f"{mode}_"))
+        _written(server, place)
         for name in FILES.values():
             (to / name).write_bytes((place / name).read_bytes())
     return to
+
+
+def _written(server: pg.Server, place: Path) -> None:
+    """Wait for the log collector: a session's end does not say that its lines are in the files."""
+    with psycopg.connect(server.dsn(), autocommit=True) as db:
+        db.execute("DO $$ BEGIN RAISE LOG 'the last line of this test'; END $$")
+    deadline = time.monotonic() + 60
+    while not all(b"the last line of this test" in (place / name).read_bytes() for name in FILES.values()):
+        assert time.monotonic() < deadline, "the log collector did not write the last line"
+        time.sleep(0.05)
 
 
 def _preset(db: pg.Session, role: str, settings: str) -> None:
