@@ -122,12 +122,12 @@ class Running:
             self.failed = error
 
     def join(self) -> PremortemError | None:
-        self._thread.join(30)
+        self._thread.join(90)
         assert not self._thread.is_alive()
         return self.failed
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     """Wait for something that will be."""
     end = time.monotonic() + seconds
     while not condition():
@@ -145,4 +145,12 @@ def runs(db: pg.Session, part: str) -> bool:
     )  # fmt: skip
 
 
-__all__ = ["Running", "Watch", "push_out", "runs", "started", "until", "watch"]
+def cancel(db: pg.Session, part: str) -> None:
+    """End what `runs` finds."""
+    db.values(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
+        "AND query LIKE %(part)s", part=f"%{part}%",
+    )  # fmt: skip
+
+
+__all__ = ["Running", "Watch", "cancel", "push_out", "runs", "started", "until", "watch"]

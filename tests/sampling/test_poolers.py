@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 from premortem import pg, sampling
@@ -12,11 +11,12 @@ from tests.sampling.conftest import until
 
 
 def asking(pooled: str) -> threading.Thread:
-    """Somebody who asks the database through the pooler, and takes a while."""
+    """Somebody who asks the database through the pooler, and takes as long as nobody lets them go on."""
+    long = timedelta(minutes=5)
 
     def ask() -> None:
-        with pg.session(pooled, purpose="shop") as db:
-            db.value("SELECT pg_sleep(1.2)")
+        with pg.session(pooled, purpose="shop", lock_timeout=long, statement_timeout=long) as db:
+            db.value("SELECT pg_catalog.pg_advisory_xact_lock_shared(1)")
 
     found = threading.Thread(target=ask, daemon=True)
     found.start()
@@ -25,26 +25,27 @@ def asking(pooled: str) -> threading.Thread:
 
 def test_clients_wait_and_the_database_does_not_know(database: str, server: pg.Server) -> None:
     name = database.split("dbname=")[1]
-    with bouncer(server, "transaction") as pooled, pg.writer(server, purpose="x") as db:
+    with bouncer(server, "transaction") as pooled, pg.writer(database, purpose="x") as db:
         console = pooled.replace("dbname=postgres", "dbname=pgbouncer")
         with sampling.open(database, "db-1", poolers={"front": console}) as reader:
             assert reader.sample().pools == ()
+            db.value("SELECT pg_advisory_lock(1)")
             front = pooled.replace("dbname=postgres", f"dbname={name}")
             waits = [asking(front) for _ in range(4)]
-            until(lambda: any(pool.clients_waiting == 3 for pool in reader.sample().pools))
-            time.sleep(0.3)
+            some = timedelta(milliseconds=100)
+            until(lambda: any(p.clients_waiting == 3 and p.longest_wait > some for p in reader.sample().pools))
             sample = reader.sample()
             (pool,) = [one for one in sample.pools if one.database == name]
             assert (pool.pooler, pool.user, pool.mode) == ("front", "premortem", "transaction")
             assert (pool.clients_active, pool.clients_waiting, pool.servers_active) == (1, 3, 1)
             assert (pool.size, pool.reserve, pool.most_server_connections) == (1, 0, None)
-            assert pool.longest_wait > timedelta(milliseconds=100)
+            assert pool.longest_wait > some
             assert sample.seats.active <= 3  # the one that is served, ourselves and no crowd
             assert sample.seats.taken < sample.seats.most / 2
             assert sample.gaps == ()
+            db.value("SELECT pg_advisory_unlock(1)")
             for one in waits:
                 one.join()
-        db.value("SELECT 1")
 
 
 def test_a_console_that_is_not_there_is_a_gap_and_no_more(database: str) -> None:

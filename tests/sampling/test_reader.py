@@ -26,7 +26,7 @@ from premortem.watch.deltas import LastFacts, deltas
 from premortem.watch.identity import identify
 from tests.daemon.proxy import Proxy
 from tests.pg.test_pgbouncer import bouncer
-from tests.sampling.conftest import Running, Watch, runs, started, until
+from tests.sampling.conftest import Running, Watch, cancel, runs, started, until
 
 ITEMS = RelationName(schema="public", name="items")
 VERSIONS = {15: ("1.8", "1.9", "1.10"), 18: ("1.8", "1.9", "1.10", "1.11", "1.12")}
@@ -96,10 +96,11 @@ def test_an_extension_that_is_made_and_updated_under_us(server: pg.Server, datab
 
 def test_a_server_that_has_not_loaded_the_extension() -> None:
     with started(18, shared_preload_libraries="") as server, sampling.open(server.dsn(), "bare") as reader:
-        running = Running(server.dsn(), "SELECT pg_sleep(2), 'seen nevertheless'")
+        running = Running(server.dsn(), "SELECT pg_sleep(600), 'seen nevertheless'")
         with pg.writer(server, purpose="x") as db:
             until(lambda: runs(db, "seen nevertheless"))
-        sample = reader.sample()
+            sample = reader.sample()
+            cancel(db, "seen nevertheless")
         assert "has not loaded" in gap(sample, "pg_stat_statements").says
         assert "shared_preload_libraries" in gap(sample, "pg_stat_statements").cure
         assert [backend.application for backend in sample.backends] == ["shop"]
@@ -213,11 +214,11 @@ def test_texts_in_an_encoding_of_another_database(server: pg.Server, database: s
         with sampling.open(database, "db-1") as reader:
             reader.sample()
             dsn = server.dsn("old")
-            running = Running(dsn, "SELECT pg_sleep(1.5), 'é' AS \"Grüße\"")
-            until(lambda: runs(admin, "pg_sleep(1.5)"))
+            running = Running(dsn, "SELECT pg_sleep(4), 'é' AS \"Grüße\"")
+            until(lambda: runs(admin, "pg_sleep(4)"))
             sample = reader.sample()
             (backend,) = sample.backends
-            assert "pg_sleep(1.5)" in backend.text
+            assert "pg_sleep(4)" in backend.text
             assert running.join() is None
             (moved,) = [one for one in reader.sample().moved if sample.databases[one.key.dbid] == "old"]
             assert "pg_sleep" in reader.texts([moved.key])[moved.key]
@@ -245,10 +246,12 @@ def test_who_waits_for_whom_and_what_holds_a_transaction_open(database: str) -> 
 
 def test_a_text_that_does_not_fit_is_told_to_be_cut(database: str) -> None:
     with pg.writer(database, purpose="x") as db, sampling.open(database, "db-1") as reader:
-        running = [Running(database, f"SELECT pg_sleep(2), '{'ü' * size}', 'end'") for size in (5, 600)]
-        until(lambda: db.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(2)%'") == 2)
+        running = [Running(database, f"SELECT pg_sleep(600), '{'ü' * size}', 'end'") for size in (5, 600)]
+        begun = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%' AND state = 'active'"
+        until(lambda: db.value(begun) == 2)
         for backends in (reader.sample().backends, reader.glance().backends):
             assert {("end" in backend.text, backend.cut) for backend in backends} == {(False, True), (True, False)}
+        cancel(db, "SELECT pg_sleep(600)")
         for one in running:
             one.join()
 
@@ -379,9 +382,9 @@ def test_a_database_that_knows_no_encoding(server: pg.Server) -> None:
             db.execute("CREATE EXTENSION pg_stat_statements")
         with sampling.open(server.dsn("bytes"), "db-1") as reader:
             reader.sample()
-            running = Running(server.dsn("latin"), "SELECT pg_sleep(1.2), 'é' AS \"Grüße\"")
-            until(lambda: runs(admin, "pg_sleep(1.2)"))
-            assert ["pg_sleep(1.2)" in backend.text for backend in reader.sample().backends] == [True]
+            running = Running(server.dsn("latin"), "SELECT pg_sleep(4), 'é' AS \"Grüße\"")
+            until(lambda: runs(admin, "pg_sleep(4)"))
+            assert ["pg_sleep(4)" in backend.text for backend in reader.sample().backends] == [True]
             running.join()
             assert reader.texts([moved.key for moved in reader.sample().moved])
         for name in ("bytes", "latin"):
@@ -389,11 +392,10 @@ def test_a_database_that_knows_no_encoding(server: pg.Server) -> None:
 
 
 def test_a_server_that_is_frozen_is_left_and_found_again() -> None:
-    patience = timedelta(milliseconds=100)
-    with started(18) as server, sampling.open(server.dsn(), "db-1", statement_timeout=patience) as reader:
+    with started(18) as server, sampling.open(server.dsn(), "db-1") as reader:
         reader.sample()
-        reader._link._line._patience = timedelta(seconds=0.5)
         pid = int(reader._link.ask(lambda line: line.ask("SELECT pg_catalog.pg_backend_pid()"))[1][0][0])
+        reader._link._line._patience = timedelta(seconds=0.5)
         os.kill(pid, signal.SIGSTOP)
         try:
             with pytest.raises(ServerTimeout, match="has not answered"):
