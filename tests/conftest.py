@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from premortem import pg
 
@@ -27,6 +28,11 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
 }
 _numbers = itertools.count(1)
+# How long an example takes says how busy the machine is, and nothing about us.
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -65,7 +65,7 @@ class Production:
         program = self.server.installation.bin_directory / "psql"
         return subprocess.run(
             [program, "-X", "-q", "-f", "-", self.copy], input=script, capture_output=True, text=True, check=False,
-            env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning -c statement_timeout=1ms"},
+            env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning -c statement_timeout=100ms"},
         )  # fmt: skip
 
 

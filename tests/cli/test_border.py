@@ -71,7 +71,7 @@ def test_a_signal_unwinds(number: signal.Signals, code: int) -> None:
     def command():
         try:
             print("ready", flush=True)
-            time.sleep(60)
+            time.sleep(600)
         finally:
             print("cleaned up", flush=True)
     """
@@ -80,7 +80,7 @@ def test_a_signal_unwinds(number: signal.Signals, code: int) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
         assert out == "cleaned up\n"
         assert process.returncode == code
 

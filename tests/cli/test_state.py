@@ -67,6 +67,11 @@ def busy(database: str) -> str:
     return database
 
 
+def since() -> str:
+    """The two hours before these tests were loaded, however long ago that was."""
+    return f"{120 + (datetime.now(UTC) - NOW) // MINUTE}m"
+
+
 def run(*typed: str) -> int:
     return cli.main(typed)
 
@@ -178,8 +183,7 @@ def test_history_shows_when_a_query_got_slow(here: Path, busy: str, capsys: pyte
     at = (NOW - 41 * MINUTE).isoformat()
     assert run("deploy", "record", "--service", "shop", "--revision", "a7c3dbe", "--at", at, "--store", busy) == 0
     capsys.readouterr()
-    since = f"{120 + (datetime.now(UTC) - NOW) // MINUTE}m"  # however long ago these tests were loaded
-    assert run("history", "order_items", "--since", since, "--step", "10m", "--store", busy) == 0
+    assert run("history", "order_items", "--since", since(), "--step", "10m", "--store", busy) == 0
     said = capsys.readouterr().out
     lines = said.splitlines()
     assert "select * from order_items where product_sku = $1 and status = $2" in lines[0]
@@ -195,7 +199,7 @@ def test_history_shows_when_a_query_got_slow(here: Path, busy: str, capsys: pyte
 
 
 def test_history_lists_the_heaviest(here: Path, busy: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("history", "--since", "2h", "--store", busy) == 0
+    assert run("history", "--since", since(), "--store", busy) == 0
     said = capsys.readouterr().out
     assert said.index("order_items") < said.index("users")
     assert "\x1b" not in said
@@ -203,7 +207,7 @@ def test_history_lists_the_heaviest(here: Path, busy: str, capsys: pytest.Captur
 
 
 def test_history_as_json(here: Path, busy: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("history", f"{1:016x}", "--since", "2h", "--step", "1h", "-f", "json", "--store", busy) == 0
+    assert run("history", f"{1:016x}", "--since", since(), "--step", "1h", "-f", "json", "--store", busy) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["format"], told["version"], told["step_seconds"]) == ("premortem history", 1, 3600)
     (query,) = told["queries"]

@@ -69,18 +69,18 @@ def test_a_suite_that_fails_is_no_pass(premortem: Premortem, production: Product
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "timeout", "says"),
     [
-        (["true"], "asked the database nothing"),
-        (["sh", "-c", "exit 4"], "failed (exit code 4), and no statement was seen"),
-        (["sleep", "60"], "longer than --timeout allows"),
-        (["no-such-command"], "no-such-command cannot be run"),
+        (["true"], "60", "asked the database nothing"),
+        (["sh", "-c", "exit 4"], "60", "failed (exit code 4), and no statement was seen"),
+        (["sleep", "600"], "2", "longer than --timeout allows"),
+        (["no-such-command"], "60", "no-such-command cannot be run"),
     ],
 )
 def test_a_suite_that_asks_nothing_could_not_tell(
-    premortem: Premortem, production: Production, command: list[str], says: str
+    premortem: Premortem, production: Production, command: list[str], timeout: str, says: str
 ) -> None:
-    done = premortem("check", "-p", production.profile, "--timeout", "2", "--", *command)
+    done = premortem("check", "-p", production.profile, "--timeout", timeout, "--", *command)
     assert done.returncode == 3
     assert says in done.stderr
     assert "Traceback" not in done.stderr

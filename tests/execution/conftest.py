@@ -45,7 +45,9 @@ class Staging:
             return (
                 db.tuples("SELECT count(*), sum(pieces), min(xmin::text::bigint) FROM public.items"),
                 db.tuples("SELECT count(*), sum(total), sum(customer_id) FROM public.orders"),
-                db.tuples("SELECT schemaname, indexname FROM pg_catalog.pg_indexes WHERE schemaname = 'public'"),
+                db.tuples(
+                    "SELECT schemaname, indexname FROM pg_catalog.pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2"
+                ),
             )
 
 
