@@ -77,7 +77,9 @@ def test_so_many_quiet_queries_are_counted() -> None:
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        running = driver.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"], timeout=120_000
+        )
         yield running
         running.close()
 
@@ -87,6 +89,7 @@ def opened(browser: Browser, folder: Path, told: Report, *, scheme: str = "light
     file = folder / "report.html"
     file.write_text(page_of(told), "utf-8")
     page = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_default_timeout(120_000)
     page.on("request", lambda request: _nobody(request.url, file.as_uri()))
     page.on("console", lambda message: pytest.fail(message.text))
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -195,8 +198,11 @@ def test_themes(browser: Browser, tmp_path: Path, scheme: str) -> None:
     assert (before > 380) == (scheme == "light")
     page.locator("#theme").click()
     assert (ground() > 380) != (scheme == "light")
-    page.wait_for_timeout(500)  # Chromium writes a page's storage a moment later, and a reload may be another process
-    page.reload()
+    for _ in range(120):  # Chromium writes a page's storage a moment later, and a reload may be another process
+        page.wait_for_timeout(500)
+        page.reload()
+        if (ground() > 380) != (scheme == "light"):
+            break
     assert (ground() > 380) != (scheme == "light")
     page.close()
 

@@ -103,7 +103,7 @@ def advised(copy: Copy, *texts: str) -> tuple[Refuted[workload.Chosen], workload
 
 def test_the_mirror_times_what_nobody_measured(copy: Copy) -> None:
     """Two queries that cost the same, of which one sleeps; one that cannot run; one that production measured."""
-    slow = "SELECT count(*), pg_sleep(0.05) FROM visits WHERE page = 'page-8'"
+    slow = "SELECT count(*), pg_sleep(2) FROM visits WHERE page = 'page-8'"
     texts = (HONEST, slow, "SELECT 1 / (count(*) - count(*)) FROM visits WHERE page = 'page-9'", LIE)
     with twin.open(copy.profile) as opened, execution.rehearse(copy.dsn, copy.profile) as mirror:
         planner = Planner(explain=opened.explain, parameter_types=opened.parameter_types, replanner=opened.replanner)
@@ -114,8 +114,8 @@ def test_the_mirror_times_what_nobody_measured(copy: Copy) -> None:
         quick, sleepy, broken, measured = (s.demand.mean for s in workload.timed(studied, mirror.stage))
     assert quick is not None
     assert sleepy is not None
-    assert quick < sleepy
-    assert sleepy >= timedelta(milliseconds=50)
+    assert sleepy >= timedelta(seconds=2)
+    assert quick < sleepy  # by far, on a machine however busy
     assert broken is None
     assert measured == known
 
