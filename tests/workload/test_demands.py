@@ -170,8 +170,108 @@ def test_a_text_of_a_file_beside_productions_own_counts_once() -> None:
     (filed,) = texts("select * from orders where id = 7")
     assert isinstance(filed, Query)
     borrowed = replace(filed, calls=own.calls, calls_per_second=own.calls_per_second, mean_time=own.mean_time)
-    (found,) = workload.demands([borrowed, own], SHOP).demands
+    found = workload.demands([borrowed, own], SHOP).demands
+    assert sum(d.calls_per_day or 0 for d in found) == pytest.approx(100)
+
+
+# --- constants that pg_stat_statements has taken out ---
+
+
+def beside(filed: str, *own: str, calls: float = 100) -> tuple[Demand, ...]:
+    """The demands of a file's texts beside production's entries, whose calls the texts were given."""
+    entries = [counted(text, calls, 1, number) for number, text in enumerate(own)]
+    known = replace(SHOP, workload=Workload(statements=tuple(entries)))
+    return workload.demands((*sources.with_calls(texts(filed), known), *entries), known).demands
+
+
+def told(found: tuple[Demand, ...]) -> dict[str, float]:
+    """Each demand's text with its calls a day."""
+    return {d.query.text: round(d.calls_per_day or 0, 6) for d in found}
+
+
+@pytest.mark.parametrize(
+    ("filed", "own"),
+    [
+        ("select id from t where status = 'open'", "select id from t where status = $1"),
+        ("select id from t where status = 'open'::text", "select id from t where status = $1::text"),
+        ("select id from t where id = $1 and status = 'open'", "select id from t where id = $1 and status = $2"),
+        ("select id from t where status = 'open' and id = $1", "select id from t where status = $2 and id = $1"),
+        ("select id from t where status in ('open', 'late')", "select id from t where status in ($1, $2)"),
+        ("select id from t where status in ('open', 'late')", "select id from t where status in ($1 /*, ... */)"),
+        ("select id from t where status = 'open' limit 5", "select id from t where status = $1 limit $2"),
+        ("select id from t where doc ->> 'ref' = $1", "select id from t where doc ->> $2 = $1"),
+        ("select id from t where late = true order by id", "select id from t where late = $1 order by id"),
+        ("select date_trunc('day', at), count(*) from orders group by date_trunc('day', at)",
+         "select date_trunc($1, at), count(*) from orders group by date_trunc($2, at)"),
+    ],
+)  # fmt: skip
+def test_what_the_program_says_has_the_calls_of_the_entry_that_hides_it(filed: str, own: str) -> None:
+    (found,) = beside(filed, own)
+    assert (found.query.text, found.query.site.source) == (filed, "q.sql")
     assert found.calls_per_day == pytest.approx(100)
+    assert [q.site.source for q in found.others] == ["pg_stat_statements"]
+
+
+def test_an_entry_is_shared_by_all_that_it_may_stand_for() -> None:
+    found = beside(
+        "select * from orders where status = 'open'; select * from orders where status = 'late';"
+        "select  *  from orders where status = $1",
+        "select * from orders where status = $1",
+    )
+    assert [d.calls_per_day for d in found] == pytest.approx([100 / 3] * 3)
+    assert len({d.query.text for d in found}) == 3
+
+
+def test_a_value_may_be_the_programs_or_an_example_so_production_is_halved() -> None:
+    found = beside("select * from orders where id = 7", "select * from orders where id = $1")
+    assert told(found) == {"select * from orders where id = 7": 50, "select * from orders where id = $1": 50}
+    (any_value,) = (d for d in found if d.query.parameter_count)
+    assert (any_value.query.samples, any_value.query.site.source) == ((("7",),), "pg_stat_statements")
+
+
+def test_values_that_differ_are_no_constants() -> None:
+    found = beside(
+        "select * from orders where id = 7; select * from orders where id = 8", "select * from orders where id = $1"
+    )
+    assert told(found) == {"select * from orders where id = $1": 100}
+    assert found[0].query.samples == (("7",), ("8",))
+
+
+def test_the_end_of_a_range_is_a_value_and_what_it_is_asked_with_stays() -> None:
+    found = beside(
+        "select * from orders where status = 'open' and placed > '2026-01-01'",
+        "select * from orders where status = $1 and placed > $2",
+    )
+    assert told(found) == {"select * from orders where status = 'open' and placed > $1": 100}
+    assert found[0].query.samples == (("2026-01-01",),)
+
+
+@pytest.mark.parametrize(
+    ("filed", "own"),
+    [
+        ("select * from orders where status = 'open' and note = 'open'",
+         "select * from orders where status = $1 and note = $1"),
+        ("select * from orders where status = 'open' and id = 7", "select * from orders where status = $2 and id = $1"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_no_constant_is_numbered_like_stays_one(filed: str, own: str) -> None:
+    found = told(beside(filed, own))
+    assert any("$" in text for text in found), found
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.sampled_from(["7", "8", "$1"]), st.sampled_from(["'open'", "'late'", "'9'"])), min_size=1),
+    st.lists(st.sampled_from(["$1", "$2"]), min_size=1, max_size=2, unique=True),
+)
+def test_no_call_that_production_counted_gets_lost_or_is_counted_twice(
+    filed: list[tuple[str, str]], own: list[str]
+) -> None:
+    entries = [f"select * from orders where id = {n} and status = {'$2' if n == '$1' else '$1'}" for n in own]
+    found = beside(";".join(f"select * from orders where id = {n} and status = {s}" for n, s in filed), *entries)
+    assert sum(d.calls_per_day or 0 for d in found) >= 100 * len(entries) - 1e-6
+    own_calls = (q.calls or 0 for d in found for q in (d.query, *d.others) if q.site.source == "pg_stat_statements")
+    assert sum(own_calls) == pytest.approx(100 * len(entries))
 
 
 def test_files_that_nobody_counted_weigh_one_call_each_and_it_is_said() -> None:

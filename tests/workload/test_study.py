@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from premortem import catalog, check, pg, sources, twin, workload
-from premortem.model import Demand, Profile, Query, Question, RelationName, Site, Unreadable, Values
+from premortem.model import Demand, Profile, Query, Question, RelationName, Site, Unreadable, Values, Workload
 from tests.conftest import MAJORS
 
 DESK = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
@@ -30,6 +31,17 @@ class Desk:
 
     def study(self, sql: str) -> workload.Studied:
         found = self.outcome(sql)
+        assert isinstance(found, workload.Studied), found
+        return found
+
+    def beside(self, filed: str, own: str, number: int = 0) -> workload.Studied:
+        """The study of a file's query that production's counters know too."""
+        (entry,) = sources.text(own, Site(source="pg_stat_statements", name="1"))
+        assert isinstance(entry, Query)
+        entry = replace(entry, calls=100.0, calls_per_second=1.0, mean_time=timedelta(milliseconds=1))
+        known = replace(self.profile, workload=Workload(statements=(entry,)))
+        queries = (*sources.with_calls(sources.text(filed, Site(source="q.sql", line=1)), known), entry)
+        found = workload.study(workload.demands(queries, known).demands[number], self.planner, self.profile)
         assert isinstance(found, workload.Studied), found
         return found
 
@@ -208,6 +220,49 @@ def test_a_predicate_comes_of_a_literal_alone(desk: Desk) -> None:
     assert any(c.predicate for g in literal.groups for c in g)
     placeholder = desk.study("SELECT * FROM tickets WHERE status = $1 ORDER BY opened LIMIT 20")
     assert not any(c.predicate for g in placeholder.groups for c in g)
+
+
+@pytest.mark.parametrize(
+    ("filed", "own", "predicates"),
+    [
+        (
+            "SELECT * FROM tickets WHERE status = 'waiting' ORDER BY opened LIMIT 20",
+            "SELECT * FROM tickets WHERE status = $1 ORDER BY opened LIMIT $2",
+            {"status = 'waiting'::text"},
+        ),
+        (
+            "SELECT * FROM tickets WHERE priority = 4 AND urgent = true ORDER BY opened LIMIT 20",
+            "SELECT * FROM tickets WHERE priority = $1 AND urgent = $2 ORDER BY opened LIMIT $3",
+            {"urgent"},
+        ),
+        (
+            "SELECT id FROM tickets WHERE doc ->> 'ref' = 'r17'",
+            "SELECT id FROM tickets WHERE doc ->> $1 = $2",
+            set(),
+        ),
+    ],
+)
+def test_a_files_constant_beside_productions_entry_has_the_candidates_that_it_has_alone(
+    desk: Desk, filed: str, own: str, predicates: set[str]
+) -> None:
+    alone, beside = desk.study(filed), desk.beside(filed, own)
+    assert {c.predicate for g in alone.groups for c in g} >= predicates
+    assert set(definitions(beside)) == set(definitions(alone)) != set()
+
+
+def test_an_entry_that_may_be_of_any_value_is_planned_with_some_and_the_files_value(desk: Desk) -> None:
+    literal, any_value = (
+        desk.beside(
+            "SELECT * FROM tickets WHERE account_id = 17 ORDER BY opened LIMIT 20",
+            "SELECT * FROM tickets WHERE account_id = $1 ORDER BY opened LIMIT $2",
+            number,
+        )
+        for number in (0, 1)
+    )
+    assert [s.name for s in literal.demand.sets] == ["literal"]
+    assert {"captured", "hot"} <= {s.name for s in any_value.demand.sets}
+    assert any_value.demand.query.text.endswith("= $1 ORDER BY opened LIMIT 20")
+    assert "tickets (account_id, opened)" in set(definitions(literal)) & set(definitions(any_value))
 
 
 # --- what cannot be planned, and what no query says ---

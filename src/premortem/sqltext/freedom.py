@@ -25,13 +25,14 @@ class Freedom(Enum):
 class Slot:
     """One constant: where it stands (byte offset), whether it may become a parameter, and the cast it then needs.
 
-    `is_word` is for a text compared by `=`; `is_switch` for booleans, NULL and limits, which only vary on purpose;
-    `is_pattern` for what LIKE matches.
+    `is_equal` is for what is compared by `=` or IN, `is_word` for a text there; `is_switch` for booleans, NULL and
+    limits, which only vary on purpose; `is_pattern` for what LIKE matches.
     """
 
     offset: int
     freedom: Freedom
     cast: str | None = None
+    is_equal: bool = False
     is_word: bool = False
     is_switch: bool = False
     is_pattern: bool = False

@@ -265,7 +265,7 @@ def _pieces(pattern: str, skipped: dict[int, int]) -> Iterator[tuple[str, int | 
         if one is not None and _is_alike(found):
             count = 1 + _count(found["more"])
             yield text + pattern[position : found.start("one")], kept + left_out, count, True
-            text, position = one[1:], found.start("close")
+            text, position = one[1:], found.end("close") - 1  # a comment before the bracket leaves a blank
             kept += count
             left_out += skipped.get(kept, 0)
             continue

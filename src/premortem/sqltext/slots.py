@@ -26,6 +26,7 @@ class _Where:
     is_condition: bool = False
     is_grouped: bool = False
     is_inserted: bool = False
+    is_equal: bool = False
 
 
 _AEXPR = pb.A_Expr_Kind
@@ -122,11 +123,13 @@ def _constant(node: Node, where: _Where) -> Iterator[Slot]:
         number = "bigint"
     if kind == "bsval":
         return
+    equal = where.role == "equal" or where.is_equal
     yield Slot(
         offset=node.location,
         freedom=_FREEDOMS.get(where.role, Freedom.FIXED),
         cast=_cast(number, kind, node, where),
-        is_word=where.role == "equal" and kind == "sval",
+        is_equal=equal,
+        is_word=equal and kind == "sval",
         is_switch=kind == "boolval" or node.isnull or where.role == "limit",
         is_pattern=where.role == "pattern",
     )
@@ -290,7 +293,7 @@ def _cast_of(node: Node, where: _Where) -> Iterator[Slot]:
     role = "fixed" if where.role == "fixed" else "typed" if value else "typed code"
     if name in ("regclass", "regconfig", "regtype", "regproc", "regdictionary"):
         role = "fixed"
-    yield from _below(arg, replace(where, role=role))
+    yield from _below(arg, replace(where, role=role, is_equal=where.role == "equal" and arg.HasField("a_const")))
 
 
 def _call(node: Node, where: _Where) -> Iterator[Slot]:

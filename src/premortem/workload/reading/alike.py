@@ -3,32 +3,44 @@
 A program that writes values into its texts has as many texts as values, and an IN list of every length is one more.
 What differs becomes `$n`, what is the same in all of them stays a constant: a constant is the program's own word and
 may be an index's predicate.  So may a word that differs between a few texts (`status = 'pending'`,
-`status = 'failed'`): these stay apart.
+`status = 'failed'`): these stay apart, from a parameter in that place too.
+
+pg_stat_statements has `$n` for constants as well (`seen`).  What another text has there is what the program says:
+
+- a word, a JSON key, a limit: production's calls are those of the texts that have it, shared out among them;
+- any other single value that is compared by `=`: it may be the program's constant, and may be an example.  Half of the
+  calls are taken for its, and half for those of any value;
+- what differs between texts, and the end of a range or a pattern: a parameter, and these are values of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from premortem import sqltext
 from premortem.errors import StatementError
 from premortem.model import ParameterSet, Query
-from premortem.sqltext import Freedom, Observed, Parameterized, Reduced
+from premortem.sqltext import Freedom, Parameterized, Reduced, Slot
 from premortem.workload.reading.calls import calls_of
+from premortem.workload.reading.seen import Seen
 from premortem.workload.reading.shares import MOST_SETS
 
 #: So many different words in one place may be the program's own; more are somebody's values.
 _MOST_WORDS = 6
 #: So many of the values seen are kept to choose from.
 _MOST_SAMPLES = 64
+_Says: TypeAlias = tuple[tuple[str, ...] | None, ...]
+_BOOLEANS = frozenset(("true", "false"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alike:
     """The query that stands for some others; `sets` are all the values that they have, where these are few and known.
 
-    `members` are what it stands for, the first being the one that it is called after.
+    `members` are what it stands for, the first being the one that it is called after.  Production's entries that stand
+    for several are members of each with a part of their calls.
     """
 
     query: Query
@@ -50,10 +62,10 @@ def _of_fingerprint(group: Sequence[Query]) -> Iterator[Alike]:
     if len({q.text for q in group}) == 1:
         yield _same(group)
         return
-    found: dict[str, list[_Seen]] = {}
+    found: dict[str, list[Seen]] = {}
     for query in group:
         reduced = sqltext.reduced(query.text)
-        found.setdefault(reduced.key, []).append(_Seen.of(query, reduced))
+        found.setdefault(reduced.key, []).append(Seen.of(query, reduced))
     for seen in found.values():
         yield from _of_key(seen)
 
@@ -68,58 +80,112 @@ def _same(group: Sequence[Query]) -> Alike:
 # queries of one shape ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """A query, its text with the places of its values, and the constants in each place, "" for a parameter."""
-
-    query: Query
-    reduced: Reduced
-    constants: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def of(cls, query: Query, reduced: Reduced) -> _Seen:
-        places = (tuple("" if v.parameter is not None else v.text for v in p.values) for p in reduced.places)
-        return cls(query=query, reduced=reduced, constants=tuple(places))
-
-
-def _of_key(seen: Sequence[_Seen]) -> Iterator[Alike]:
+def _of_key(seen: Sequence[Seen]) -> Iterator[Alike]:
     if len({s.query.text for s in seen}) == 1:
         yield _same([s.query for s in seen])
         return
-    base = max(seen, key=lambda s: sum(bool(c) for constants in s.constants for c in constants))
     try:
-        observed = sqltext.observed(base.reduced)
+        observed = sqltext.observed(_base(seen).reduced)
     except StatementError:
         yield from (_same([s.query for s in seen if s.query.text == text]) for text in {s.query.text: 0 for s in seen})
         return
-    said = [index for index, slot in enumerate(observed.slots) if slot is not None and _is_said(index, slot, seen)]
-    variants: dict[object, list[_Seen]] = {}
-    for one in seen:
-        variants.setdefault(tuple(one.constants[index] for index in said), []).append(one)
-    for variant in variants.values():
-        yield _together(variant)
+    slots = enumerate(observed.slots)
+    said = frozenset(index for index, slot in slots if slot is not None and _is_said(index, slot, seen))
+    for variant in _variants(sorted(said), seen):
+        yield from _of_variant(variant, said)
 
 
-def _is_said(index: int, slot: sqltext.Slot, seen: Sequence[_Seen]) -> bool:
+def _base(seen: Sequence[Seen]) -> Seen:
+    """Return the text that says most."""
+    return max(seen, key=lambda s: sum(bool(c) for constants in s.constants for c in constants))
+
+
+def _told(index: int, seen: Sequence[Seen]) -> set[tuple[str, ...]]:
+    """Return what the texts have in a place, those left out that hide it."""
+    return {s.constants[index] for s in seen if index not in s.hidden}
+
+
+def _is_said(index: int, slot: Slot, seen: Sequence[Seen]) -> bool:
     """Whether a constant is part of what the statement says, so that another one makes another statement."""
     if slot.freedom is Freedom.FIXED:
         return True
-    found = {s.constants[index] for s in seen}
-    words = [c for constants in found for c in constants]
-    return slot.is_word and len(found) <= _MOST_WORDS and all(c and sqltext.looks_like_code(c) for c in words)
+    found = {constants for constants in _told(index, seen) if all(constants)}
+    return slot.is_equal and 0 < len(found) <= _MOST_WORDS and all(_is_word(c, slot) for cs in found for c in cs)
 
 
-def _together(seen: Sequence[_Seen]) -> Alike:
-    """Return the query in which what differs between some texts is a parameter."""
+def _is_word(constant: str, slot: Slot) -> bool:
+    """Whether a constant that is compared by `=` is the program's own word."""
+    return constant.lower() in _BOOLEANS if slot.is_switch else slot.is_word and sqltext.looks_like_code(constant)
+
+
+# what pg_stat_statements hides ------------------------------------------------------------------------------
+
+
+def _variants(said: Sequence[int], seen: Sequence[Seen]) -> Iterator[list[Seen]]:
+    """Yield the texts that say the same; those that hide what they say count for all that say it."""
+    telling: dict[_Says, list[Seen]] = {}
+    hiding: dict[_Says, list[Seen]] = {}
+    for one in seen:
+        says = tuple(None if i in one.hidden else one.constants[i] for i in said)
+        (hiding if None in says else telling).setdefault(says, []).append(one)
+    alone: list[list[Seen]] = []
+    for says, ones in hiding.items():
+        homes = [found for told, found in telling.items() if _may_say(says, told)]
+        for home in homes:
+            home += [_part(one, 1 / len(homes)) for one in ones]
+        alone += [] if homes else [ones]
+    yield from (*telling.values(), *alone)
+
+
+def _may_say(hiding: _Says, told: _Says) -> bool:
+    """Whether what hides some of its constants may be what says all of them."""
+    return all(h is None or h == t for h, t in zip(hiding, told, strict=True))
+
+
+def _part(one: Seen, part: float) -> Seen:
+    """Return an entry of production's counters with a part of its calls."""
+    query = one.query
+    calls = query.calls * part if query.calls is not None else None
+    rate = query.calls_per_second * part if query.calls_per_second is not None else None
+    return replace(one, query=replace(query, calls=calls, calls_per_second=rate))
+
+
+def _of_variant(seen: Sequence[Seen], said: frozenset[int]) -> Iterator[Alike]:
+    """Yield the query of texts that say the same; two where nobody knows whether a value is the program's constant."""
+    hiding, telling = [s for s in seen if s.hidden], [s for s in seen if not s.hidden]
+    if not hiding or not telling:
+        yield _together(seen, said, seen)
+        return
+    doubtful = _doubtful([*telling, *hiding], said)
+    if not doubtful:
+        yield _together([*telling, *hiding], said, telling)
+        return
+    halves = [_part(one, 0.5) for one in hiding]
+    yield _together([*telling, *halves], said | doubtful, telling)
+    yield replace(_together([*telling, *halves], said, halves), members=tuple(s.query for s in halves))
+
+
+def _doubtful(seen: Sequence[Seen], said: frozenset[int]) -> frozenset[int]:
+    """Return the places where production hides what all others have the same value in, compared by `=`."""
+    hidden = frozenset(index for one in seen for index in one.hidden) - said
+    slots = sqltext.observed(_base(seen).reduced).slots
+    equal = (i for i in hidden if (slot := slots[i]) is not None and slot.is_equal)
+    return frozenset(i for i in equal if len(found := _told(i, seen)) == 1 and all(map(all, found)))
+
+
+def _together(seen: Sequence[Seen], kept: frozenset[int], called_after: Sequence[Seen]) -> Alike:
+    """Return the query in which what differs between some texts is a parameter; hidden constants may stay if `kept`."""
     queries = [s.query for s in seen]
     if len({q.text for q in queries}) == 1:
         return _same(queries)
-    base = max(seen, key=lambda s: sum(bool(c) for constants in s.constants for c in constants))
+    base = _base(seen)
     observed = sqltext.observed(base.reduced)
-    written = sqltext.written(observed, [_varies(i, observed, seen) for i in range(len(observed.slots))], _texts(base))
-    first = max(queries, key=calls_of)
+    varies = [_varies(index, slot, seen, index in kept) for index, slot in enumerate(observed.slots)]
+    written = sqltext.written(observed, varies, _texts(base))
+    first = max((s.query for s in called_after), key=calls_of)
+    members = (first, *(q for q in queries if q is not first))
     if not written.places:
-        return _same([first, *(q for q in queries if q is not first)])
+        return _same(members)
     values = [_values(written, s.reduced) for s in seen]
     query = replace(
         first,
@@ -128,17 +194,23 @@ def _together(seen: Sequence[_Seen]) -> Alike:
         parameter_names=(None,) * len(written.places),
         samples=tuple(dict.fromkeys(v for v in values if v is not None))[:_MOST_SAMPLES],
     )
-    members = (first, *(q for q in queries if q is not first))
     sets, shares = _sets(seen, values)
     return Alike(query=query, members=members, sets=sets, shares=shares)
 
 
-def _varies(index: int, observed: Observed, seen: Sequence[_Seen]) -> bool:
-    differs = len({s.constants[index] for s in seen}) > 1
-    return differs or (observed.slots[index] is None and not observed.reduced.places[index].is_list)
+def _varies(index: int, slot: Slot | None, seen: Sequence[Seen], is_kept: bool) -> bool:
+    """Whether a place is a parameter of the query that stands for all."""
+    is_list = seen[0].reduced.places[index].is_list
+    if slot is None and not is_list:
+        return True
+    found = _told(index, seen)
+    if len(found or {s.constants[index] for s in seen}) > 1:
+        return True
+    is_hidden = any(index in s.hidden for s in seen)
+    return is_hidden and slot is not None and slot.freedom is Freedom.VALUE and not is_kept
 
 
-def _texts(seen: _Seen) -> tuple[tuple[str, ...], ...]:
+def _texts(seen: Seen) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(v.text or f"${v.parameter}" for v in p.values) for p in seen.reduced.places)
 
 
@@ -154,7 +226,7 @@ def _values(written: Parameterized, reduced: Reduced) -> tuple[str | None, ...] 
 
 
 def _sets(
-    seen: Sequence[_Seen], values: Sequence[tuple[str | None, ...] | None]
+    seen: Sequence[Seen], values: Sequence[tuple[str | None, ...] | None]
 ) -> tuple[tuple[ParameterSet, ...], tuple[float, ...]]:
     """Return all texts' values as parameter sets, weighed by calls; none where they are many, or not all known."""
     calls: dict[tuple[str | None, ...], float] = {}

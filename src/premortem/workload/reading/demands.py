@@ -3,7 +3,7 @@
 ```
 demands
 ├── aside            transactions, settings, catalogs; cursors, procedures and copies are counted as unseen
-├── alike            queries that differ in values only are one demand, with their values
+├── alike, seen      queries that differ in values only are one demand, with their values
 ├── calls            calls a day and time: production's counters, else a capture's executions, else one call each
 ├── keys             what foreign keys search for
 ├── tail             of tens of thousands of queries, those that hardly take any time
@@ -14,6 +14,7 @@ missing              what of it could not be planned
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -124,19 +125,22 @@ def _shared(found: Sequence[Demand]) -> tuple[Demand, ...]:
     A query of a file is given the calls of production's query of the same fingerprint; where the constants make two
     demands of a fingerprint, each has only a part of them.
     """
-    numbers: dict[object, int] = {}
-    for demand in found:
-        numbers[_entry(demand)] = numbers.get(_entry(demand), 0) + 1
-    return tuple(
-        replace(d, calls_per_day=d.calls_per_day / numbers[_entry(d)]) if d.calls_per_day is not None else d
-        for d in found
-    )
+    numbers = Counter(_entry(demand) for demand in found if _borrows(demand))
+    return tuple(_with_part(d, 1 / numbers[_entry(d)]) if _borrows(d) else d for d in found)
+
+
+def _borrows(demand: Demand) -> bool:
+    """Whether a demand's calls are those of an entry that is not among its queries."""
+    return demand.query.calls is not None and all(q.site.source != STATEMENTS for q in (demand.query, *demand.others))
 
 
 def _entry(demand: Demand) -> object:
     query = demand.query
-    own = query.site if query.site.source == STATEMENTS or query.calls is None else None
-    return own, query.fingerprint, query.calls, query.calls_per_second, query.mean_time
+    return query.fingerprint, query.calls, query.calls_per_second, query.mean_time
+
+
+def _with_part(demand: Demand, part: float) -> Demand:
+    return replace(demand, calls_per_day=demand.calls_per_day * part) if demand.calls_per_day is not None else demand
 
 
 # what is missing --------------------------------------------------------------------------------------------
