@@ -53,8 +53,8 @@ SELECT i, i % 5000,
     jsonb_build_object('ref', 'r' || i % 300007, 'size', i % 200003, 'kind', 'k' || i % 6),
     ARRAY['t' || i % 20011, 't' || i % 13], initcap(substr(md5((i * 3)::text), 1, 9)) || ' report ' || i,
     substr(md5((i * 7)::text), 1, 8) || ' word' || i % 40009 || ' and other' || i % 17, array_to_tsvector(ARRAY['w' || i % 40009, 'c' || i % 23]),
-    'https://example.com/' || md5(i::text) || CASE WHEN i % 20 = 0 THEN
-        (SELECT string_agg(md5((i * 200 + j)::text), '') FROM generate_series(1, (power((i / 20 * 7919 % 1000) / 1000.0, 3) * 130)::int) AS j) ELSE '' END,
+    'https://example.com/' || md5(i::text) || coalesce(CASE WHEN i % 20 = 0 THEN
+        (SELECT string_agg(md5((i * 200 + j)::text), '') FROM generate_series(1, (power((i / 20 * 7919 % 1000) / 1000.0, 3) * 130)::int) AS j) END, ''),
     CASE WHEN i % 2503 = 0 THEN '{"urgent": 1}'::jsonb ELSE jsonb_build_object('a' || i % 5, i % 3) END
 FROM generate_series(1, 1000000) AS i;
 
