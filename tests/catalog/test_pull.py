@@ -275,8 +275,8 @@ def test_a_locked_table_costs_moments_and_becomes_a_gap(shop: str) -> None:
     assert docs.foreign_keys
     free = {i.name: i for i in table(pull(shop), "docs").indexes}
     for index in docs.indexes:
-        same = replace(index, scans=None, scans_per_second=None, pages=0, metapage=())
-        other = replace(free[index.name], scans=None, scans_per_second=None, pages=0, metapage=())
+        same = replace(index, scans=None, scans_per_second=None, last_used=None, pages=0, metapage=())
+        other = replace(free[index.name], scans=None, scans_per_second=None, last_used=None, pages=0, metapage=())
         plain = index.definition.replace("pg_catalog.", "")
         assert replace(same, definition=plain) == replace(other, definition=other.definition.replace("'", ""))
     assert table(profile, "part_1_1").partition_bound is not None

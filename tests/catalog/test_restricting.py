@@ -42,8 +42,8 @@ def pulled(database: str, **how: object) -> Profile:
 
 
 def still(table: Table) -> Table:
-    """The table without the rates, which depend on the second in which they were read."""
-    indexes = tuple(replace(i, scans_per_second=None) for i in table.indexes)
+    """The table without counters, which move late, and rates, which depend on the second they were read in."""
+    indexes = tuple(replace(i, scans=None, scans_per_second=None, last_used=None) for i in table.indexes)
     return replace(table, activity=TableActivity(), indexes=indexes)
 
 

@@ -61,7 +61,7 @@ class Watcher:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 90) -> int:
         assert self.process is not None
         return self.process.wait(seconds)
 
@@ -69,7 +69,7 @@ class Watcher:
         self.signal(signal.SIGKILL)
         self.wait()
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = 90) -> int:
         """Stop it as systemd does, and return its exit code."""
         if self.process is None:
             return 0
@@ -81,7 +81,7 @@ class Watcher:
                 self.kill()
         return self.process.returncode
 
-    def says(self, pattern: str, seconds: float = 30, *, times: int = 1) -> str:
+    def says(self, pattern: str, seconds: float = 90, *, times: int = 1) -> str:
         """Wait until its log says something; the line."""
         end = time.monotonic() + seconds
         while True:
@@ -99,7 +99,7 @@ class Watcher:
         return int(line.rpartition(":")[2])
 
     def ask(self, method: str, path: str, told: Any = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             body = json.dumps(told).encode() if told is not None else b""
             connection.request(method, path, body, {"Authorization": f"Bearer {TOKEN}"})
@@ -184,8 +184,10 @@ def load(
             except psycopg.errors.QueryCanceled:
                 with kept.lock:
                     kept.failures += 1
-            with kept.lock:
-                kept.calls += 1
+                    kept.calls += 1
+            else:
+                with kept.lock:
+                    kept.calls += 1
 
     threads = [threading.Thread(target=run, args=(number * 1000,), daemon=True) for number in range(sessions)]
     for thread in threads:
@@ -195,7 +197,7 @@ def load(
     finally:
         kept.stop.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(90)
 
 
 def toml(value: str) -> str:

@@ -36,7 +36,7 @@ class Sink:
         with self.lock:
             return [one for one in self.got if 200 <= one.answered < 300]
 
-    def wait(self, enough: Callable[[list[Got]], bool], seconds: float = 30) -> list[Got]:
+    def wait(self, enough: Callable[[list[Got]], bool], seconds: float = 90) -> list[Got]:
         """Return what was accepted as soon as it is enough; what there is when the time is over."""
         end = time.monotonic() + seconds
         with self.lock:

@@ -110,9 +110,9 @@ def test_each_says_why_and_the_others_go_on(
             assert "hunter2" not in one.log
             one.start()
             for name, says in REFUSALS.items():
-                assert re.search(says, one.says(f"event=poll.failed instance={name} ", 40))
+                assert re.search(says, one.says(f"event=poll.failed instance={name} "))
             for name, says in GAPS.items():
-                one.says(f"event=poll.gap instance={name} .*{says}", 40)
+                one.says(f"event=poll.gap instance={name} .*{says}")
             alerted(one, told, database)
             for name in REFUSALS:
                 assert one.log.count(f"event=poll.failed instance={name} ") == 1
@@ -137,7 +137,7 @@ def alerted(one: Watcher, told: Sink, dsn: str) -> None:
         db.execute("CREATE TABLE items (id int)")
     statement = f"SELECT pg_sleep(0.03), count(*), '{HOSTILE}' FROM items /* {HOSTILE} */"
     with load(dsn, statement, lambda n: (), sessions=1, application='x"\x1b[31m<!channel>'):
-        got = told.wait(bool, 60)
+        got = told.wait(bool)
     assert got, one.log
     assert "items" in got[0].content["data"]["statement"]["tables"]
     assert "\x1b" not in one.log
@@ -154,11 +154,11 @@ def test_it_watches_for_one_window_and_says_whether_it_hurts(
     with watcher(place, text, STORE_DSN=state) as one:
         with load(database, "SELECT pg_sleep(0.03), count(*) FROM items", lambda n: (), sessions=1):
             one.start("--once")
-            assert one.wait(60) == 1, one.log
+            assert one.wait() == 1, one.log
         assert len(told.accepted()) >= 1
     with watcher(place, settings(told, good="host=127.0.0.1 port=1 user=x"), STORE_DSN=state) as one:
         one.start("--once")
-        assert one.wait(60) == 3, one.log
+        assert one.wait() == 3, one.log
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Slow(Clinic):
 
     def _ready(self, alert: Alert, what: Diagnosable) -> Ready:
         self.asked.append(alert.key)
-        self.go.wait(10)
+        self.go.wait(90)
         found = Diagnosis(cause=Cause.UNKNOWN, says="", confidence=0.1)
         return Ready(key=alert.key, opened_at=alert.opened_at, diagnosis=found)
 
@@ -63,10 +63,10 @@ def test_what_gets_worse_while_somebody_finds_out_why_is_asked_about_once() -> N
     clinic.diagnose(told(change(Turn.OPENED, FIRST_SEED)), give)
     clinic.diagnose(told(change(Turn.WORSE, FIRST_SEED)), give)
     clinic.go.set()
-    assert given.acquire(timeout=10)
+    assert given.acquire(timeout=90)
     again = replace(FIRST_SEED, opened_at=FIRST_SEED.opened_at + timedelta(hours=1))
     clinic.diagnose(told(change(Turn.OPENED, again)), give)
-    assert given.acquire(timeout=10)
+    assert given.acquire(timeout=90)
     clinic.stop()
     assert clinic.asked == [FIRST_SEED.key] * 2
     assert [one.opened_at for one in found] == [FIRST_SEED.opened_at, again.opened_at]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from premortem import pg
 from tests.daemon.household import Watcher, folder, load, toml, watcher
-from tests.daemon.proxy import proxy
+from tests.daemon.proxy import Proxy, proxy
 from tests.daemon.sink import Got, Sink, sink
 
 SETTINGS = """
@@ -88,6 +89,14 @@ def begun(one: Watcher) -> None:
     one.says("event=watch.begins")
 
 
+def polled(one: Watcher, times: int = 1) -> None:
+    """Wait until it has looked: what comes from then on is counted."""
+    end = time.monotonic() + 90
+    while (one.gauge("premortem_polls_total") or 0) < times:
+        assert time.monotonic() < end, one.log
+        time.sleep(0.1)
+
+
 def slow(server: pg.Server) -> Any:
     return load(server.dsn(), SLOW, lambda n: (), sessions=1, pause=0.02)
 
@@ -149,11 +158,11 @@ def test_killed_at_the_worst_moments(
             between.hears = at_commit(point, die)
         begun(one)
         with slow(production):
-            one.wait(40)
+            one.wait()
             between.mend()
             begun(one)
-            told.wait(is_told("opened"), 40)
-        got = told.wait(is_told("closed"), 40)
+            told.wait(is_told("opened"))
+        got = told.wait(is_told("closed"))
         assert is_told("closed")(got)
         sound(got)
 
@@ -184,22 +193,24 @@ def test_killed_again_and_again(place: Path, told: Sink, state: str, production:
                 time.sleep(seconds)
                 one.kill()
             begun(one)
-            told.wait(is_told("opened"), 40)
-        got = told.wait(is_told("closed"), 40)
+            told.wait(is_told("opened"))
+        got = told.wait(is_told("closed"))
         assert is_told("closed")(got)
         sound(got)
 
 
 def test_the_database_crashes_and_comes_back(place: Path, told: Sink, state: str, production: pg.Server) -> None:
-    with watcher(place, settings(told), SHOP_DSN=production.dsn(), STORE_DSN=state) as one:
+    # On a busy machine it takes longer to come back than three polls: that it is away is not what this is about.
+    text = settings(told).replace("[watch.limits]", "[watch.limits]\nunreached_polls = 1000")
+    with watcher(place, text, SHOP_DSN=production.dsn(), STORE_DSN=state) as one:
         begun(one)
         with slow(production):
-            told.wait(is_told("opened"), 40)
+            told.wait(is_told("opened"))
             production._halt("immediate")
             one.says("event=poll.failed")
             production._launch()
             one.says("event=poll.again")
-        got = told.wait(is_told("closed"), 40)
+        got = told.wait(is_told("closed"))
         assert is_told("closed")(got)
         sound(got)
         assert one.gauge("premortem_up", instance="shop-1") == 1
@@ -211,15 +222,13 @@ def test_the_network_is_cut_for_longer(place: Path, told: Sink, state: str, prod
         watcher(place, settings(told), SHOP_DSN=through(production.dsn(), between.port), STORE_DSN=state) as one,
     ):
         begun(one)
-        end = time.monotonic() + 20
-        while one.gauge("premortem_up", instance="shop-1") != 1 and time.monotonic() < end:
-            time.sleep(0.1)
+        polled(one)
         between.cut()
-        told.wait(is_told("opened", "instance-unreached"), 40)
+        told.wait(is_told("opened", "instance-unreached"))
         assert one.gauge("premortem_up", instance="shop-1") == 0
         assert one.ask("GET", "/healthz")[0] == 200
         between.mend()
-        got = told.wait(is_told("closed", "instance-unreached"), 40)
+        got = told.wait(is_told("closed", "instance-unreached"))
         assert is_told("closed", "instance-unreached")(got)
         sound(got, "instance-unreached")
         assert one.log.count("event=poll.failed") == 1
@@ -236,14 +245,14 @@ def test_the_store_is_down_while_it_hurts(
         with pg.writer(production, purpose="test") as db:
             db.execute("SELECT pg_stat_statements_reset()")
         begun(one)
-        time.sleep(2.5)
+        polled(one, 2)
         between.cut()
         with slow(production):
-            one.says("event=alert.opened", 40)
+            one.says("event=alert.opened")
             assert one.ask("GET", "/readyz")[0] == 503
             between.mend()
-            told.wait(is_told("opened"), 40)
-        got = told.wait(is_told("closed"), 40)
+            told.wait(is_told("opened"))
+        got = told.wait(is_told("closed"))
         assert is_told("closed")(got)
         sound(got)
         assert one.says("event=store.again")
@@ -277,7 +286,7 @@ def test_a_channel_that_answers_everything_but_200(place: Path, told: Sink, stat
     with watcher(place, settings(told), SHOP_DSN=production.dsn(), STORE_DSN=state) as one:
         begun(one)
         with slow(production):
-            got = told.wait(is_told("opened"), 90)
+            got = told.wait(is_told("opened"))
         assert [one.answered for one in told.got[:4]] == [500, 0, 429, 200]
         assert {one.content["subject"] for one in told.got[:4]} == {got[0].content["subject"]}
         assert [stage(one) for one in got] == ["opened"]
@@ -295,7 +304,7 @@ def test_what_a_timeout_always_ends_is_told_by_the_log(
     with watcher(place, text, SHOP_DSN=production.dsn(), STORE_DSN=state) as one:
         begun(one)
         with load(production.dsn(), "SELECT pg_sleep(%s), count(*) FROM items", lambda n: (60 + n,), sessions=1):
-            got = told.wait(lambda got: bool(got), 40)
+            got = told.wait(lambda got: bool(got))
         assert got, one.log
         alert = got[0].content["data"]
         assert alert["statement"]["tables"] == ["items"]
@@ -318,11 +327,11 @@ def test_two_watchers_share_a_fleet(told: Sink, state: str, production: pg.Serve
         second.start()
         second.says("event=daemon.begins")
         with slow(production):
-            told.wait(is_told("opened"), 40)
+            told.wait(is_told("opened"))
             assert "event=watch.begins" not in second.log
             first.kill()
             assert "open_alerts=1" in second.says("event=watch.begins")
-        got = told.wait(is_told("closed"), 40)
+        got = told.wait(is_told("closed"))
         assert is_told("closed")(got)
         sound(got)
 
@@ -343,20 +352,20 @@ def test_settings_that_change_to_nonsense_and_back(place: Path, told: Sink, stat
             one.signal(signal.SIGHUP)
             assert says in one.says("event=settings.refused", times=before + 1)
             assert one.gauge("premortem_settings_refused") == 1
-        with slow(production):
-            assert is_told("opened")(told.wait(is_told("opened"), 40)), "the old settings hold"
         with sink() as other:
-            again = good.replace("shop-1", "shop-2").replace(told.url, other.url)
-            one.settings.write_text(again)
-            one.signal(signal.SIGHUP)
-            one.says("event=watch.begins instance=shop-2")
-            assert one.gauge("premortem_settings_refused") == 0
-            ends = other.wait(is_told("closed"), 40)[0].content["data"]
+            with slow(production):  # all the while: an alert must not end for any other reason
+                assert is_told("opened")(told.wait(is_told("opened"))), "the old settings hold"
+                again = good.replace("shop-1", "shop-2").replace(told.url, other.url)
+                one.settings.write_text(again)
+                one.signal(signal.SIGHUP)
+                one.says("event=watch.begins instance=shop-2")
+                assert one.gauge("premortem_settings_refused") == 0
+                got = other.wait(lambda got: is_told("closed")(got) and is_told("opened")(got))
+            (ends,) = [found.content["data"] for found in got if stage(found) == "closed"]
             assert ends["instance"] == "shop-1"
             assert "nobody watches this instance any more" in ends["says"]
-            with slow(production):
-                got = other.wait(is_told("opened"), 40)
-            assert got[-1].content["data"]["instance"] == "shop-2"
+            (begins,) = [found.content["data"] for found in got if stage(found) == "opened"]
+            assert begins["instance"] == "shop-2"
         assert one.stop() == 0
 
 
@@ -370,14 +379,26 @@ def test_signals(place: Path, told: Sink, state: str, production: pg.Server) -> 
             assert "Traceback" not in one.log
 
 
+def swallowed(between: Proxy) -> None:
+    """Have a network swallow everything, and wait until it has swallowed a question."""
+    asked = threading.Event()
+
+    def hears(who: str, said: bytes) -> None:
+        if who == "client" and between.silent:
+            asked.set()
+
+    between.hears = hears
+    between.silent = True
+    assert asked.wait(90)
+
+
 def test_a_second_signal_ends_it_at_once(place: Path, told: Sink, state: str, production: pg.Server) -> None:
     with (
         proxy(socket_of(production)) as between,
         watcher(place, settings(told), SHOP_DSN=through(production.dsn(), between.port), STORE_DSN=state) as one,
     ):
         begun(one)
-        between.silent = True  # a poll is under way that no answer will end
-        time.sleep(1.5)
+        swallowed(between)  # a poll is under way that no answer will end
         one.signal(signal.SIGTERM)
         one.says("event=daemon.stops")
         one.signal(signal.SIGTERM)
@@ -392,7 +413,6 @@ def test_a_network_that_swallows_everything_does_not_keep_it_from_ending(
         watcher(place, settings(told), SHOP_DSN=through(production.dsn(), between.port), STORE_DSN=state) as one,
     ):
         begun(one)
-        between.silent = True
-        time.sleep(1.5)
+        swallowed(between)
         one.signal(signal.SIGTERM)
-        assert one.wait(30) == 0
+        assert one.wait() == 0

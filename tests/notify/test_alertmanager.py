@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from premortem.settings import Channel
 from tests.notify.incidents import FIRST_SEED
 from tests.notify.outbox import Memory
 from tests.notify.sink import Sink
+from tests.ports import free_port
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 CHANNEL = Channel(name="alertmanager", kind="alertmanager")
@@ -71,7 +71,7 @@ class Manager:
 
     def _is_ready(self) -> bool:
         try:
-            return urllib3.request("GET", f"{self.url}/-/ready", retries=False, timeout=1).status == 200
+            return urllib3.request("GET", f"{self.url}/-/ready", retries=False, timeout=10).status == 200
         except urllib3.exceptions.HTTPError:
             return False
 
@@ -79,15 +79,15 @@ class Manager:
         """End it as an upgrade does: it writes down what it has notified of, and forgets the alerts."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(90)
             self.process = None
 
     def alerts(self) -> list[Any]:
-        answer = urllib3.request("GET", f"{self.url}/api/v2/alerts", retries=False, timeout=5)
+        answer = urllib3.request("GET", f"{self.url}/api/v2/alerts", retries=False, timeout=60)
         return json.loads(answer.data)  # type: ignore[no-any-return]
 
 
-def wait_for(happened: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_for(happened: Callable[[], object], seconds: float = 90.0) -> None:
     until = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < until, "it did not happen"
@@ -96,9 +96,7 @@ def wait_for(happened: Callable[[], object], seconds: float = 20.0) -> None:
 
 @contextmanager
 def running(folder: Path, sink: Sink) -> Iterator[Manager]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "config.yml").write_text(CONFIG.format(url=sink.url))
     one = Manager(folder, port)
     one.start()

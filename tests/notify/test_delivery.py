@@ -14,7 +14,7 @@ from tests.notify.incidents import AT, FIRST_SEED, change, closed
 from tests.notify.sink import Reply, Sink
 from tests.notify.test_commands import run
 
-CHANNEL = Channel(name="ops", kind="slack", urgencies=("page",), timeout_seconds=2.0)
+CHANNEL = Channel(name="ops", kind="slack", urgencies=("page",), timeout_seconds=60.0)
 
 
 def deliver(dsn: str, sink: Sink, now: datetime) -> tuple[int, int, int]:

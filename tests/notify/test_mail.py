@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-import socket
 from collections.abc import Iterator
 from email.message import EmailMessage
 
@@ -17,8 +16,9 @@ from premortem.model import Turn
 from premortem.notify import Verdict, message, sender
 from premortem.settings import Channel
 from tests.notify.incidents import AT, FIRST_SEED, change
+from tests.ports import free_port
 
-CHANNEL = Channel(name="mail", kind="apprise", timeout_seconds=5.0)
+CHANNEL = Channel(name="mail", kind="apprise", timeout_seconds=60.0)
 
 
 class Mailbox:
@@ -39,9 +39,7 @@ class Mailbox:
 @pytest.fixture
 def post_office() -> Iterator[tuple[Mailbox, str]]:
     box = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
     try:

@@ -24,26 +24,30 @@ from tests.notify.sink import Reply, Sink
 
 PATH = "/services/T0SECRET/B0SECRET/abcdefghSECRET"
 TOKEN = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"
+PATIENT = 60.0  # seconds: a busy machine may take its time to answer
 ROUTING = "R0SECRETSECRETSECRETSECRETSECRET"
 
 
-def slack(sink: Sink, **others: object) -> Sender:
-    return sender(Channel(name="ops", kind="slack", timeout_seconds=1.0, **others), url=sink.url + PATH)  # type: ignore[arg-type]
+def slack(sink: Sink, seconds: float = PATIENT, **others: object) -> Sender:
+    return sender(Channel(name="ops", kind="slack", timeout_seconds=seconds, **others), url=sink.url + PATH)  # type: ignore[arg-type]
 
 
 def every(sink: Sink) -> dict[str, Sender]:
     host = sink.url.removeprefix("http://")
     return {
         "slack": slack(sink),
-        "pagerduty": sender(Channel(name="pd", kind="pagerduty", timeout_seconds=1.0), url=sink.url, token=ROUTING),
+        "pagerduty": sender(Channel(name="pd", kind="pagerduty", timeout_seconds=PATIENT), url=sink.url, token=ROUTING),
         "alertmanager": sender(
-            Channel(name="am", kind="alertmanager", timeout_seconds=1.0), url=f"http://me:passSECRETword@{host}"
+            Channel(name="am", kind="alertmanager", timeout_seconds=PATIENT), url=f"http://me:passSECRETword@{host}"
         ),
         "webhook": sender(
-            Channel(name="hook", kind="webhook", timeout_seconds=1.0), url=sink.url + "/in?key=SECRETkey", token=TOKEN
+            Channel(name="hook", kind="webhook", timeout_seconds=PATIENT),
+            url=sink.url + "/in?key=SECRETkey",
+            token=TOKEN,
         ),
         "apprise": sender(
-            Channel(name="mail", kind="apprise", timeout_seconds=1.0), url=f"json://me:passSECRETword@{host}/SECRETpath"
+            Channel(name="mail", kind="apprise", timeout_seconds=PATIENT),
+            url=f"json://me:passSECRETword@{host}/SECRETpath",
         ),
     }
 
@@ -71,19 +75,19 @@ def told(one: Sender) -> Outcome:
         (Reply(status=413), Verdict.NEVER, None),
         (Reply(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}), Verdict.NEVER, None),
         (Reply(breaks=True), Verdict.LATER, None),
-        (Reply(silence=1.5), Verdict.LATER, None),
+        (Reply(silence=30), Verdict.LATER, None),
     ],
 )
 def test_what_an_answer_means(sink: Sink, reply: Reply, verdict: Verdict, after: float | None) -> None:
     sink.usual = reply
-    outcome = told(slack(sink))
+    outcome = told(slack(sink, 0.5 if reply.silence else PATIENT))
     assert outcome.verdict is verdict
     assert outcome.after == (None if after is None else timedelta(seconds=after))
     assert len(sink.asked) == 1
 
 
 def test_nobody_there_is_later(sink: Sink) -> None:
-    gone = sender(Channel(name="ops", kind="slack", timeout_seconds=0.5), url="http://127.0.0.1:1/SECRETpath")
+    gone = sender(Channel(name="ops", kind="slack", timeout_seconds=PATIENT), url="http://127.0.0.1:1/SECRETpath")
     outcome = told(gone)
     assert outcome.verdict is Verdict.LATER
     assert outcome.whole

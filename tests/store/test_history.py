@@ -57,7 +57,9 @@ polls = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(polls=polls, steps=st.sampled_from([1, 5, 60, 90, 1440]), retention=st.integers(2, 5))
 def test_sums_are_exact_before_and_after_roll_up(
     shared: store.Store, polls: list[tuple[int, list[tuple[int, int, int]], bool]], steps: int, retention: int

@@ -32,7 +32,7 @@ def queue(
 
 def joined(threads: list[threading.Thread]) -> None:
     for thread in threads:
-        thread.join(30)
+        thread.join(90)
         assert not thread.is_alive()
 
 
@@ -58,7 +58,7 @@ def test_nobody_gives_up_while_it_goes_on() -> None:
 def test_everybody_gives_up_on_one_who_hangs() -> None:
     turns, got = Turns(), list[str]()
     assert turns.take()
-    joined(queue(turns, "abc", turn_seconds=0.5, got=got))
+    joined(queue(turns, "abc", turn_seconds=3.0, got=got))  # all three ask before the first gives up
     assert sorted(got) == ["not a", "not b", "not c"]
     assert turns.waiting == 0
     turns.give()
