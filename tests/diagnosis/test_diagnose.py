@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -34,6 +35,7 @@ from tests.diagnosis.shop import NOW
 ITEMS = RelationName(schema="public", name="order_items")
 ORDERS = RelationName(schema="public", name="orders")
 SIX_WEEKS = timedelta(weeks=6)
+PATIENT = 240.0  # seconds: what a busy machine needs for a twin is not what these are about
 
 
 @pytest.fixture
@@ -44,7 +46,8 @@ def store(database: str) -> str:
 
 def diagnosed(database: str, offender: Offender, **known: object) -> Diagnosis:
     with diagnosis.connect(database) as live:
-        return diagnosis.diagnose(offender, live=live, now=NOW, **known)  # type: ignore[arg-type]
+        given = {"seconds": PATIENT} | known
+        return diagnosis.diagnose(offender, live=live, now=NOW, **given)  # type: ignore[arg-type]
 
 
 def pulled(database: str) -> Profile:
@@ -188,11 +191,8 @@ def test_statistics_that_are_older_than_the_rows(store: str) -> None:
         "CREATE INDEX items_status ON order_items (product_sku, status)",
         "ALTER TABLE order_items SET (autovacuum_enabled = off)",
         "INSERT INTO order_items SELECT i, 1, 'SKU-9', 'lost', 1 FROM generate_series(100001, 220000) AS i",
-        "SELECT pg_catalog.pg_stat_clear_snapshot()",
+        "SELECT pg_catalog.pg_stat_force_next_flush()",  # of this session's counters, which it counts up late
     )
-    with pg.writer(store, purpose="test") as db:
-        if db.server_version >= 150_000:
-            db.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
     found = diagnosed(store, shop.offender(store))
     assert (found.cause, found.table) == (Cause.STALE_STATISTICS, ITEMS)
     assert "autovacuum is off" in found.says
@@ -225,11 +225,11 @@ def chain(store: str) -> Iterator[tuple[str, int, int]]:
             db.execute("UPDATE orders SET total = 1 WHERE id = 1")
             pids["holder"] = db.pid
             ready.set()
-            done.wait(30)
+            done.wait(240)
 
     def wait() -> None:
-        ready.wait(30)
-        with pg.writer(store, purpose="test") as db:
+        ready.wait(90)
+        with pg.writer(store, purpose="test", lock_timeout=timedelta(minutes=4)) as db:
             pids["waiter"] = db.pid
             db.execute("UPDATE orders SET total = 2 WHERE id = 1")
 
@@ -282,11 +282,11 @@ def test_sessions_that_wait_for_a_lock_have_nothing_wrong_with_their_plan(chain:
     assert f"session {holder} (billing, idle in transaction for 4 min)" in found.says
     assert found.actions[0].sql == (f"SELECT pg_catalog.pg_terminate_backend({holder});",)
     shop.run(database, *found.actions[0].sql)
+    end = time.monotonic() + 90
     with pg.writer(database, purpose="test") as db:
-        assert (
-            db.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %(pid)s AND state LIKE 'idle in%%'", pid=holder)
-            == 0
-        )
+        while db.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %(pid)s", pid=holder):
+            assert time.monotonic() < end, "it was told to end, and did not"
+            time.sleep(0.02)
 
 
 def test_a_starved_pool_names_the_statement_that_holds_it_or_the_pool(store: str) -> None:
@@ -326,7 +326,7 @@ def test_what_runs_more_often_than_ever(store: str) -> None:
 
 def test_without_a_server_the_kept_profile_answers(store: str) -> None:
     kept = pulled(store)
-    found = diagnosis.diagnose(shop.offender(store), live=None, profile=kept, now=NOW)
+    found = diagnosis.diagnose(shop.offender(store), live=None, profile=kept, now=NOW, seconds=PATIENT)
     assert (found.cause, found.table) == (Cause.MISSING_INDEX, ITEMS)
     assert found.plan_basis.startswith("on a twin of the profile of")
     assert any(g.subject == "live server" for g in found.gaps)
@@ -378,7 +378,7 @@ def test_no_value_of_a_row_is_in_a_diagnosis(store: str) -> None:
     shop.run(store, "UPDATE order_items SET product_sku = 'alice@example.com' WHERE id % 10 = 0", "ANALYZE order_items")
     found = diagnosed(store, shop.offender(store))
     assert "alice@example.com" not in repr(found)
-    without = diagnosis.diagnose(shop.offender(store), live=None, profile=pulled(store), now=NOW)
+    without = diagnosis.diagnose(shop.offender(store), live=None, profile=pulled(store), now=NOW, seconds=PATIENT)
     assert "alice@example.com" not in repr(replace(without, gaps=()))
 
 

@@ -22,7 +22,7 @@ EAGER = WatchLimits(mean_ms=1.0, running_seconds=0.4, idle_seconds=0.2, transact
 
 def wanted(limits: WatchLimits = EAGER, **more: object) -> Wanted:
     settings = Settings(watching=Watching(limits=limits))
-    return Wanted(seconds=0.6, budget=20.0, settings=settings, **more)  # type: ignore[arg-type]
+    return Wanted(seconds=0.6, budget=120.0, settings=settings, **more)  # type: ignore[arg-type]
 
 
 def looked(dsn: str, how: Wanted | None = None) -> Now:
@@ -141,7 +141,7 @@ def test_what_there_was_no_time_for_is_said(store: str) -> None:
 
 def test_the_worst_cause_has_time_of_its_own(store: str) -> None:
     with traffic.running(store, traffic.asking(ITEMS, **VALUES)):
-        found = looked(store, replace(wanted(), budget=0.0, worst=20.0))
+        found = looked(store, replace(wanted(), budget=0.0, worst=120.0))
     assert found.hurts[0].why is not None
     assert found.hurts[0].why.cause is Cause.MISSING_INDEX
 

@@ -16,6 +16,7 @@ import pytest
 from premortem import pg
 from premortem.errors import ServerError, StatementError, UnsupportedServer
 from premortem.pg.places import drop, give, runner
+from tests.ports import free_port
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 
@@ -23,9 +24,7 @@ PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
 @contextlib.contextmanager
 def bouncer(server: pg.Server, mode: str) -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="pmbouncer-", dir="/tmp"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (home / "users").write_text('"premortem" ""\n')
     target = " ".join(part for part in server.dsn().split() if part.startswith(("host", "port")))
     (home / "ini").write_text(
@@ -46,9 +45,10 @@ def bouncer(server: pg.Server, mode: str) -> Iterator[str]:
 
 
 def _wait(port: int) -> None:
-    for _ in range(500):
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
         with socket.socket() as probe:
-            probe.settimeout(0.05)
+            probe.settimeout(5)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)

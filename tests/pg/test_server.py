@@ -74,7 +74,7 @@ def test_many_at_once_on_an_empty_cache(cache: Path) -> None:
     def one(number: int) -> None:
         with pg.start() as server:
             ask(server, f"CREATE DATABASE own{number}")
-            barrier.wait(timeout=60)
+            barrier.wait(timeout=240)
             seen.append(ask(server, "SELECT string_agg(datname, ',') FROM pg_database WHERE datname LIKE 'own%'"))
 
     barrier = threading.Barrier(3)
@@ -196,7 +196,7 @@ def test_a_killed_postmaster_is_noticed_and_can_be_started_again(cache: Path) ->
         ask(server, "CREATE DATABASE before")
         os.kill(server.pid, 9)
         assert server._keeper is not None
-        assert server._keeper.wait(30) is not None
+        assert server._keeper.wait(90) is not None
         with pytest.raises(ConnectionRefused):
             ask(server, "SELECT 1")
         assert not server.running
@@ -209,7 +209,7 @@ def test_a_stale_lock_file_with_a_reused_process_id(cache: Path) -> None:
     place = cache / "one"
     with pg.start(data_directory=place, keep=True):
         pass
-    other = subprocess.Popen(["sleep", "60"], **places.drop(places.runner()))
+    other = subprocess.Popen(["sleep", "600"], **places.drop(places.runner()))
     try:
         lines = [str(other.pid), str(place), "1", "5432", "", "", "", "ready   "]
         (place / "postmaster.pid").write_text("\n".join(lines) + "\n")

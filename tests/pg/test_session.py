@@ -160,7 +160,7 @@ def test_lock_timeout(database: str) -> None:
 
 def test_a_killed_backend(database: str) -> None:
     with pg.session(database, purpose="test") as db, pg.writer(database, purpose="test") as other:
-        other.value("SELECT pg_terminate_backend(%(pid)s, 5000)", pid=db.pid)
+        other.value("SELECT pg_terminate_backend(%(pid)s, 90000)", pid=db.pid)
         with pytest.raises(ConnectionRefused, match="was lost"):
             db.value("SELECT 1")
 

@@ -53,7 +53,7 @@ class Eye:
 
     def until(self, kind: AlertKind, turn: Turn, table: str = "") -> AlertChange:
         """Look until that is told, and return it."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             for change in self.changes:
                 if (change.alert.kind, change.turn) == (kind, turn) and table in change.alert.says:
@@ -83,7 +83,7 @@ def doing(database: str, *statements: str, again: bool = False) -> Iterator[None
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(90)
 
 
 @pytest.fixture
@@ -132,11 +132,13 @@ def test_one_that_runs_one_that_idles_and_those_who_wait_are_told_apart(shop: st
         # Who blocks others is told as that.
         eye.until(AlertKind.IDLE, Turn.CLOSED)
         assert AlertKind.RUNNING not in {change.alert.kind for change in eye.changes}
-        waiting.enter_context(doing(shop, "SELECT pg_sleep(3), status FROM order_items WHERE id = 5"))
+        waiting.enter_context(doing(shop, "SELECT pg_sleep(600), status FROM order_items WHERE id = 5"))
         running = eye.until(AlertKind.RUNNING, Turn.OPENED)
         assert running.alert.provisional
         assert running.alert.statement is not None
         assert "id = $" in running.alert.statement.text
+        with pg.writer(shop, purpose="x") as db:
+            db.values("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'")
         holding.close()
         closed = eye.until(AlertKind.BLOCKED, Turn.CLOSED)
         assert closed.alert.key == blocked.alert.key
