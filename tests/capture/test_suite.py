@@ -36,21 +36,18 @@ def test_what_cannot_be_run_is_said_as_a_shell_says_it(command: str, status: int
 
 def test_a_suite_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    ending = suite.run(
-        ["sh", "-c", f"sleep 600 & echo $! > {pids}; trap '' TERM; wait; wait"], ENVIRONMENT, timeout=0.5
-    )
+    ending = suite.run(["sh", "-c", f"trap '' TERM; sleep 600 & echo $! > {pids}; wait; wait"], ENVIRONMENT, timeout=3)
     assert (ending.status, ending.timed_out) == (suite.TIMED_OUT, True)
     child = int(pids.read_text())
     assert _gone(child)
 
 
 def _gone(pid: int) -> bool:
-    for _ in range(200):
+    for _ in range(1800):
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
             return True
         time.sleep(0.05)
     return False
@@ -90,13 +87,13 @@ def test_a_signal_reaches_the_suite_and_nothing_is_written(tmp_path: Path, numbe
     )
     _wait_for(ready)
     process.send_signal(number)
-    assert process.wait(timeout=60) == 128 + number
+    assert process.wait(timeout=120) == 128 + number
     assert told.read_text().strip() == name
     assert not (tmp_path / "c").exists()
 
 
 def _wait_for(path: Path) -> None:
-    for _ in range(600):
+    for _ in range(1800):
         if path.exists():
             return
         time.sleep(0.05)

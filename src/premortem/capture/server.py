@@ -23,7 +23,7 @@ from premortem.errors import InstallationError, UsageError
 Setting = str | int | float | bool
 
 _FILE = "statements"
-_LONGEST_FLUSH = 5.0  # seconds
+_LONGEST_FLUSH = 30.0  # seconds; what is not in the log by then is missing from the capture
 _LONGEST_PARAMETER = 4096  # in bytes; nobody plans a query for a photograph
 _COMMON: dict[str, Setting] = {
     "log_statement": "all",
