@@ -117,7 +117,17 @@ def test_lists_are_arrays_and_quoted() -> None:
 def test_patterns_keep_what_looks_like_a_wildcard() -> None:
     known = statistics(histogram_bounds=("50%_off", "60%_off", "70%_off"))
     found = values("select * from t where c like $1", profile("text", known), "text")
-    assert found["rare"] == ("60\\%\\_off%",)
+    assert found["rare"] == ("%60\\%\\_off%",)
+
+
+def test_nobody_knows_how_a_pattern_begins_so_both_ways_are_tried() -> None:
+    pages = ("https://example.com/item/4711", "https://example.com/item/5822", "https://example.com/user/6933")
+    of = profile("text", statistics(histogram_bounds=pages))
+    like = {n: str(v[0]) for n, v in values("select * from t where c like $1", of, "text").items()}
+    regex = {n: str(v[0]) for n, v in values("select * from t where c ~ $1", of, "text").items()}
+    assert {n for n, v in like.items() if v.startswith("%")} == {"hot", "rare"} < like.keys()
+    assert {n for n, v in regex.items() if not v.startswith("^")} == {"hot", "rare"} < regex.keys()
+    assert len(like["rare"]) > len(like["hot"])
 
 
 def test_windows_of_a_column_with_few_values() -> None:

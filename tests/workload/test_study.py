@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from premortem import catalog, check, pg, sources, twin, workload
-from premortem.model import Demand, Profile, Query, Question, RelationName, Site, Unreadable, Values, Workload
+from premortem.model import (
+    Demand,
+    IndexCandidate,
+    IndexKey,
+    Profile,
+    Query,
+    Question,
+    RelationName,
+    Site,
+    Unreadable,
+    Values,
+    Workload,
+)
 from tests.conftest import MAJORS
 
 DESK = (Path(__file__).parent / "desk.sql").read_text(encoding="utf-8")
@@ -123,6 +135,24 @@ def test_what_was_studied_is_what_the_search_is_told_when_it_asks_about_nothing(
         assert answer.shown == pytest.approx(one.before.shown), one.demand.query.text
         assert answer.risk == pytest.approx(one.before.risk), one.demand.query.text
         assert answer.kept == one.before.kept
+
+
+def test_the_lists_that_a_trigram_index_walks_through_are_at_risk(desk: Desk) -> None:
+    """All subjects begin alike: what looks for that beginning reads of every row, whatever the planner counts."""
+    trigrams = IndexCandidate(
+        table=TICKETS, keys=(IndexKey(column="subject", opclass="gin_trgm_ops"),), method="gin", because="test"
+    )
+    whole, inside = (
+        desk.demands(f"SELECT id FROM tickets WHERE subject {condition}")[0]
+        for condition in ("= 'ticket 0cc175b9c0f1b6a831c399e269772661'", "LIKE '%0cc175b%'")
+    )
+    studied = [workload.study(one, desk.planner, desk.profile) for one in (whole, inside)]
+    stock = desk.opened.stock([one.demand for one in studied if isinstance(one, workload.Studied)])
+    assert stock.stock([trigrams]) == (None,)
+    found = stock.ask([Question(demand=n, visible=frozenset({0})) for n in (0, 1)])
+    assert [a.used for a in found] == [{0}, {0}]
+    assert found[0].risk[0] > found[0].shown[0] + 400
+    assert found[1].risk[0] < found[1].shown[0] + 40
 
 
 # --- what is served already ---

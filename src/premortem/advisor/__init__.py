@@ -13,6 +13,7 @@ the planner makes of some candidates; *risk* is a plan's cost when nothing stops
     whole_size(candidate, profile) -> IndexSize     the same with all partitions of its table
     rebuilt_size(index, table) -> IndexSize         what an existing index would have if it were built again
     costs_of(plan, profile) -> Costs                a plan's cost as shown, and when nothing stops early
+    is_of_trigrams(index) -> bool                   whether its scans cost what no plan shows
     upkeep(candidate, table, profile, size) -> Upkeep   what it costs those who write, a day; existing_upkeep too
     lock(candidate, table, profile) -> sentence     what creating it locks and waits for
     as_candidate(index, relation) -> candidate      an existing index in the words of one that could be created
@@ -39,6 +40,7 @@ from premortem.advisor.owning import lock, statements, undo_statements
 from premortem.advisor.proof import Replan
 from premortem.advisor.risk import Costs, costs_of
 from premortem.advisor.size import IndexSize, index_size, rebuilt_size, whole_size
+from premortem.advisor.trigrams import is_of_trigrams
 from premortem.advisor.untried import untried
 from premortem.advisor.upkeep import existing_upkeep, upkeep
 from premortem.advisor.wide import caution
@@ -58,6 +60,7 @@ __all__ = [
     "build_time",
     "choose",
     "costs_of",
+    "is_of_trigrams",
     "existing_upkeep",
     "extensions",
     "ideas",

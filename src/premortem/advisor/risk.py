@@ -1,8 +1,9 @@
-"""What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and three bets that it does not see.
+"""What a plan may cost when the planner's hopes fail: `plans.worst_cost`, and four bets that it does not see.
 
 An EXISTS that is an output, not a condition, is an InitPlan or SubPlan without an output list of its own.  A B-tree
 whose leading column the condition leaves open is read from end to end, however few rows the condition keeps.  An
 incremental sort reads all rows that tie on what is sorted already, and the planner takes the ties for average ones.
+A search of a trigram index walks through lists that it does not count (`trigrams`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from premortem import plans, sqltext
+from premortem.advisor.trigrams import walked
 from premortem.model import Index, Node, Plan, Profile
 
 _SUBPLANS = frozenset({"InitPlan", "SubPlan"})
@@ -44,9 +46,12 @@ def costs_of(plan: Plan, profile: Profile) -> Costs:
     """Return both costs of a plan."""
     worst = plans.worst_cost(plan, profile)
     ties = max((_ties(node, plan, profile) for node in plan.walk()), default=0.0)
+    lists = sum(walked(node, plan, profile) for node in plan.walk())
     hidden = max((ties, *(_bet(node, plan, profile, _KEPT) for node in plan.walk())))
     strict = max((_bet(node, plan, profile, 1.01) for node in plan.walk()), default=0.0)
-    return Costs(shown=plan.total_cost, worst=max(worst, hidden), strict=min(strict, plan.total_cost * _UNLUCKY))
+    return Costs(
+        shown=plan.total_cost, worst=max(worst, hidden) + lists, strict=min(strict, plan.total_cost * _UNLUCKY)
+    )
 
 
 def _bet(node: Node, plan: Plan, profile: Profile, kept: float) -> float:

@@ -70,6 +70,16 @@ def sampled(
     return tuple(e for shares, seen in kinds.values() for e in _extrapolated(shares, seen, rows, width, most))
 
 
+def shares(found: ColumnStatistics | None, taken_apart: Callable[[str], Iterable[Part]]) -> dict[str, float]:
+    """Return which share of the rows have each part that a sampled value has; of few values nothing is told."""
+    values = tuple(_weighted(found))
+    told: dict[str, float] = {}
+    for value, weight in values if len(values) >= _FEW else ():
+        for part in set(taken_apart(value)):
+            told[part.text] = told.get(part.text, 0.0) + weight
+    return told
+
+
 def _weighted(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
     if found is None:
         return

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from premortem.model import Node, Profile, RelationName
+from premortem.advisor import is_of_trigrams
+from premortem.model import Index, Node, Profile, RelationName
 
 _COST = re.compile(r'"Total Cost": ([\d.]+)')
 _INDEX = re.compile(r'"Index Name": ("(?:[^"\\]|\\.)*")')
@@ -53,10 +54,14 @@ def _unescaped(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Whose the index names of plans are: candidates' numbers, and production's indexes, perhaps in several schemas."""
+    """Whose the index names of plans are: candidates' numbers, and production's indexes, perhaps in several schemas.
+
+    `of_trigrams` are those whose scans cost more than the planner says (`advisor.costs_of`).
+    """
 
     candidates: dict[str, int] = field(default_factory=dict)
     existing: Mapping[str, tuple[RelationName, ...]] = field(default_factory=dict)
+    of_trigrams: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, profile: Profile) -> Self:
@@ -65,7 +70,16 @@ class Names:
         for table in profile.tables:
             for index in table.indexes:
                 found[index.name] = (*found.get(index.name, ()), RelationName(schema=table.schema, name=index.name))
-        return cls(existing=found)
+        return cls(existing=found, of_trigrams=set(_of_trigrams(i for t in profile.tables for i in t.indexes)))
+
+    def add(self, candidates: Mapping[str, int], made: Iterable[Index]) -> None:
+        """Note new candidates' numbers by name, and the indexes that were made of them."""
+        self.candidates.update(candidates)
+        self.of_trigrams.update(_of_trigrams(made))
+
+    def cost_more(self, indexes: frozenset[str]) -> bool:
+        """Whether a scan of one of them costs what the plan does not say."""
+        return not self.of_trigrams.isdisjoint(indexes)
 
     def ambiguous(self, indexes: frozenset[str]) -> bool:
         """Whether a name alone does not say which index it is."""
@@ -87,6 +101,10 @@ class Names:
     def _one_of(self, name: str, schema: str | None) -> RelationName | None:
         named = self.existing.get(name, ())
         return next((one for one in named if one.schema == schema), named[0] if named else None)
+
+
+def _of_trigrams(indexes: Iterable[Index]) -> Iterator[str]:
+    return (index.name for index in indexes if is_of_trigrams(index))
 
 
 def _indexes(node: Node, schema: str | None) -> Iterator[tuple[str, str | None]]:

@@ -108,7 +108,8 @@ class Stock:
             self._made[made.number - self.first] = (*self._made.get(made.number - self.first, ()), made.oid)
             self._heaps[made.oid] = made.heap
         self._judging = _with_indexes(self._judging, outcome.indexes)
-        self._names.candidates.update({name: made.number - self.first for name, made in outcome.made.items()})
+        numbers = {name: made.number - self.first for name, made in outcome.made.items()}
+        self._names.add(numbers, (index for indexes in outcome.indexes.values() for index in indexes))
         return outcome.refusals
 
     def ask(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
@@ -182,7 +183,8 @@ class Stock:
     def _read_anew(self, demand: int, place: int, text: str) -> _Read:
         """Read one plan; where a glance is not enough, with all that EXPLAIN can say."""
         seen = glance(text)
-        if not seen.bets and not self._names.ambiguous(seen.indexes):
+        is_plain = not seen.bets and not self._names.cost_more(seen.indexes)
+        if is_plain and not self._names.ambiguous(seen.indexes):
             used, kept = self._names.used(seen.indexes), self._names.kept(seen.indexes)
             return _Read(shown=seen.cost, risk=seen.cost, used=used, kept=kept)
         if (demand, place) not in self._bets:
