@@ -35,8 +35,6 @@ def run(database: str, *statements: str) -> None:
     with pg.writer(database, purpose="test") as db:
         for statement in statements:
             db.execute(statement)
-            # Else what this wrote is counted up to a second later, and after an ANALYZE as if it had come after it.
-            db.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
 
 
 def name_of(database: str) -> str:
