@@ -379,8 +379,9 @@ def test_signals(place: Path, told: Sink, state: str, production: pg.Server) -> 
             assert "Traceback" not in one.log
 
 
-def swallowed(between: Proxy) -> None:
-    """Have a network swallow everything, and wait until it has swallowed a question."""
+def swallowed(one: Watcher, between: Proxy) -> None:
+    """Have a network swallow everything, and wait until it has swallowed a question: of a connection that there is."""
+    polled(one)
     asked = threading.Event()
 
     def hears(who: str, said: bytes) -> None:
@@ -398,7 +399,7 @@ def test_a_second_signal_ends_it_at_once(place: Path, told: Sink, state: str, pr
         watcher(place, settings(told), SHOP_DSN=through(production.dsn(), between.port), STORE_DSN=state) as one,
     ):
         begun(one)
-        swallowed(between)  # a poll is under way that no answer will end
+        swallowed(one, between)  # a poll is under way that no answer will end
         one.signal(signal.SIGTERM)
         one.says("event=daemon.stops")
         one.signal(signal.SIGTERM)
@@ -413,6 +414,6 @@ def test_a_network_that_swallows_everything_does_not_keep_it_from_ending(
         watcher(place, settings(told), SHOP_DSN=through(production.dsn(), between.port), STORE_DSN=state) as one,
     ):
         begun(one)
-        swallowed(between)
+        swallowed(one, between)
         one.signal(signal.SIGTERM)
         assert one.wait() == 0
