@@ -21,6 +21,7 @@ def table(
 
 
 SHORT = ("a" * 15, "b" * 15, "c" * 16)
+MANY = tuple(f"{n:019}" for n in range(100))
 NOTE = Operand(column="note", columns=("note",))
 
 
@@ -34,6 +35,10 @@ NOTE = Operand(column="note", columns=("note",))
         (table(seen=SHORT, width=60, toast_bytes=50_000_000), True),
         (table(seen=SHORT, width=60), False),
         (table(seen=(*SHORT, "x" * 500), toast_bytes=8192), True),
+        (table(seen=MANY, width=20, toast_bytes=50_000_000), False),
+        (table(seen=MANY, width=25, toast_bytes=50_000_000), True),
+        (table(seen=MANY, width=25), False),
+        (table(seen=MANY, width=25, toast_bytes=50_000_000, type_name="jsonb"), False),
         (table(seen=None, width=18, toast_bytes=50_000_000), True),
         (table(seen=None, width=18), False),
         (table(seen=(*SHORT, "x" * 600), type_name="character varying(600)", toast_bytes=8192), False),

@@ -57,7 +57,7 @@ def sampled(
     width: Callable[[str], float],
 ) -> tuple[Element, ...]:
     """Return what the sampled values hold, and what they let expect of the others; each kind of part by itself."""
-    values = tuple(_weighted(found))
+    values = tuple(sampled_values(found))
     if found is None or len(values) < _FEW:
         return ()
     kinds: dict[str, tuple[dict[str, float], Counter[str]]] = {}
@@ -72,7 +72,7 @@ def sampled(
 
 def shares(found: ColumnStatistics | None, taken_apart: Callable[[str], Iterable[Part]]) -> dict[str, float]:
     """Return which share of the rows have each part that a sampled value has; of few values nothing is told."""
-    values = tuple(_weighted(found))
+    values = tuple(sampled_values(found))
     told: dict[str, float] = {}
     for value, weight in values if len(values) >= _FEW else ():
         for part in set(taken_apart(value)):
@@ -80,7 +80,8 @@ def shares(found: ColumnStatistics | None, taken_apart: Callable[[str], Iterable
     return told
 
 
-def _weighted(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
+def sampled_values(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
+    """Yield the values that statistics hold, each with the share of the rows that it stands for."""
     if found is None:
         return
     common = tuple(zip(found.most_common_values or (), found.most_common_frequencies or (), strict=False))
@@ -92,7 +93,7 @@ def _weighted(found: ColumnStatistics | None) -> Iterator[tuple[str, float]]:
 
 def extracted(found: ColumnStatistics | None, names: Sequence[str], rows: float) -> Extracted | None:
     """Return what the sampled documents have under a path of keys, None where too few are known."""
-    values = tuple(_weighted(found))
+    values = tuple(sampled_values(found))
     if found is None or len(values) < _FEW:
         return None
     shares: dict[str, float] = {}

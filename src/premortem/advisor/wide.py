@@ -3,16 +3,18 @@
 An index over such a column builds as long as nobody has a long value, and then every INSERT of one fails.  What the
 statistics say of it is indirect: a value beyond a kilobyte is left out of the samples (`WIDTH_THRESHOLD`), one that is
 stored out of line counts as its pointer.  So a column is suspected by the longest value that was seen, by an average
-well above the usual, or by a table that keeps values out of line.
+well above the usual or above what the samples explain, or by a table that keeps values out of line.
 """
 
 from __future__ import annotations
 
+import math
 import re
 
 from premortem.advisor.columns import base_type
+from premortem.advisor.samples import sampled_values
 from premortem.advisor.wants import Operand
-from premortem.model import Column, IndexCandidate, Table
+from premortem.model import Column, ColumnStatistics, IndexCandidate, Table
 
 BTREE_LIMIT = 2704  # BTMaxItemSize of an 8 kB page
 _SUSPECT = 1000  # a sampled value that long is the longest that ANALYZE keeps
@@ -20,8 +22,13 @@ _SUSPECT_AVERAGE = 400
 _LONG = 400
 _ABOVE_USUAL = 1.5  # times the median length: some values are much longer
 _HEADER = 4
+_SHORT = 127  # bytes, up to which a value's header is one
+_TELLING = 50  # sampled values
+_ERRORS = 3  # standard errors of their average length
 _OUT_OF_LINE = 100.0  # bytes a row in the TOAST table
 _UNLIMITED = frozenset(("text", "character varying", "character", "bytea", "jsonb", "json", "xml", "bit varying"))
+#: Types that are stored as they are written.
+_AS_WRITTEN = frozenset(("text", "character varying", "character"))
 #: Functions whose result is short however long the argument.
 _SHORTENS = re.compile(
     r"^\(?\"?(md5|sha\d+|hashtext\w*|length|char_length|octet_length|left|substring|substr|date_trunc|extract)\"?\(",
@@ -93,4 +100,19 @@ def _is_suspect(column: Column, table: Table) -> bool:
         return table.toast_bytes >= _OUT_OF_LINE * max(table.rows, 1.0)
     usual = lengths[len(lengths) // 2]
     has_tail = lengths[-1] >= _LONG or statistics.average_width >= _ABOVE_USUAL * (usual + _HEADER)
-    return table.toast_bytes > 0 and has_tail
+    is_text = base_type(column.type) in _AS_WRITTEN
+    return table.toast_bytes > 0 and (has_tail or (is_text and _counts_more_than_it_shows(statistics)))
+
+
+def _counts_more_than_it_shows(statistics: ColumnStatistics) -> bool:
+    """Whether the average length is above what the sampled values explain: those left out are counted in it."""
+    if statistics.pseudonyms:
+        return False  # of other lengths than the values
+    weighted = [(len(v.encode()), weight) for v, weight in sampled_values(statistics)]
+    if len(weighted) < _TELLING:
+        return False
+    widths = [(n + (1 if n < _SHORT else _HEADER), weight) for n, weight in weighted]
+    total = sum(weight for _, weight in widths)
+    mean = sum(n * weight for n, weight in widths) / total
+    variance = sum((n - mean) ** 2 * weight for n, weight in widths) / total
+    return statistics.average_width > mean + _ERRORS * math.sqrt(variance / len(widths)) + 1
