@@ -142,6 +142,21 @@ def test_a_side_that_does_not_end_is_not_waited_for() -> None:
     assert ratio(found) == pytest.approx(2_000 / 30)
 
 
-@given(st.lists(MS, min_size=5, max_size=5), st.lists(MS, min_size=5, max_size=5))
+def test_what_seems_a_little_slower_is_run_until_it_is_not() -> None:
+    """Noise only adds: five bad moments, then a good one."""
+    found, order, _ = turns([300.0] * 30, [390.0, *[345.0] * 5, *[303.0] * 30])
+    assert outcome(found, NOISE) is Outcome.SAME
+    assert len(order) == 2 * 7
+
+
+def test_what_is_a_little_slower_stays_so() -> None:
+    found, order, _ = turns([300.0] * 30, [345.0] * 30)
+    assert outcome(found, NOISE) is Outcome.SLOWER
+    assert len(order) == 2 * NOISE.turns_in_doubt
+    assert len(turns([100.0] * 9, [140.0] * 9)[1]) == 2 * NOISE.turns
+    assert len(turns([4_000.0] * 9, [4_800.0] * 9)[1]) == 4  # patience
+
+
+@given(st.lists(MS, min_size=20, max_size=20), st.lists(MS, min_size=20, max_size=20))
 def test_turns_come_to_an_end(before: list[float], after: list[float]) -> None:
     assert is_settled([run(ms) for ms in before], [run(ms) for ms in after], NOISE)

@@ -34,7 +34,10 @@ from premortem.model import (
     Unreadable,
     Values,
 )
+from premortem.workload.proof.facts import Fact
+from premortem.workload.proof.measuring import Outcome
 from premortem.workload.proof.refuting import Refuted, Rules, refute
+from premortem.workload.proof.view import Ground
 
 SCHEMA = Path(__file__).with_name("lie.sql")
 LIE = "SELECT sum(i.pieces) FROM orders o JOIN items i ON i.order_id = o.id WHERE o.paid = o.total"
@@ -291,12 +294,15 @@ def tried(
     takes: Callable[[str, str, str | None], float],
     *texts: str,
     select: Callable[[workload.World], Pick] | None = None,
+    promising: Callable[[Pick], Sequence[tuple[int, frozenset[int]]]] = lambda _: (),
     **how: object,
 ) -> tuple[Refuted[Pick], Rows, Table]:
     texts = texts or ("SELECT 1",)
     studied = [demand(t, StatementKind.UPDATE if t.startswith("UPDATE") else StatementKind.SELECT) for t in texts]
     world, rows = Table(thinks), Rows(takes, thinks, list(texts), **how)  # type: ignore[arg-type]
-    found = refute(select or greedy(studied), lambda c: c.visible, studied, world, rows, rules=Rules(rounds=3))
+    found = refute(
+        select or greedy(studied), lambda c: c.visible, studied, world, rows, promising=promising, rules=Rules(rounds=3)
+    )
     return found, rows, world
 
 
@@ -332,6 +338,57 @@ def test_a_promise_that_is_not_kept_is_costed_by_what_was() -> None:
     found, _, _ = tried([{a: 1_000.0, b: 20_000.0}], lambda _, __, used: takes.get(used, 100.0))
     assert found.chosen.definitions == {b}
     assert "it takes" in found.lies[0]
+
+
+def test_what_the_planner_thinks_little_of_is_tried_and_found_to_be_better() -> None:
+    thinks = [{a: 10_000.0, b: 80_000.0}]
+    takes = {None: 100.0, a: 40.0, b: 5.0}
+    without, _, _ = tried(thinks, lambda _, __, used: takes[used])
+    assert without.chosen.definitions == {a}
+    found, rows, _ = tried(thinks, lambda _, __, used: takes[used], promising=lambda _: [(0, frozenset({1}))])
+    assert found.chosen.definitions == {b}
+    assert [c.definition for c in rows.built] == [a, b]
+    assert found.lies == ()
+    assert found.certainty is Certainty.EXECUTED
+
+
+def test_what_is_tried_and_no_better_is_nobody_s_business() -> None:
+    thinks = [{a: 10_000.0, b: 20_000.0}]
+    takes = {None: 100.0, a: 9.0, b: 900.0}
+    found, rows, _ = tried(thinks, lambda _, __, used: takes[used], promising=lambda _: [(0, frozenset({1}))])
+    assert found.chosen.definitions == {a}
+    assert len(rows.built) == 2
+    assert (found.lies, found.declined, found.gaps, found.rounds) == ((), (), (), 1)
+
+
+def test_more_than_a_better_plan_reads_is_taken_to_be_as_much_better() -> None:
+    """With both there the planner reads both, and nobody has executed that."""
+    ground = Ground(Table([]), [demand()])
+    told = replace(_fact(frozenset({a}), 0.8, 0.1), is_better=True)
+    ground.facts[0, frozenset({a})] = told
+    answer = Answer(shown=(70_000.0,) * 2, risk=(70_000.0,) * 2, used=frozenset({0, 1}))
+    assert ground.costed(0, answer, frozenset({a, b})).shown == pytest.approx((8_750.0, 8_750.0))
+    assert ground.costed(0, answer, frozenset({b})) == answer
+    assert ground.costed(0, answer, frozenset({a})).shown == pytest.approx((10_000.0, 10_000.0))
+
+
+def _fact(used: frozenset[str], estimated: float, left: float) -> Fact:
+    same = (Outcome.FASTER,) * 2
+    return Fact(
+        demand=0, used=used, comparisons=(None,) * 2, outcomes=same, estimated=(estimated,) * 2, left=(left,) * 2
+    )
+
+
+def test_time_that_is_up_leaves_what_was_not_tried() -> None:
+    thinks = [{a: 10_000.0, b: 80_000.0}]
+    studied, rows = [demand()], Rows(lambda _, __, used: 10.0 if used else 100.0, thinks, ["SELECT 1"])
+    late = iter([False] * 4)
+    found = refute(
+        greedy(studied), lambda c: c.visible, studied, Table(thinks), rows,
+        promising=lambda _: [(0, frozenset({1}))], enough=lambda: next(late, True),
+    )  # fmt: skip
+    assert found.chosen.definitions == {a}
+    assert len(rows.built) <= 2
 
 
 def test_a_smaller_mirror_breaks_no_promise_but_shows_what_is_slower() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from premortem.model import Answer, IndexCandidate, IndexKey, Question
-from premortem.workload import Chosen, Limits, select
+from premortem.workload import Chosen, Limits, promising, select
 from premortem.workload.search.knowledge import Knowledge
 from premortem.workload.search.merging import covers
 from tests.workload.ideal import Ideal, Way, candidate, relation, weighed
@@ -246,3 +246,18 @@ def test_no_index_is_chosen_beside_one_that_begins_with_it(world: Ideal) -> None
                     replace(world, candidates=[*CANDIDATES, shorter], ways=ways), Limits())  # fmt: skip
     some = [chosen.candidates[i] for i in chosen.visible]
     assert not any(a is not b and covers(a, b) for a in some for b in some)
+
+
+def test_what_is_promising_is_of_the_heavy_queries_and_fits_the_budget() -> None:
+    """Of two queries with two ways each, one takes a hundredth of the other's time; what is too large is left out."""
+    heavy = [(frozenset(), 1e6), (frozenset({0}), 9e5), (frozenset({3}), 8e5), (frozenset({1}), 9.9e5)]
+    light = [(frozenset(), 1e4), (frozenset({6}), 1e3)]
+    world = Ideal(candidates=list(CANDIDATES), ways=[heavy, light])
+    chosen = select(world.studied(), world, Limits())
+    names = [(demand, {chosen.candidates[i].definition for i in used}) for demand, used in promising(chosen, None)]
+    assert sorted(names, key=str) == sorted([(0, {CANDIDATES[i].definition}) for i in (0, 3)], key=str)
+    largest = max(sum(chosen.sizes[i] for i in used) for _, used in promising(chosen, None))
+    smaller = promising(chosen, largest - 1)
+    assert all(sum(chosen.sizes[i] for i in used) < largest for _, used in smaller)
+    assert len(smaller) < 2
+    assert promising(chosen, 0) == ()

@@ -11,6 +11,7 @@ size.  What an index costs to keep is its *upkeep*.
     explain(chosen, studied, price, terms) -> Indexing    the case for each index, the frontier, what was declined
     meant(typed, profile) -> Meant; why(meant, …) -> Explained    the case of one index that somebody named
     timed(studied, mirror) -> Studied …              what the queries that nobody measured take on a mirror
+    promising(chosen, budget) -> (demand, indexes) …  what may be better than the planner thinks, to be tried
     refute(select, visible, studied, world, mirror) -> Refuted    chooses, executes what that changes, chooses again
     drops(studied, world, recommended=, now=) -> Drop …, Kept …     what may go, proved by planning without it
     drop_gaps(profile, replicas=) -> Gap …           why what looks unused was not called so
@@ -34,6 +35,7 @@ from premortem.workload.reading.demands import Gathered, demands, missing
 from premortem.workload.reading.planner import Planner
 from premortem.workload.reading.study import existing_indexes, study
 from premortem.workload.search.program import require_solver
+from premortem.workload.search.promising import promising
 from premortem.workload.search.selection import Chosen, Limits, Step, select
 from premortem.workload.studied import Studied
 from premortem.workload.telling.explaining import Terms, explain, with_execution, without_dropped
@@ -63,6 +65,7 @@ __all__ = [
     "explain",
     "meant",
     "missing",
+    "promising",
     "refute",
     "require_solver",
     "select",

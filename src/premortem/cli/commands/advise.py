@@ -210,6 +210,7 @@ class _Asked:
                 studied,
                 world,
                 mirror.stage,
+                promising=lambda c: workload.promising(c, self.arguments.budget),
                 enough=lambda: self.searching() <= 0,
                 told=told,
             )

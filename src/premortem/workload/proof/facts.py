@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from premortem import words
 from premortem.model import Answer, Comparison, Run
@@ -25,10 +26,11 @@ class Fact:
 
     All tuples have an item for each of its sets of values: the comparison, None where the set could not be executed (as
     the generic plan, which has no values); what became of it; what the planner thought is left of the cost; what is
-    left of the time, and of time or blocks, whichever is less, None where unknown.  `sampled` are comparisons with
+    left of it by execution, None where unknown: of time or blocks, whichever is less, and of time alone where it is
+    slower, or better than planned.  `sampled` are comparisons with
     values of the mirror's own rows: they may show that it got slower, and stand in where there are no other values.
-    `is_lie` says that the plans are not to be costed by the planner.  `refusal` is the mirror's, where it refused the
-    query.
+    `is_lie` says that the planner promised too much, `is_better` that it promised too little; either way the plans are
+    not to be costed by the planner.  `refusal` is the mirror's, where it refused the query.
     """
 
     demand: int
@@ -40,6 +42,7 @@ class Fact:
     sampled: tuple[Comparison, ...] = ()
     worst_sample: float | None = None
     is_lie: bool = False
+    is_better: bool = False
     refusal: str = ""
 
     @property
@@ -80,14 +83,20 @@ def fact(
     """
     outcomes = tuple(Outcome.UNKNOWN if c is None else outcome(c, noise) for c in comparisons)
     estimated = _estimated(studied.before, answer)
-    promised = tuple(None if c is None else saved(c) for c in comparisons)
+    spared = tuple(None if c is None else saved(c) for c in comparisons)
+    times_left = tuple(None if c is None else ratio(c) for c in comparisons)
     losses = [ratio(c) or 1.0 for c in sampled if outcome(c, noise) is Outcome.SLOWER]
     slower = Outcome.SLOWER in outcomes or bool(losses)
-    broken = whole and _is_broken(studied.demand.shares, estimated, promised, comparisons)
+    weighed = partial(_Weighed.of, studied.demand.shares, estimated, comparisons)
+    broken = whole and weighed(spared).is_broken
+    better = whole and not slower and weighed(times_left).is_surpassed
     return Fact(
         demand=demand, used=used, comparisons=tuple(comparisons), outcomes=outcomes, estimated=estimated,
-        left=tuple(_left(c, o, p) for c, o, p in zip(comparisons, outcomes, promised, strict=True)),
-        sampled=tuple(sampled), worst_sample=max(losses, default=None), is_lie=slower or broken, refusal=refusal,
+        left=tuple(
+            t if better or o is Outcome.SLOWER else s for s, t, o in zip(spared, times_left, outcomes, strict=True)
+        ),
+        sampled=tuple(sampled), worst_sample=max(losses, default=None), refusal=refusal,
+        is_lie=slower or broken, is_better=better,
     )  # fmt: skip
 
 
@@ -96,32 +105,49 @@ def _estimated(before: Answer, after: Answer) -> tuple[float, ...]:
     return tuple(new / max(old, 0.01) for old, new in pairs)
 
 
-def _left(comparison: Comparison | None, found: Outcome, promised: float | None) -> float | None:
-    """Return what is left of a set's cost: of one that got slower the time, else time or blocks."""
-    if comparison is None:
-        return None
-    return ratio(comparison) if found is Outcome.SLOWER else promised
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What the planner promised to spare of an average call, what was spared, and milliseconds of a call today."""
 
+    promise: float
+    kept: float
+    call_ms: float
 
-def _is_broken(
-    shares: Sequence[float],
-    estimated: Sequence[float],
-    left: Sequence[float | None],
-    comparisons: Sequence[Comparison | None],
-) -> bool:
-    """Whether less than half of what the planner promised for an average call was kept."""
-    rows = [
-        (share * _before_ms(c), e, m)
-        for share, e, m, c in zip(shares, estimated, left, comparisons, strict=True)
-        if c is not None and m is not None and c.before.finished
-    ]
-    total = sum(weight for weight, _, _ in rows)
-    if total <= 0:
-        return False
-    promise = sum(weight * (1 - e) for weight, e, _ in rows) / total
-    kept = sum(weight * (1 - m) for weight, _, m in rows) / total
-    worth = sum(weight * max(m - e, 0.0) for weight, e, m in rows)
-    return promise >= _WORTH and kept < _KEPT * promise and worth > _LEAST_MS
+    @classmethod
+    def of(
+        cls,
+        shares: Sequence[float],
+        estimated: Sequence[float],
+        comparisons: Sequence[Comparison | None],
+        left: Sequence[float | None],
+    ) -> _Weighed:
+        """Return the sums over the sets that were executed and came to an end before."""
+        rows = [
+            (share * _before_ms(c), e, m)
+            for share, e, m, c in zip(shares, estimated, left, comparisons, strict=True)
+            if c is not None and m is not None and c.before.finished
+        ]
+        total = sum(weight for weight, _, _ in rows)
+        whole = total or 1.0
+        return cls(
+            sum(weight * (1 - e) for weight, e, _ in rows) / whole,
+            sum(weight * (1 - m) for weight, _, m in rows) / whole,
+            total,
+        )
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether less than half of a promise that counts was kept."""
+        return self.promise >= _WORTH and self.kept < _KEPT * self.promise and -self._surplus_ms > _LEAST_MS
+
+    @property
+    def is_surpassed(self) -> bool:
+        """Whether a part of the time was spared that nobody had promised."""
+        return self.kept - self.promise >= _WORTH and self._surplus_ms > _LEAST_MS
+
+    @property
+    def _surplus_ms(self) -> float:
+        return (self.kept - self.promise) * self.call_ms
 
 
 def _before_ms(comparison: Comparison) -> float:
@@ -155,10 +181,16 @@ def excess(found: Fact) -> float:
     return max(1.0, min((left / max(e, 0.01) for left, e in pairs if left is not None), default=1.0))
 
 
-def dearer(answer: Answer, factor: float) -> Answer:
+def surplus(found: Fact) -> float:
+    """Return what part of the estimate was left, in the set that the planner was least wrong about."""
+    pairs = zip(found.left, found.estimated, strict=True)
+    return min(1.0, max((left / max(e, 0.01) for left, e in pairs if left is not None), default=1.0))
+
+
+def scaled(answer: Answer, factor: float) -> Answer:
     """Return the answer with all costs multiplied.
 
-    >>> dearer(Answer(shown=(1.0,), risk=(2.0,)), 3.0)
+    >>> scaled(Answer(shown=(1.0,), risk=(2.0,)), 3.0)
     Answer(shown=(3.0,), risk=(6.0,), used=frozenset(), kept=frozenset())
     """
     shown, risk = (tuple(cost * factor for cost in costs) for costs in (answer.shown, answer.risk))

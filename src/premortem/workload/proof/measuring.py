@@ -39,7 +39,7 @@ class Noise:
 
     A query is slower that takes more than `worse` of its time and loses `noticed_ms`.  One that reads `more_blocks` of
     its blocks and `few_blocks` besides has a reason to be: it loses when `worse_blocks` of its time and
-    `least_lost_ms` are lost.
+    `least_lost_ms` are lost.  One that seems slower by less than `doubtful` is run up to `turns_in_doubt` times.
     """
 
     worse: float = 1.1
@@ -50,7 +50,9 @@ class Noise:
     few_blocks: int = 10
     worse_blocks: float = 1.25
     least_lost_ms: float = 0.2
+    doubtful: float = 1.3
     turns: int = 5
+    turns_in_doubt: int = 20
     patience_ms: float = 8_000.0
 
 
@@ -78,16 +80,22 @@ def _limit(first: Run) -> float | None:
 def is_settled(before: Sequence[Run], after: Sequence[Run], noise: Noise) -> bool:
     """Whether more turns would tell nothing new: enough of them, too long, or far apart."""
     turns = min(len(before), len(after))
-    if turns >= noise.turns:
+    if turns >= (noise.turns_in_doubt if _is_doubtful(before, after, noise) else noise.turns):
         return True
     spent = sum(r.ms for r in (*before, *after))
     old, new = _told(before, after)
     if turns < 2:  # the first of each may have read from the disk what the second finds in memory
         was_warm = not any(r.read for r in (*before, *after))
         return (was_warm or spent > noise.patience_ms) and spent > _SHORT_MS and _apart(old, new, 2 * _CLEAR)
-    if spent > noise.patience_ms:
+    if spent > noise.patience_ms * (2 if _is_doubtful(before, after, noise) else 1):
         return True
     return max(*old, *new) >= _SHORT_MS and _apart(old, new, _CLEAR)
+
+
+def _is_doubtful(before: Sequence[Run], after: Sequence[Run], noise: Noise) -> bool:
+    """Whether it seems slower by so little that more turns may show that it is not."""
+    old, new = _least(before), _least(after)
+    return _is_slower(old, new, noise) and max(times(old, new)) < noise.doubtful * min(times(old, new))
 
 
 def _told(before: Sequence[Run], after: Sequence[Run]) -> tuple[list[float], list[float]]:

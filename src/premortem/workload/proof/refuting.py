@@ -5,6 +5,7 @@ refute
 ├── select(view)         the search, asking a view of the world: no index that was refused, costs as measured
 ├── mirror.build         what is chosen and not built yet
 ├── _learn               each demand whose plans use something new: its values in turns without and with all of it
+├── _try_out             once: what was not chosen, and may be better than the planner thinks
 └── again                where an estimate lied, until none does
 ```
 A plan whose estimate lies is costed by what it took, so that the search finds another index or column order, or none.
@@ -44,6 +45,8 @@ from premortem.workload.weighing import day_weight, expected_cost
 from premortem.workload.world import World
 
 Chosen = TypeVar("Chosen")
+#: A demand, and numbers of candidates that it may be better served by than the planner thinks.
+Promise = tuple[int, frozenset[int]]
 #: Refusals that production's server would give as well: a row too long, not immutable, not unique.
 _FINAL = frozenset({"54000", "42P17", "23505"})
 _MOST_TOLD = 3
@@ -129,16 +132,18 @@ def refute(
     world: World,
     mirror: Mirror,
     *,
+    promising: Callable[[Chosen], Sequence[Promise]] = lambda _: (),
     rules: Rules | None = None,
     enough: Callable[[], bool] = lambda: False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Refuted[Chosen]:
     """Return the set that `select` chooses once every plan that it changes was executed and none got slower.
 
-    `visible` tells the numbers of a choice's indexes.  `enough` says whether the time is up: then what was not executed
-    is a gap, and the set is as sure as its plans are.  `told` hears what is going on.
+    `visible` tells the numbers of a choice's indexes, and `promising` which demands are worth executing with which of
+    the indexes that it knows besides.  `enough` says whether the time is up: then what was not executed is a gap, and
+    the set is as sure as its plans are.  `told` hears what is going on.
     """
-    return _Trial(Ground(world, studied), mirror, rules or Rules(), enough, told).run(select, visible)
+    return _Trial(Ground(world, studied), mirror, rules or Rules(), enough, told).run(select, visible, promising)
 
 
 @dataclass(slots=True)
@@ -154,6 +159,7 @@ class _Trial:
     numbers: dict[str, int] = field(default_factory=dict)
     tables: dict[str, IndexCandidate] = field(default_factory=dict)
     unbuilt: dict[str, str] = field(default_factory=dict)
+    tried_out: set[tuple[int, Definitions]] = field(default_factory=set)
     interrupted: bool = False
 
     @property
@@ -161,7 +167,12 @@ class _Trial:
         """Whether there is no time to execute anything more."""
         return self.interrupted or self.enough()
 
-    def run(self, select: Callable[[World], Chosen], visible: Callable[[Chosen], frozenset[int]]) -> Refuted[Chosen]:
+    def run(
+        self,
+        select: Callable[[World], Chosen],
+        visible: Callable[[Chosen], frozenset[int]],
+        promising: Callable[[Chosen], Sequence[Promise]],
+    ) -> Refuted[Chosen]:
         last: Definitions | None = None
         half = (self.rules.rounds + 1) // 2
         for number in itertools.count(1):
@@ -172,7 +183,10 @@ class _Trial:
             shown = visible(chosen)
             wanted = self._wanted(view, shown)
             new = self._learn(view, shown, wanted)
-            if not (number <= half and any(f.is_lie for f in new)) and not self._does_harm(wanted):
+            if number == 1:
+                new += self._try_out(view, promising(chosen))
+            wrong = any(f.is_better if self._was_tried_out(f) else f.is_lie for f in new)
+            if not (number <= half and wrong) and not self._does_harm(wanted):
                 break
             stays, last = view.definitions(shown) == last, view.definitions(shown)
             self.ground.is_cautious = number >= half
@@ -242,6 +256,30 @@ class _Trial:
             self.interrupted = True
         return new
 
+    def _try_out(self, view: View, promises: Sequence[Promise]) -> list[Fact]:
+        """Build what was not chosen, execute the demands that may be better served by it; Ctrl-C ends it."""
+        found: list[Fact] = []
+        if self.is_over or not promises:
+            return found
+        try:
+            self.told("building on the mirror what may be better than the planner thinks")
+            there = self._build(view, frozenset(n for _, numbers in promises for n in numbers))
+            for done, (demand, numbers) in enumerate(promises):
+                wanted = view.definitions(numbers)
+                ((answer, used),) = self.ground.ask([(demand, wanted & there, frozenset())])
+                if wanted <= there and used and (demand, used) not in self.ground.facts and not self.enough():
+                    self.told(f"tried {done} of {words.plural(len(promises), 'plan')} that may be better than planned")
+                    found.append(self._executed(demand, answer, used, used))
+                    self.ground.facts[demand, used] = found[-1]
+                    self.tried_out.add((demand, used))
+        except KeyboardInterrupt:
+            self.interrupted = True
+        return found
+
+    def _was_tried_out(self, found: Fact) -> bool:
+        """Whether nobody chose what was executed: then it is no news that it is no better than it should be."""
+        return (found.demand, found.used) in self.tried_out
+
     def _executed(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
         one = self.ground.studied[demand]
         comparisons: list[Comparison | None] = []
@@ -305,7 +343,8 @@ class _Trial:
         gaps = tuple(self._gaps(keys))
         slower = tuple(self._slower(wanted))
         sure = not gaps and not slower and len(facts) == len(keys) and all(f.is_executed for f in facts)
-        lies = sorted((f for f in self.ground.facts.values() if f.is_lie), key=lambda f: not f.is_slower)
+        refuted = (f for f in self.ground.facts.values() if f.is_lie and not self._was_tried_out(f))
+        lies = sorted(refuted, key=lambda f: not f.is_slower)
         return Refuted(
             chosen=chosen, world=view, place=self.mirror.place, facts=facts, built=dict(self.built), slower=slower,
             lies=tuple(sentence(f, self.ground.studied[f.demand]) for f in lies),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem.model import Answer, IndexCandidate, Planned, Profile, Question, RelationName
-from premortem.workload.proof.facts import Definitions, Facts, corrected, dearer, excess
+from premortem.workload.proof.facts import Definitions, Facts, corrected, excess, scaled, surplus
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
 
@@ -58,18 +58,23 @@ class Ground:
     def costed(self, demand: int, answer: Answer, used: Definitions) -> Answer:
         """Return an answer with costs as execution found them, where it refuted the planner's.
 
-        Plans that use all that slower ones use, and more, are taken to be as slow until they are executed.  With
-        caution, the planner is taken to have promised as much too much of a demand's other plans.
+        Plans that use all that slower ones use, and more, are taken to be as slow until they are executed; and those
+        that use all that better ones use, to be as much better than the planner thinks.  With caution, the planner is
+        taken to have promised as much too much of a demand's other plans.
         """
         own = self.facts.get((demand, used))
         before = self.studied[demand].before
         if own is not None or not used:
-            return corrected(answer, before, own) if own is not None and own.is_lie else answer
-        lies = [(part, f) for (d, part), f in self.facts.items() if d == demand and f.is_lie]
-        slower = [f for part, f in lies if f.is_slower and part < used]
+            return corrected(answer, before, own) if own is not None and (own.is_lie or own.is_better) else answer
+        found = [(part, f) for (d, part), f in self.facts.items() if d == demand]
+        lies = [f for _, f in found if f.is_lie]
+        slower = [f for part, f in found if f.is_slower and part < used]
         if slower:
             return corrected(answer, before, max(slower, key=lambda f: max((x or 0.0 for x in f.left), default=0.0)))
-        return dearer(answer, min(excess(f) for _, f in lies)) if lies and self.is_cautious else answer
+        better = [(len(part), surplus(f)) for part, f in found if f.is_better and part < used]
+        if better:
+            return scaled(answer, max(better)[1])
+        return scaled(answer, min(map(excess, lies))) if lies and self.is_cautious else answer
 
 
 @dataclass(slots=True)
