@@ -36,8 +36,6 @@ ITEMS = RelationName(schema="public", name="order_items")
 ORDERS = RelationName(schema="public", name="orders")
 SIX_WEEKS = timedelta(weeks=6)
 PATIENT = 240.0  # seconds: what a busy machine needs for a twin is not what these are about
-#: Else what a session wrote is counted up to a second later, and after an ANALYZE as if it had come after it.
-COUNTED = "SELECT pg_catalog.pg_stat_force_next_flush()"
 
 
 @pytest.fixture
@@ -100,7 +98,7 @@ def test_the_first_incident_a_composite_index_was_missing_for_six_weeks(store: s
 
 def test_the_second_incident_a_filter_on_a_status_that_was_shipped_minutes_ago(store: str) -> None:
     more = "INSERT INTO orders SELECT i, i % 5000, 'done', 1 FROM generate_series(30001, 150000) AS i"
-    shop.run(store, more, COUNTED, "ANALYZE orders")
+    shop.run(store, more, shop.COUNTED, "ANALYZE orders")
     deploy = Deploy(service="api", revision="a7c3dbe", at=NOW - timedelta(minutes=6), url="https://ci/1")
     offender = shop.offender(store, shop.PENDING, first_seen=NOW - timedelta(minutes=5))
     found = diagnosed(store, offender, ledger=Ledger(deploys=(deploy,), services=("api",)))
@@ -193,7 +191,7 @@ def test_statistics_that_are_older_than_the_rows(store: str) -> None:
         "CREATE INDEX items_status ON order_items (product_sku, status)",
         "ALTER TABLE order_items SET (autovacuum_enabled = off)",
         "INSERT INTO order_items SELECT i, 1, 'SKU-9', 'lost', 1 FROM generate_series(100001, 220000) AS i",
-        COUNTED,
+        shop.COUNTED,
     )
     found = diagnosed(store, shop.offender(store))
     assert (found.cause, found.table) == (Cause.STALE_STATISTICS, ITEMS)
