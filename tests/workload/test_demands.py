@@ -200,6 +200,7 @@ def told(found: tuple[Demand, ...]) -> dict[str, float]:
         ("select id from t where status in ('open', 'late')", "select id from t where status in ($1 /*, ... */)"),
         ("select id from t where status = 'open' limit 5", "select id from t where status = $1 limit $2"),
         ("select id from t where doc ->> 'ref' = $1", "select id from t where doc ->> $2 = $1"),
+        ("select id from t where at > now() - interval '1 day'", "select id from t where at > now() - interval $1"),
         ("select id from t where late = true order by id", "select id from t where late = $1 order by id"),
         ("select date_trunc('day', at), count(*) from orders group by date_trunc('day', at)",
          "select date_trunc($1, at), count(*) from orders group by date_trunc($2, at)"),

@@ -99,6 +99,7 @@ __all__ = [
     "parameter_count",
     "parameter_places",
     "prepared",
+    "key_as_counted",
     "reduced",
     "relabels",
     "separated",
@@ -246,6 +247,17 @@ def constants(text: str) -> tuple[str, ...]:
     from premortem.sqltext import spelling
 
     return spelling.constants(text)
+
+
+def key_as_counted(found: Reduced) -> str:
+    """Return the key that a statement has when pg_stat_statements has counted it: `interval $1` is `$1::interval`.
+
+    >>> key_as_counted(reduced("select interval '1 day'")) == reduced("select $1::interval").key
+    True
+    """
+    from premortem.sqltext import literals
+
+    return literals.key_as_counted(found)
 
 
 def observed(found: Reduced) -> Observed:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from premortem.sqltext.lexer import Kind, Token, tokens
 from premortem.sqltext.placeholders import EXPECT_VALUE
+from premortem.sqltext.skeleton import Reduced, reduced
 
 _SUSPECT = re.compile(r"[\w)\"\]]\s+\$[0-9]|\bextract\s*\(\s*\$[0-9]", re.IGNORECASE)
 _FIELDS = frozenset({"year", "month", "day", "hour", "minute", "second", "to"})
@@ -31,6 +32,13 @@ def readable(sql: str) -> str:
     for start, end, text in sorted(edits, reverse=True):
         sql = sql[:start] + text + sql[end:]
     return sql
+
+
+def key_as_counted(found: Reduced) -> str:
+    """Return the key that a statement has once placeholders are in all its literals' places, and readable."""
+    key, _, same = found.key.partition("\x03")
+    again = reduced(readable(re.sub("[\x01\x04]", "$1", key))).key.partition("\x03")[0]
+    return f"{again}\x03{same}" if same else again
 
 
 def _edits(sql: str, code: Sequence[Token], index: int) -> list[tuple[int, int, str]]:

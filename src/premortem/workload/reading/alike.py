@@ -62,10 +62,12 @@ def _of_fingerprint(group: Sequence[Query]) -> Iterator[Alike]:
     if len({q.text for q in group}) == 1:
         yield _same(group)
         return
+    every = [Seen.of(query, sqltext.reduced(query.text)) for query in group]
+    is_one = len({one.reduced.key for one in every}) == 1
     found: dict[str, list[Seen]] = {}
-    for query in group:
-        reduced = sqltext.reduced(query.text)
-        found.setdefault(reduced.key, []).append(Seen.of(query, reduced))
+    for one in every:
+        key = one.reduced.key if is_one else sqltext.key_as_counted(one.reduced)
+        found.setdefault(key, []).append(one)
     for seen in found.values():
         yield from _of_key(seen)
 
