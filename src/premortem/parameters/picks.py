@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -64,6 +64,8 @@ LIMIT_ROWS = "20"
 _WORD = re.compile(r"[^\W_]+")
 #: How many members a list gets: a page of ids, or a filter with a few boxes ticked.
 _LIST = 5
+#: So much of a long value is looked at.
+_READ = 200
 _TAIL: Mapping[Window, float] = {Window.WIDE: 0.5, Window.MIDDLING: 0.9, Window.NARROW: 0.999}
 _DAYS: Mapping[Window, int] = {Window.WIDE: 365, Window.MIDDLING: 30, Window.NARROW: 1, Window.EMPTY: 0}
 
@@ -214,10 +216,10 @@ def _text(spread: Spread, frequency: Frequency) -> str | None:
 
 def _patterned(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     value = _text(spread, frequency)
-    return _pattern(value, frequency, asked.seen) if value else None
+    return _pattern(value, frequency, asked.seen, (*spread.common, *spread.bounds)) if value else None
 
 
-def _pattern(value: str, frequency: Frequency, seen: tuple[str, ...] = ()) -> str:
+def _pattern(value: str, frequency: Frequency, seen: tuple[str, ...] = (), known: Sequence[str] = ()) -> str:
     """Return a LIKE pattern: a short word inside for the hot set, a long one for the rare set, beginnings for others.
 
     Nobody knows how a pattern begins that comes as a value, so both ways are tried.  Where patterns were captured it
@@ -228,8 +230,9 @@ def _pattern(value: str, frequency: Frequency, seen: tuple[str, ...] = ()) -> st
     length = {Frequency.HOT: 3, Frequency.TYPICAL: 3, Frequency.RARE: 8}.get(frequency, len(value))
     if not ends:
         return f"%{_escaped(value[-length:])}" if begins else _escaped(value)
-    if begins and frequency in _INSIDE:
-        return f"%{_escaped(_INSIDE[frequency](value))}%"
+    inside = _part_of(value, frequency, known) if begins else None
+    if inside is not None:
+        return f"%{_escaped(inside)}%"
     if seen and all(v[:1] in _WILD for v in seen):
         return f"%{_escaped(value[1 : 1 + length])}%"
     return f"{_escaped(value[:length])}%"
@@ -243,17 +246,25 @@ def _inside(value: str) -> str:
     return value[start : start + 3]
 
 
-def _middle(value: str) -> str:
-    """Return eight letters of the middle: what many texts begin with, as addresses do, tells them from few others.
+def _part_of(value: str, frequency: Frequency, known: Sequence[str]) -> str | None:
+    """Return what the inside of a text is searched for: much that has it for the hot set, little for the rare one."""
+    if frequency is Frequency.HOT:
+        return _inside(value)
+    return _telling(value, known) if frequency is Frequency.RARE else None
 
-    >>> _middle("https://example.com/item/4711"), _middle("ab")
-    ('ple.com/', 'ab')
+
+def _telling(value: str, known: Sequence[str]) -> str:
+    """Return the eight letters of a value that are most its own: those whose parts the fewest known values have.
+
+    >>> _telling("https://example.com/item/4711", ["https://example.com/user/1", "https://example.com/item/22"])
+    'tem/4711'
     """
-    start = max(0, (len(value) - 8) // 2)
+    value = value[:_READ]
+    parts = [value[i : i + 3] for i in range(max(1, len(value) - 2))]
+    shared = [sum(part in other for other in known) for part in parts]
+    starts = range(max(1, len(value) - 7))
+    start = min(starts, key=lambda i: sum(shared[i : i + 6]))
     return value[start : start + 8]
-
-
-_INSIDE: Mapping[Frequency, Callable[[str], str]] = {Frequency.HOT: _inside, Frequency.RARE: _middle}
 
 
 def _escaped(value: str) -> str:
@@ -276,8 +287,8 @@ def _regex(asked: Asked, spread: Spread, frequency: Frequency) -> str | None:
     value = _text(spread, frequency)
     if not value:
         return None
-    inside = _INSIDE.get(frequency)
-    return f"^{_literally(value)}" if inside is None else _literally(inside(value))
+    inside = _part_of(value, frequency, (*spread.common, *spread.bounds))
+    return f"^{_literally(value)}" if inside is None else _literally(inside)
 
 
 def _literally(value: str) -> str:
