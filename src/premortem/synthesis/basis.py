@@ -70,7 +70,7 @@ def of_line(asked: Asked) -> Basis:
     unit, offset = _unit([*bounds, *heavy, *pins], asked)
     in_units = [(p - offset) // unit for p in bounds]
     points = [((p - offset) // unit, rows) for p, rows in heavy.items()]
-    fixed = sorted({(p - offset) // unit for p in pins})[:_MOST_PINS]
+    fixed = sorted({(p - offset) // unit for p in pins})[: min(_MOST_PINS, asked.rows)]
     found = _line_segments(asked, in_units, points, fixed, unit, offset)
     line = line_of(asked.kind, found, scale=scale, unit=unit, offset=offset, salt=asked.salt)
     line = _with_exact(line, asked, {t: (p - offset) // unit for t, p in places.items()})
@@ -97,8 +97,12 @@ def _shift(asked: Asked) -> int:
     return asked.shift if asked.kind.family is Family.TIMESTAMP else 0
 
 
-def _ends(asked: Asked, scale: int, shift: int) -> tuple[int, int]:
+def ends(asked: Asked, scale: int) -> tuple[int, int]:
     """Return the least and the largest place that type and schema allow."""
+    return _ends(asked, scale, _shift(asked))
+
+
+def _ends(asked: Asked, scale: int, shift: int) -> tuple[int, int]:
     kind, limits = asked.kind, asked.limits
     low = None if limits.least is None else values.place(kind, limits.least, scale)
     high = None if limits.most is None else values.place(kind, limits.most, scale)
@@ -230,7 +234,7 @@ def of_text(asked: Asked) -> Basis:
     placed = texts.placed(bounds, [text for text, _ in asked.common] + list(asked.pins))
     points = [(placed.places[text], rows) for text, rows in asked.common]
     if asked.unique:
-        pins = sorted({placed.places[t] for t in asked.pins} - set(placed.bounds))[:_MOST_PINS]
+        pins = sorted({placed.places[t] for t in asked.pins} - set(placed.bounds))[: min(_MOST_PINS, asked.rows)]
         found = unique_segments(pins, placed.bounds, asked.rows)
     else:
         found = _believed(asked, lambda d: segments(points, placed.bounds, asked.rows, d), math.inf)
@@ -279,7 +283,7 @@ def _of_numbered(asked: Asked, form: texts.Numbered, told: Sequence[str]) -> Bas
     places = {text: number for text in told if (number := form.number(text)) is not None}
     bounds = sorted(places[text] for text in asked.bounds)
     points = [(places[text], rows) for text, rows in asked.common]
-    pins = sorted({places[text] for text in asked.pins})
+    pins = sorted({places[text] for text in asked.pins})[: min(_MOST_PINS, asked.rows)]
     span = max(places.values()) - min(places.values()) + 1
     if span < asked.said * 0.98 or (not bounds and _has_tail(asked)):
         return None
@@ -318,7 +322,12 @@ def of_few(asked: Asked) -> Basis | None:
     weights = np.array([weight for _, weight in told])
     rows = apportioned(weights, asked.rows)
     found = Segments(place=np.arange(len(told), dtype=np.int64), width=ones, rows=rows, distinct=ones)
-    return Basis(domain=domain, found=found)
+    places = {value: at for at, (value, _) in enumerate(told)}
+    return Basis(domain=domain, found=found, number=lambda text: places.get(_form(asked, text)))
+
+
+def _form(asked: Asked, text: str) -> bytes:
+    return values.binary(asked.kind, text, asked.oids) or b""
 
 
 def _others(asked: Asked, told: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from premortem.model import Column, Constraint, ConstraintKind, ExtendedStatistics, Gap, Table
+from premortem.model import Column, Constraint, ExtendedStatistics, Gap, Table
 from premortem.synthesis import basis as bases
 from premortem.synthesis import combining, correlations, joint, kinds, uniqueness, wire
 from premortem.synthesis.asked import Asked, Basis
@@ -16,8 +16,10 @@ from premortem.synthesis.combining import Combination
 from premortem.synthesis.design import ColumnPlan
 from premortem.synthesis.domains import Line, Listed
 from premortem.synthesis.drawing import Constant, Draw, Emptied, Free, Spot, Upwards
+from premortem.synthesis.exclusions import is_periodic
 from premortem.synthesis.joint import Depending, Source, Together
-from premortem.synthesis.keys import Combined, Referring, Sharing, placed
+from premortem.synthesis.keeping import Kept, kept_apart
+from premortem.synthesis.keys import Combined, Key, Referring, Sharing, placed
 from premortem.synthesis.segments import Marginal, Segments
 from premortem.synthesis.streams import Placement
 
@@ -38,6 +40,7 @@ class Columns:
     draws: list[Draw] = field(default_factory=list)
     fills: list[ColumnPlan] = field(default_factory=list)
     decided: dict[str, Basis] = field(default_factory=dict)
+    apart: list[frozenset[str]] = field(default_factory=list)
     width: float = 0.0
 
     def keys(self) -> None:
@@ -46,11 +49,13 @@ class Columns:
         for columns in uniqueness.combined_sets(self.table, self.planner.profile):
             if self._is_reference(columns):
                 continue
+            if any(one <= set(columns) for one in self.apart):
+                continue
             if any(name in self.decided for name in columns):
                 self._gap(columns, "shares columns with another key")
                 continue
             found = self.planner.key(self.table, frozenset(columns))
-            if found is None:
+            if found is None or not isinstance(found.key, Key):
                 self._gap(columns, "has fewer combinations than the table has rows, as far as the statistics tell")
                 continue
             salt = bases.salt(self.planner.seed, self.table.relation.sql, "rows", *columns)
@@ -60,15 +65,21 @@ class Columns:
             self._holes(columns)
 
     def _exclusions(self) -> None:
-        """Tell of constraints that compare rows otherwise than for equality: nothing keeps rows apart for these."""
-        for constraint in self.table.constraints:
-            if constraint.kind is ConstraintKind.EXCLUSION:
-                self._gap(constraint.columns or (constraint.name,), f"is kept apart by {constraint.name}")
+        """Add what keeps rows apart that may not overlap."""
+        for found in kept_apart(self.planner, self.table, self.total, self.decided):
+            if found.draw is not None and found.decided is not None:
+                self.draws.append(found.draw)
+                self.decided |= found.decided
+                self.apart += found.unique
+                self._holes(tuple(name for name in found.constraint.columns if name in found.decided))
+            if found.says is not None:
+                self._apart_gap(found)
 
     def _is_reference(self, columns: tuple[str, ...]) -> bool:
         """Whether the set is within one reference of several columns, which then meets no key twice."""
         return any(
-            set(columns) <= set(r.columns) and self.planner.referred(r) for r in uniqueness.references(self.table)
+            set(columns) <= set(r.columns) and self.planner.referred(r)
+            for r in uniqueness.references(self.table, self.planner.profile)
         )
 
     def _holes(self, columns: tuple[str, ...]) -> None:
@@ -81,8 +92,11 @@ class Columns:
 
     def references(self) -> None:
         """Add the foreign keys of several columns."""
-        for reference in uniqueness.references(self.table):
+        for reference in uniqueness.references(self.table, self.planner.profile):
             self._reference(reference)
+        for reference in self.table.foreign_keys:
+            if is_periodic(reference):
+                self._gap(reference.columns, "refers to periods of another table, which need not cover its own")
 
     def _reference(self, reference: Constraint) -> None:
         names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
@@ -95,10 +109,19 @@ class Columns:
         lead = found.key.leader
         if not known:
             self._refer(reference, found, names)
-        elif lead and known == {lead} and self.decided[names[lead]].domain is found.bases[lead].domain:
-            self._share(reference, found, names)
+        elif (
+            lead
+            and isinstance(found.key, Key)
+            and known == {lead}
+            and self.decided[names[lead]].domain is found.bases[lead].domain
+        ):
+            self._share(reference, found, found.key, names)
         elif not self._by_unit(reference):
             self._gap(reference.columns, "shares columns with another key")
+
+    def _is_of(self, name: str, basis: Basis) -> bool:
+        """Whether a column is drawn from the same values as another table's."""
+        return self.decided[name].domain is basis.domain
 
     def _by_unit(self, reference: Constraint) -> bool:
         """Whether a key of the table has the reference inside, so that it is kept already."""
@@ -108,7 +131,7 @@ class Columns:
         )
 
     def _refer(self, reference: Constraint, found: Combination, names: Mapping[str, str]) -> None:
-        spread = self.planner.spread(self.table, found.key, names)
+        spread = self.planner.spread_of(self.table, found.key, reference)
         if spread is None:
             return
         segments, asked, correlation = spread
@@ -126,12 +149,12 @@ class Columns:
         columns = set(reference.columns)
         return any(set(one) <= columns for one in uniqueness.unique_sets(self.table))
 
-    def _share(self, reference: Constraint, found: Combination, names: Mapping[str, str]) -> None:
+    def _share(self, reference: Constraint, found: Combination, key: Key, names: Mapping[str, str]) -> None:
         others = [self.table.column(own) for theirs, own in names.items() if theirs != found.key.leader]
         nullable = next((c for c in others if c is not None and not c.not_null), None)
         statistics = nullable.own_statistics if nullable else None
         nulls = statistics.null_fraction if statistics else 0.0
-        self.draws.append(Sharing(key=found.key, names=names, slot=reference.name, null_fraction=nulls))
+        self.draws.append(Sharing(key=key, names=names, slot=reference.name, null_fraction=nulls))
         self.decided |= {own: found.bases[theirs] for theirs, own in names.items() if own not in self.decided}
 
     def together(self) -> None:
@@ -259,6 +282,17 @@ class Columns:
         for key in self.table.foreign_keys:
             if key.columns == (column.name,) and key.references == self.table.relation and key.referenced_columns:
                 yield Upwards(slot=column.name, key=key.referenced_columns[0], nullable=not column.not_null)
+
+    def _apart_gap(self, found: Kept) -> None:
+        made = found.draw is not None
+        self.planner.gaps.append(
+            Gap(
+                subject=f"constraint {found.constraint.name} of {self.table.full_name}",
+                says=f"It {found.says}." if made else f"It {found.says}; some of the mirror's rows may not keep it.",
+                effect="Queries for a time find fewer rows than in production." if made
+                else "The constraint and its index are missing in the mirror.",
+            )
+        )  # fmt: skip
 
     def _gap(self, columns: tuple[str, ...], why: str) -> None:
         self.planner.gaps.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from premortem.synthesis.asked import Basis
 from premortem.synthesis.keys import Key, ladder
 from premortem.synthesis.kinds import Family
 from premortem.synthesis.segments import Marginal, Segments, limited
+
+if TYPE_CHECKING:
+    from premortem.synthesis.partitions import PartitionedKey
 
 #: From this correlation on a column is taken to lie in the heap in its own order.
 _ORDERED = 0.9
@@ -39,7 +43,7 @@ class Member:
 class Combination:
     """A key, with the bases of its columns as they became."""
 
-    key: Key
+    key: Key | PartitionedKey
     bases: dict[str, Basis]
     correlation: float
 
@@ -170,7 +174,7 @@ def one_each(found: Segments) -> Segments | None:
     )
 
 
-def everywhere(key: Key, rows: int) -> Segments:
+def everywhere(key: Key | PartitionedKey, rows: int) -> Segments:
     """Return the one segment of all combinations."""
     total = np.array([key.total], np.int64)
     return Segments(

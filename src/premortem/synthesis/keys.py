@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from premortem.synthesis import streams
 from premortem.synthesis.drawing import Drawn, Random, Spot
 from premortem.synthesis.segments import Groups, Marginal, Steps, apportioned
 from premortem.synthesis.streams import Floats, Ints, Placement
+
+if TYPE_CHECKING:
+    from premortem.synthesis.partitions import PartitionedKey
 
 _BLOCK = 4096
 _TRIES = 20
@@ -241,7 +245,7 @@ class Referring:
     `names` are this table's columns by the parent's.
     """
 
-    key: Key
+    key: Key | PartitionedKey
     names: Mapping[str, str]
     slot: str
     marginal: Marginal

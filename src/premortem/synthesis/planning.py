@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from premortem.model import Column, Constraint, Gap, Profile, RelationName, Table
 from premortem.synthesis import basis as bases
-from premortem.synthesis import combining, correlations, density, kinds, limits, sizes, uniqueness, workload
+from premortem.synthesis import combining, correlations, density, kinds, limits, partitions, sizes, uniqueness, workload
 from premortem.synthesis.asked import Asked, Basis
 from premortem.synthesis.columns import Columns
 from premortem.synthesis.combining import Combination, Member
@@ -29,6 +29,7 @@ from premortem.synthesis.design import Synthesis, TablePlan
 from premortem.synthesis.domains import Numbers
 from premortem.synthesis.keys import Key, Unit
 from premortem.synthesis.kinds import Family
+from premortem.synthesis.partitions import PartitionedKey
 from premortem.synthesis.segments import Segments
 
 _CHUNK_BYTES = 6_000_000
@@ -119,7 +120,7 @@ class Planner:
         """Return a parent's basis; that of a partitioned parent is its partitions' bases together."""
         if table.relation in self.sizes:
             return self.basis(table, name)
-        parts = [self.basis(leaf, name) for leaf in self.profile.leaves(table.relation)]
+        parts = [self.basis(leaf, name) for leaf in self._filled(table)]
         return bases.united([part for part in parts if part is not None and part.domain.size])
 
     def _parent(self, table: Table, name: str) -> tuple[Table, str] | None:
@@ -207,17 +208,18 @@ class Planner:
     def _with_units(self, table: Table, found: Combination, units: list[Unit]) -> Combination:
         own = {name: b for unit in units for name in unit.names.values() if (b := self.basis(table, name)) is not None}
         kept = {name: basis for name, basis in found.bases.items() if name not in {unit.slot for unit in units}}
+        assert isinstance(found.key, Key)
         return replace(found, key=replace(found.key, units=tuple(units)), bases={**kept, **own})
 
     def _units(self, table: Table, columns: frozenset[str]) -> list[Unit]:
         """Return the references of several columns inside of a set."""
         found: list[Unit] = []
         left = set(columns)
-        for reference in table.foreign_keys:
+        for reference in uniqueness.references(table, self.profile):
             inside = set(reference.columns)
-            if len(inside) > 1 and inside < columns and inside <= left and reference.references != table.relation:
+            if inside < columns and inside <= left and reference.references != table.relation:
                 parent = self.referred(reference)
-                if parent is not None:
+                if parent is not None and isinstance(parent.key, Key):
                     names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
                     found.append(Unit(slot=reference.name, key=parent.key, names=names))
                     left -= inside
@@ -226,10 +228,46 @@ class Planner:
     def referred(self, reference: Constraint) -> Combination | None:
         """Return the key that a reference of several columns is to."""
         parent = self.profile.table(reference.references) if reference.references else None
-        if parent is None or not self.sizes.get(parent.relation):
+        if parent is None:
             return None
-        found = self.key(parent, frozenset(reference.referenced_columns))
+        columns = frozenset(reference.referenced_columns)
+        if parent.relation not in self.sizes and (leaves := self._filled(parent)):
+            keys = [key for leaf in leaves if (key := self.key(leaf, columns)) is not None]
+            return partitions.united(keys) if len(keys) == len(leaves) else None
+        if not self.sizes.get(parent.relation):
+            return None
+        found = self.key(parent, columns)
         return found if found and set(found.key.columns) == set(reference.referenced_columns) else None
+
+    def _filled(self, table: Table) -> list[Table]:
+        """Return the partitions that have rows."""
+        return [leaf for leaf in self.profile.leaves(table.relation) if self.sizes.get(leaf.relation)]
+
+    def _over_partitions(
+        self, table: Table, key: PartitionedKey, reference: Constraint
+    ) -> tuple[Segments, Asked, float] | None:
+        """Return how rows are spread over a partitioned table's key, by the column that tells the partition."""
+        parent = self.profile.table(reference.references) if reference.references else None
+        names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        by = next((name for name in limits.partition_columns(parent) if name in names), None) if parent else None
+        column = table.column(names[by]) if by else None
+        basis = self.basis(table, column.name) if column else None
+        if parent is None or by is None or column is None or basis is None:
+            return None
+        asked = self.asked(table, column)
+        parts = [self.basis(leaf, by) for leaf in self._filled(parent)]
+        known = [part.domain.size if part is not None else 0 for part in parts]
+        if basis.domain.size != sum(known):
+            return combining.everywhere(key, asked.rows), asked, 0.0
+        return partitions.spread(key, basis.found, by, known), asked, correlations.correlation(asked, basis)
+
+    def spread_of(
+        self, table: Table, key: Key | PartitionedKey, reference: Constraint
+    ) -> tuple[Segments, Asked, float] | None:
+        """Return how a table's rows are spread over a key that one of its foreign keys is to."""
+        if isinstance(key, PartitionedKey):
+            return self._over_partitions(table, key, reference)
+        return self.spread(table, key, dict(zip(reference.referenced_columns, reference.columns, strict=False)))
 
     def spread(self, table: Table, key: Key, names: Mapping[str, str]) -> tuple[Segments, Asked, float] | None:
         """Return how a table's rows are spread over a key that it refers to, by the leading column's statistics."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from premortem.synthesis import streams
 from premortem.synthesis.streams import Floats, Ints
 
+_Share = TypeVar("_Share", int, float)
 _GUIDES = 4096
 #: How far a value may stand from where an even spread would put it: enough for fan-outs to vary as Poisson's do.
 _SPREAD = 4.0
@@ -132,14 +134,14 @@ class Marginal:
         start = self.rows.starts[step]
         if random is None or self.even:
             rows = self.rows.starts[step + 1] - start
-            found = _scaled(ranks - start, distinct, rows)
+            found = scaled(ranks - start, distinct, rows)
         else:
             rows = self.rows.starts[step + 1] - start
             at = (ranks - start) * (distinct / np.maximum(rows, 1))
             room = np.where(rows < THIN * distinct, 0.0, np.minimum(_SPREAD, distinct))
             at += (random.random(ranks.size) - 0.5) * room
             found = _reflected(at, distinct)
-        return self.numbers[step] + _scaled(found, self.width[step], distinct)
+        return self.numbers[step] + scaled(found, self.width[step], distinct)
 
     def groups(self, ranks: Ints, salt: int | None) -> Groups:
         """Return for each rank its value's number, and the first and the number of the ranks that share it.
@@ -156,7 +158,7 @@ class Marginal:
         first = self._border(step, at, rows, distinct, salt)
         count = self._border(step, at + 1, rows, distinct, salt) - first
         return Groups(
-            numbers=self.numbers[step] + _scaled(at, self.width[step], distinct), first=start + first, count=count
+            numbers=self.numbers[step] + scaled(at, self.width[step], distinct), first=start + first, count=count
         )
 
     def group_of(self, numbers: Ints, salt: int | None) -> Groups:
@@ -170,7 +172,7 @@ class Marginal:
         first = self._border(step, at, rows, distinct, salt)
         count = self._border(step, at + 1, rows, distinct, salt) - first
         return Groups(
-            numbers=self.numbers[step] + _scaled(at, self.width[step], distinct), first=start + first, count=count
+            numbers=self.numbers[step] + scaled(at, self.width[step], distinct), first=start + first, count=count
         )
 
     def _border(self, step: Ints, at: Ints, rows: Ints, distinct: Ints, salt: int | None) -> Ints:
@@ -197,7 +199,7 @@ def _reflected(at: Floats, limit: Ints) -> Ints:
     return np.clip(found, 0, limit - 1)
 
 
-def _scaled(number: Ints, over: Ints, of: Ints) -> Ints:
+def scaled(number: Ints, over: Ints, of: Ints) -> Ints:
     """Return floor(number * over / of) without overflow."""
     whole, rest = np.divmod(over, np.maximum(of, 1))
     if not rest.any():
@@ -226,6 +228,7 @@ def segments(points: Sequence[tuple[int, float]], bounds: Sequence[int], rows: i
     """
     heavy = dict(points)
     place, width, share, _ = _between(sorted(heavy), bounds)
+    place, width, share, _ = _apart(place, width, share)
     rest = max(0.0, rows - sum(heavy.values())) if len(place) else 0.0
     shares = np.array(share) * rest
     limits = np.minimum(np.array(width, np.float64), np.maximum(shares, 1.0))
@@ -240,6 +243,41 @@ def segments(points: Sequence[tuple[int, float]], bounds: Sequence[int], rows: i
     places, widths, counted, numbers = places[order][kept], widths[kept], counted[kept], numbers[kept]
     numbers = np.clip(numbers, 1, np.maximum(counted, 1))
     return Segments(place=places, width=widths, rows=counted, distinct=np.minimum(numbers, widths))
+
+
+def disjoint(found: Segments) -> Segments:
+    """Return segments none of which holds a value of another, from some in order."""
+    if not (found.place[:-1] + found.width[:-1] > found.place[1:]).any():
+        return found
+    place, width, rows, which = _apart(found.place.tolist(), found.width.tolist(), found.rows.tolist())
+    widths = np.array(width, np.int64)
+    return Segments(
+        place=np.array(place, np.int64), width=widths, rows=np.array(rows, np.int64),
+        distinct=np.minimum(found.distinct[which], widths),
+    )  # fmt: skip
+
+
+def _apart(
+    place: Sequence[int], width: Sequence[int], share: Sequence[_Share]
+) -> tuple[list[int], list[int], list[_Share], list[int]]:
+    """Return pieces of a line without what an earlier one holds already, and which of them are left.
+
+    Equal bounds of a histogram make such pieces: their value has a bucket of its own.
+    """
+    places: list[int] = []
+    widths: list[int] = []
+    shares: list[_Share] = []
+    which: list[int] = []
+    for at, (start, size, own) in enumerate(zip(place, width, share, strict=True)):
+        over = max(places[-1] + widths[-1] - start, 0) if places else 0
+        if over >= size:
+            shares[-1] += own
+            continue
+        places.append(start + over)
+        widths.append(size - over)
+        shares.append(own)
+        which.append(at)
+    return places, widths, shares, which
 
 
 def unique_segments(pins: Sequence[int], bounds: Sequence[int], rows: int) -> Segments:
@@ -285,9 +323,9 @@ def _between(heavy: Sequence[int], bounds: Sequence[int]) -> tuple[list[int], li
     shares: list[float] = []
     known = np.array(heavy, np.int64)
     for at in range(len(bounds) - 1):
-        low, high = bounds[at], bounds[at + 1] + (1 if at == len(bounds) - 2 else 0)
+        low, high = bounds[at], max(bounds[at + 1] + (1 if at == len(bounds) - 2 else 0), bounds[at] + 1)
         inside = known[np.searchsorted(known, low) : np.searchsorted(known, high)] if len(known) else known
-        pieces = _pieces(low, max(high, low + 1), [int(p) for p in inside])
+        pieces = _pieces(low, high, [int(p) for p in inside])
         whole = sum(w for _, w in pieces)
         for start, size in pieces:
             starts.append(start)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from premortem.model import Column, Constraint, Profile, Table
+from premortem.model import Column, Constraint, Profile, RelationName, Table
+from premortem.synthesis.exclusions import is_periodic
 
 
 def is_unique(table: Table, column: Column) -> bool:
@@ -22,7 +23,11 @@ def unique_sets(table: Table) -> tuple[tuple[str, ...], ...]:
     found = {
         tuple(str(c) for c in index.columns): None
         for index in table.indexes
-        if index.unique and index.predicate is None and index.valid and None not in index.columns
+        if index.unique
+        and index.predicate is None
+        and index.valid
+        and None not in index.columns
+        and not index.exclusion  # WITHOUT OVERLAPS, which no two rows with the same values would break
     }
     return tuple(sorted(found, key=lambda s: (len(s), s)))
 
@@ -35,8 +40,9 @@ def combined_sets(table: Table, profile: Profile) -> tuple[tuple[str, ...], ...]
     every = unique_sets(table)
     asked_for = {
         frozenset(key.referenced_columns)
-        for _, key in profile.referencing(table.relation)
-        if len(key.referenced_columns) > 1
+        for relation in _tree(table, profile)
+        for _, key in profile.referencing(relation)
+        if len(key.referenced_columns) > 1 and not is_periodic(key)
     }
     alone = {c.name for c in table.columns if is_unique(table, c)}
     primary = next((tuple(str(c) for c in i.columns) for i in table.indexes if i.primary), ())
@@ -52,6 +58,24 @@ def combined_sets(table: Table, profile: Profile) -> tuple[tuple[str, ...], ...]
     return tuple(sorted(distinct.values(), key=lambda o: (frozenset(o) not in asked_for, o != primary, len(o))))
 
 
-def references(table: Table) -> Iterator[Constraint]:
-    """Yield a table's foreign keys of several columns."""
-    yield from (key for key in table.foreign_keys if len(key.columns) > 1 and key.references is not None)
+def _tree(table: Table, profile: Profile) -> Iterator[RelationName]:
+    """Yield a table and those that it is a partition of."""
+    one: Table | None = table
+    while one is not None:
+        yield one.relation
+        one = profile.table(one.parents[0]) if one.partition_bound and one.parents else None
+
+
+def references(table: Table, profile: Profile) -> Iterator[Constraint]:
+    """Yield a table's foreign keys of several columns, once each: those to a partitioned table name its partitions too.
+
+    References over time (PERIOD) are not to one row, so they are not among them.
+    """
+    several = [k for k in table.foreign_keys if len(k.columns) > 1 and k.references is not None and not is_periodic(k)]
+    names = {key.name for key in table.foreign_keys}
+    yield from (key for key in several if not _is_to_a_partition(key, names, profile))
+
+
+def _is_to_a_partition(key: Constraint, names: set[str], profile: Profile) -> bool:
+    parent = profile.table(key.references) if key.references else None
+    return key.inherited_from in names and parent is not None and bool(parent.partition_bound)
