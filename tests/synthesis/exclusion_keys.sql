@@ -8,4 +8,6 @@ alter table numbers add constraint numbers_apart exclude using gist (block with 
 alter table shifts add constraint shifts_apart exclude using gist (worker with =, on_duty with &&);
 alter table packed add constraint packed_apart exclude using gist (slot with &&);
 alter table notes add foreign key (k, d) references days;
-alter table marks add foreign key (k, d) references days
+alter table marks add foreign key (k, d) references days;
+alter table items add unique (tenant, number), add unique (tenant, slug);
+alter table plans add unique (day, room), add unique (day, teacher), add unique (day, class)

@@ -11,4 +11,6 @@ insert into cages select c, (array['lion', 'zebra', 'bear'])[1 + c % 3] from gen
 insert into packed select int4range(k, k + 1) from generate_series(1, 3000) k;
 insert into days select k, date '2026-01-01' + d, k * d from generate_series(1, 40) k, generate_series(0, 89) d where (k * d) % 3 < 2;
 insert into notes select row_number() over (), k, d, 'note' from days, generate_series(1, 5) where random() < case when d < '2026-02-01' then 0.2 else 0.9 end;
-insert into marks select k, d, k from days where d > '2026-01-20' and random() < 0.5
+insert into marks select k, d, k from days where d > '2026-01-20' and random() < 0.5;
+insert into items select t, n, 'slug-' || (n * 7 + t) % 500, (n * 13) % 400 from generate_series(1, 80) t, generate_series(1, 10 + (400 / t)) n where (t + n) % 3 < 2;
+insert into plans select d, r, (r * 7 + d) % 60, (r + d * 3) % 50 from generate_series(1, 400) d, generate_series(1, 40) r where (d + r) % 5 < 3

@@ -16,4 +16,6 @@ create table days_3 partition of days for values from ('2026-03-01') to ('2026-0
 create table days_3_odd partition of days_3 for values in (1, 3, 5, 7, 9, 11, 13, 15, 17, 19);
 create table days_3_even partition of days_3 default;
 create table notes (id int primary key, k int, d date, says text);
-create table marks (k int, d date, n int, primary key (k, d))
+create table marks (k int, d date, n int, primary key (k, d));
+create table items (tenant int not null, number int not null, slug text not null, place int not null);
+create table plans (day int not null, room int not null, teacher int not null, class int not null)

@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from premortem.synthesis.asked import Basis
-from premortem.synthesis.combining import Member, combined
+from premortem.synthesis.combining import Member, beside, combined
 from premortem.synthesis.domains import Numbers
-from premortem.synthesis.keys import ladder
+from premortem.synthesis.keys import Key, ladder
 from premortem.synthesis.kinds import Family
 from premortem.synthesis.segments import Segments, segments
 
@@ -74,3 +74,23 @@ def test_a_ladder_has_no_more_groups_than_there_are_parents(first: float, salt: 
     counts = np.array([first, 0.261, 0.2, 0.136, 0.065]) * 120_000
     made = ladder(counts, 120_000, 40_000, salt)
     assert 39_000 < made.count <= 40_000
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 300), st.integers(1, 60), st.integers(1, 60), st.floats(0, 1.5), st.integers(10, 3000),
+    st.integers(0, 2**63),
+)  # fmt: skip
+def test_two_sets_with_one_leading_column_both_hold(a: int, b: int, c: int, skew: float, rows: int, salt: int) -> None:
+    first = combined([member("a", a, rows, skew, correlation=1.0), member("b", b, rows, 0.5)], rows, salt)
+    assume(first is not None and first.key.names[0] == "a")
+    assert first is not None
+    assert isinstance(first.key, Key)
+    second = beside(first.key, [member("c", c, rows, 0)], salt + 1)
+    assume(second is not None)
+    assert second is not None
+    numbers = np.arange(rows, dtype=np.int64)
+    one, other = first.key.combinations(numbers), second.key.combinations(numbers)
+    assert (one["a"] == other["a"]).all()
+    for columns in (one, other):
+        assert len(set(zip(*(column.tolist() for column in columns.values()), strict=True))) == rows

@@ -51,6 +51,8 @@ class Columns:
                 continue
             if any(one <= set(columns) for one in self.apart):
                 continue
+            if self._beside(columns):
+                continue
             if any(name in self.decided for name in columns):
                 self._gap(columns, "shares columns with another key")
                 continue
@@ -63,6 +65,21 @@ class Columns:
             self.draws.append(Combined(key=found.key, spot=spot))
             self.decided |= found.bases
             self._holes(columns)
+
+    def _beside(self, columns: tuple[str, ...]) -> bool:
+        """Add a set that shares with one before it the leading column, and no other that is decided."""
+        shared = [name for name in columns if name in self.decided]
+        before = next((d for d in self.draws if isinstance(d, Combined) and [d.key.names[0]] == shared), None)
+        if before is None:
+            return False
+        found = self.planner.beside(self.table, before.key, [name for name in columns if name not in shared])
+        if found is None or not isinstance(found.key, Key):
+            return False
+        by = before.key.bijective if before.by is None else before.by
+        self.draws.append(Combined(key=found.key, spot=before.spot, by=by))
+        self.decided |= found.bases
+        self._holes(tuple(found.bases))
+        return True
 
     def _exclusions(self) -> None:
         """Add what keeps rows apart that may not overlap."""

@@ -48,13 +48,16 @@ class Combination:
     correlation: float
 
 
-def combined(members: Sequence[Member], rows: int, salt: int) -> Combination | None:
-    """Return the key of these members for so many rows, None where they have too few values for that."""
+def combined(members: Sequence[Member], rows: int, salt: int, *, alone: bool = True) -> Combination | None:
+    """Return the key of these members for so many rows, None where they have too few values for that.
+
+    Groups vary in size where there is room, but not where another set shares them, which may have less.
+    """
     if rows <= 0:
         return None
-    alone = [m for m in members if m.unique]
-    if len(members) == 2 and len(alone) == 1:
-        return _with_own_number(members, alone[0], salt)
+    own = [m for m in members if m.unique]
+    if len(members) == 2 and len(own) == 1:
+        return _with_own_number(members, own[0], salt)
     lead = _lead(members)
     others = [m for m in members if m is not lead]
     steps = _steps(lead, others, rows, salt)
@@ -70,10 +73,26 @@ def combined(members: Sequence[Member], rows: int, salt: int) -> Combination | N
         return None
     each = rows / max(found.values, 1)
     key = Key(
-        names=(lead.slot, *bases), lead=_marginal(first, found), salt=salt, varied=2 * each < room,
+        names=(lead.slot, *bases), lead=_marginal(first, found), salt=salt, varied=alone and 2 * each < room,
         others=tuple(_marginal(b, b.found) for b in bases.values()),
     )  # fmt: skip
     return Combination(key=key, bases={lead.slot: first, **bases}, correlation=_together(lead.correlation))
+
+
+def beside(key: Key, members: Sequence[Member], salt: int) -> Combination | None:
+    """Return a second key with the groups of another, in which these members differ too; None where they cannot."""
+    if key.units or not members:
+        return None
+    bases = {m.slot: m.basis for m in members}
+    for member in sorted(members, key=lambda m: -m.distinct):
+        missing = key.largest / _room(bases.values())
+        if missing > 1:
+            bases[member.slot] = member.widened(np.ceil(bases[member.slot].found.values * missing))
+    if _room(bases.values()) < key.largest:
+        return None
+    others = tuple(_marginal(b, b.found) for b in bases.values())
+    made = replace(key, names=(key.names[0], *bases), others=others, bijective=None, turned=salt)
+    return Combination(key=made, bases=bases, correlation=0.0)
 
 
 def _together(correlation: float) -> float:

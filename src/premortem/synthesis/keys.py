@@ -116,7 +116,9 @@ class Key:
     """The combinations of a unique set of columns, by number.
 
     `names` are the leading column's and the others' slots.  Where `bijective` is a salt, the only other column has a
-    value of its own in every row, and its number is the combination's, shuffled.  A slot of `units` stands for several
+    value of its own in every row, and its number is the combination's, shuffled.  Where `turned` is a
+    salt, the others go round in each group from a place that it picks: another key with the same groups takes them in
+    order.  A slot of `units` stands for several
     columns that refer to another key together.
     """
 
@@ -126,6 +128,7 @@ class Key:
     salt: int
     varied: bool
     bijective: int | None = None
+    turned: int | None = None
     units: tuple[Unit, ...] = ()
 
     @property
@@ -145,6 +148,14 @@ class Key:
         return self.lead.total
 
     @property
+    def largest(self) -> int:
+        """How many combinations a group has at most."""
+        if isinstance(self.lead, Ladder):
+            return int(self.lead.sizes.max())
+        each = math.ceil(self.lead.heaviest * self.lead.total)
+        return min(2 * each + 1, self.total) if self.varied else each
+
+    @property
     def _vary(self) -> int | None:
         return self.salt if self.varied else None
 
@@ -162,7 +173,11 @@ class Key:
         if self.bijective is not None:
             return found | {self.names[1]: streams.shuffled(numbers, self.total, self.bijective)}
         inside = numbers - groups.first
-        if isinstance(self.lead, Ladder):
+        if self.turned is not None:
+            inside = (
+                inside + (streams.uniform(groups.first, self.turned) * groups.count).astype(np.int64)
+            ) % groups.count
+        elif isinstance(self.lead, Ladder):
             return found | {self.names[1]: inside}
         return found | dict(zip(self.names[1:], self._members(groups, inside), strict=True))
 
@@ -228,12 +243,14 @@ class Combined:
 
     key: Key
     spot: Spot
+    by: int | None = None
 
     def draw(self, rows: Ints, slots: dict[str, Drawn], random: Random) -> None:
-        """Fill the columns' slots."""
+        """Fill the columns' slots; `by` is what shuffles the numbers of the key whose groups it shares."""
         ranks, _ = self.spot.ranks(rows, None)
-        if self.key.bijective is not None:
-            ranks = streams.unshuffled(ranks, self.key.total, self.key.bijective)
+        by = self.key.bijective if self.by is None else self.by
+        if by is not None:
+            ranks = streams.unshuffled(ranks, self.key.total, by)
         for name, numbers in self.key.combinations(ranks).items():
             slots[name] = Drawn(numbers=numbers)
 

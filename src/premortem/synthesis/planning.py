@@ -15,7 +15,7 @@ order of loading comes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -201,9 +201,16 @@ class Planner:
             members += [self._unit_member(table, unit) for unit in units]
             if len(members) == len(names) + len(units):
                 salt = bases.salt(self.seed, table.relation.sql, *sorted(columns))
-                found = combining.combined(members, self.sizes.get(table.relation, 0), salt)
+                alone = len(uniqueness.combined_sets(table, self.profile)) < 2
+                found = combining.combined(members, self.sizes.get(table.relation, 0), salt, alone=alone)
                 self._keys[place] = None if found is None else self._with_units(table, found, units)
         return self._keys[place]
+
+    def beside(self, table: Table, key: Key, names: Sequence[str]) -> Combination | None:
+        """Return a key of a unique set that shares another's leading column, by the columns that it has besides."""
+        members = [m for name in names if (m := self._member(table, name)) is not None]
+        salt = bases.salt(self.seed, table.relation.sql, "beside", *names)
+        return combining.beside(key, members, salt) if len(members) == len(names) else None
 
     def _with_units(self, table: Table, found: Combination, units: list[Unit]) -> Combination:
         own = {name: b for unit in units for name in unit.names.values() if (b := self.basis(table, name)) is not None}
