@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import pytest
 
-from premortem import execution, pg
+from premortem import catalog, execution, pg
 from premortem.errors import ServerError, ServerTimeout, StatementError, TargetRefused
-from premortem.model import Built, IndexCandidate, IndexKey, ParameterSet, Query, RelationName, Site
+from premortem.model import Built, IndexCandidate, IndexKey, ParameterSet, Query, RelationName, Site, Values
 from tests.execution.conftest import Staging
 
 ITEMS, ORDERS = (RelationName(schema="public", name=name) for name in ("items", "orders"))
@@ -52,6 +52,53 @@ def test_each_run_sees_just_the_indexes_that_it_is_shown(staging: Staging) -> No
     assert staging.contents() == before
 
 
+@pytest.fixture
+def untidy(staging: Staging) -> Iterator[Staging]:
+    """Somebody tried indexes there, and dropped one that production has; one is the same under another name."""
+    with pg.writer(staging.dsn, purpose="test") as db:
+        db.execute("CREATE INDEX left_here ON items (sku)")
+        db.execute("CREATE INDEX one_more ON items (pieces DESC)")
+        db.execute("ALTER TABLE orders ADD CONSTRAINT strict UNIQUE (id, status)")
+        db.execute("ALTER INDEX items_pkey RENAME TO renamed_items_pkey")
+        db.execute("ALTER TABLE orders DROP CONSTRAINT orders_pkey")
+    yield staging
+    with pg.writer(staging.dsn, purpose="test") as db:
+        db.execute("DROP INDEX left_here, one_more")
+        db.execute("ALTER TABLE orders DROP CONSTRAINT strict, ADD PRIMARY KEY (id)")
+        db.execute("ALTER INDEX renamed_items_pkey RENAME TO items_pkey")
+
+
+def test_indexes_that_production_has_not_are_hidden_and_told(untidy: Staging) -> None:
+    before = untidy.contents()
+    with execution.rehearse(untidy.dsn, untidy.profile) as rehearsal:
+        stage = rehearsal.stage
+        (built,) = stage.build([index("sku", "status")])
+        assert isinstance(built, Built)
+        without, with_ours = stage.run(BY_SKU, VALUES), stage.run(BY_SKU, VALUES, visible=frozenset({0}))
+    assert without.blocks > 10 * with_ours.blocks
+    assert (without.used, with_ours.used) == (NOBODY, {0})
+    hidden, bound, missing = [g for g in rehearsal.gaps if g.subject == "the mirror's indexes"]
+    assert hidden.says == "It has 2 indexes (left_here and one_more), and production has not"
+    assert "hidden" in hidden.effect
+    assert bound.says == "It has 1 index (strict on orders), and production has not"
+    assert missing.says == "It lacks 1 index (orders_pkey on orders) of production's"
+    assert untidy.contents() == before
+
+
+def test_a_role_that_may_not_hide_them_is_told_so(untidy: Staging) -> None:
+    with pg.writer(untidy.dsn, purpose="test") as db:
+        db.execute("CREATE ROLE reader LOGIN IN ROLE pg_read_all_data, pg_write_all_data")
+    try:
+        with execution.rehearse(f"{untidy.dsn} user=reader", untidy.profile) as rehearsal:
+            ran = rehearsal.stage.run(BY_SKU, VALUES)
+        assert ran.blocks < 100
+        told = [g for g in rehearsal.gaps if "left_here" in g.says]
+        assert [g.effect for g in told] == ["queries that read them are quicker there than in production"]
+    finally:
+        with pg.writer(untidy.dsn, purpose="test") as db:
+            db.execute("DROP ROLE reader")
+
+
 def test_processor_time_is_told_to_who_may_know(staging: Staging) -> None:
     with execution.rehearse(staging.dsn, staging.profile) as rehearsal:
         ran = rehearsal.stage.run(query("SELECT count(*) FROM generate_series(1, 200000)"), LITERAL)
@@ -63,8 +110,10 @@ def test_an_existing_index_is_hidden_for_a_moment(staging: Staging) -> None:
     lookup, hidden = query("SELECT total FROM orders WHERE customer_id = 5"), RelationName(schema="public", name="own")
     with pg.writer(staging.dsn, purpose="test") as db:
         db.execute("CREATE INDEX own ON orders (customer_id)")
+    with pg.session(staging.dsn, purpose="test") as db:
+        profile = catalog.pull(db, values=Values.ALL)
     try:
-        with execution.rehearse(staging.dsn, staging.profile) as rehearsal:
+        with execution.rehearse(staging.dsn, profile) as rehearsal:
             seen = rehearsal.stage.run(lookup, LITERAL)
             unseen = rehearsal.stage.run(lookup, LITERAL, hidden=frozenset({hidden}))
         with pg.session(staging.dsn, purpose="test") as db:

@@ -49,7 +49,10 @@ _OPTIONS = "FORMAT JSON, ANALYZE, BUFFERS, TIMING OFF"
 
 @dataclass(slots=True)
 class Stage:
-    """A session on the mirror with indexes of ours, none of which is visible unless asked for."""
+    """A session on the mirror with indexes of ours, none of which is visible unless asked for.
+
+    Those of its own that are `not_of_production` are never visible.
+    """
 
     db: pg.Session
     explainer: Explainer
@@ -58,6 +61,7 @@ class Stage:
     build_limit: timedelta
     whole: Callable[[RelationName], bool]
     present: Mapping[RelationName, float]
+    not_of_production: tuple[RelationName, ...] = ()
     lock_timeout: timedelta = timedelta(seconds=10)
     tells_usage: bool = False
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -206,7 +210,8 @@ class Stage:
             for n, c in enumerate(self._made)
             if c is not None and n not in visible
         ]
-        names = ", ".join(i.sql for i in (*ours, *sorted(hidden, key=str)))
+        others = hidden.union(self.not_of_production)
+        names = ", ".join(i.sql for i in (*ours, *sorted(others, key=str)))
         if not names:
             return
         try:

@@ -63,3 +63,17 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
      LATERAL (SELECT c.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t) AS part (oid)
 JOIN pg_catalog.pg_class p ON p.oid = part.oid
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+
+-- name: indexes
+-- purpose: the valid indexes of ordinary schemas, without those of partitions that belong to their parent's, and whether a
+--          constraint owns each
+-- needs: nothing, the catalogs are public
+SELECT n.nspname::text, t.relname::text, c.relname::text, pg_catalog.pg_get_indexdef(c.oid),
+       EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conindid = c.oid AND o.contype IN ('p', 'u', 'x'))
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+WHERE i.indisvalid AND NOT c.relispartition AND t.relpersistence <> 't'
+  AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%%'
+ORDER BY 1, 2, 3
