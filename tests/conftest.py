@@ -18,6 +18,8 @@ SETTINGS: dict[str, str | int | float | bool] = {
     "shared_preload_libraries": "pg_stat_statements",
     "max_connections": 50,
     "autovacuum": False,
+    # Else what VACUUM finds visible to all, and so the plans, depend on whether a commit is in the log already.
+    "synchronous_commit": True,
 }
 CACHE = os.environ.get("PREMORTEM_CACHE_DIR")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {

@@ -67,7 +67,7 @@ def copy(request: pytest.FixtureRequest) -> Iterator[Copy]:
         db.execute(f"ALTER DATABASE {names[0]} SET max_parallel_workers_per_gather = 0")
         with pg.writer(server, purpose="test", database=names[0]) as made:
             made.execute(SCHEMA.read_text())
-            made.execute("VACUUM ANALYZE")
+            made.execute("ANALYZE")  # no page is visible to all: an index-only scan would not be slower
         db.execute(f"CREATE DATABASE {names[1]} TEMPLATE {names[0]}")
         db.execute(f"ALTER DATABASE {names[1]} SET premortem.role = 'staging'")
     with pg.session(server.dsn(names[0]), purpose="test") as db:
