@@ -414,6 +414,41 @@ def test_what_the_search_takes_again_is_refused() -> None:
     assert "it got slower" in declined.reason
 
 
+def test_of_two_that_slow_a_query_down_together_the_one_that_saves_less_is_refused() -> None:
+    """Either gone, it is not slower; one of them serves another query well."""
+    studied = [demand("SELECT one"), demand("SELECT two")]
+    pairs = {frozenset(): 100_000.0, frozenset({a}): 90_000.0, frozenset({b}): 90_000.0, frozenset({a, b}): 1_000.0}
+    single = {frozenset(): 100_000.0, frozenset({a}): 5_000.0}
+    took = {frozenset(): 100.0, frozenset({a}): 90.0, frozenset({b}): 90.0, frozenset({a, b}): 900.0}
+
+    @dataclass(slots=True)
+    class Pairs(Table):
+        def _answer(self, question: Question) -> Answer:
+            known = (pairs, single)[question.demand]
+            shown = {n: self.known[n].definition for n in question.visible}
+            used = min((u for u in known if u <= set(shown.values())), key=lambda u: known[u])
+            numbers = frozenset(n for n, definition in shown.items() if definition in used)
+            return Answer(shown=(known[used],) * 2, risk=(known[used],) * 2, used=numbers)
+
+    @dataclass(slots=True)
+    class Together(Rows):
+        def run(self, query: Query, parameters: ParameterSet, **how: object) -> Run:
+            names = {n: self.built[n].definition for n in how["visible"]}  # type: ignore[attr-defined]
+            known = (pairs, single)[query.text == "SELECT two"]
+            used = min((u for u in known if u <= set(names.values())), key=lambda u: known[u])
+            ms = took[used] if query.text == "SELECT one" else 5.0 if used else 100.0
+            return Run(ms=ms, blocks=int(ms * 10), used=frozenset(n for n, name in names.items() if name in used))
+
+    def both(world: workload.World) -> Pick:
+        refusals = world.stock((A, B))
+        return Pick(frozenset(n for n in (0, 1) if refusals[n] is None), (A, B))
+
+    rows = Together(lambda *_: 0.0, [], [])
+    found = refute(both, lambda c: c.visible, studied, Pairs([]), rows, rules=Rules(rounds=2))
+    assert found.chosen.definitions == {a}
+    assert [d.candidate for d in found.declined] == [B]
+
+
 def test_an_index_that_production_could_not_have_is_refused() -> None:
     refused = {a: StatementError("index row size 3000 exceeds btree version 4 maximum 2704", sqlstate="54000")}
     found, _, _ = tried([{a: 1_000.0, b: 5_000.0}], lambda _, __, used: 10.0 if used else 100.0, refused=refused)

@@ -98,7 +98,7 @@ class Rules:
     built, and round by round an index that still does harm is refused, until none does.
     """
 
-    rounds: int = 4
+    rounds: int = 6
     noise: Noise = field(default_factory=Noise)
 
 
@@ -318,15 +318,30 @@ class _Trial:
         """Refuse the indexes that make a query slower though the search knows what they cost."""
         for found in self._slower(wanted):
             why = sentence(found, self.ground.studied[found.demand])
-            for definition in self._culprits(found):
+            for definition in self._culprits(found, self._savings(wanted)):
                 self.ground.banned.setdefault(definition, why)
 
-    def _culprits(self, found: Fact) -> Definitions:
-        """Return the index without which the query is not slower; all of them where there is no such one."""
+    def _culprits(self, found: Fact, savings: Mapping[str, float]) -> Definitions:
+        """Return the index without which the query is not slower, the one that others would miss least.
+
+        All of them where there is no such one.
+        """
         if len(found.used) == 1 or self.is_over:
             return found.used
-        cured = [d for d in sorted(found.used) if not self._is_slower_without(found, d)]
-        return frozenset(cured[:1]) or found.used
+        by_savings = sorted(found.used, key=lambda d: (savings.get(d, 0.0), d))
+        cured = next((d for d in by_savings if not self._is_slower_without(found, d)), None)
+        return found.used if cured is None else frozenset({cured})
+
+    def _savings(self, wanted: Sequence[tuple[int, Answer, Definitions]]) -> dict[str, float]:
+        """Return what the queries whose plans read an index save a day, as far as is known."""
+        saved: dict[str, float] = {}
+        for demand, answer, used in wanted:
+            one = self.ground.studied[demand]
+            after = expected_cost(one.demand, self.ground.costed(demand, answer, used))
+            gain = day_weight(one.demand, one.before) * (expected_cost(one.demand, one.before) - after)
+            for definition in used:
+                saved[definition] = saved.get(definition, 0.0) + max(gain, 0.0)
+        return saved
 
     def _is_slower_without(self, found: Fact, definition: str) -> bool:
         there = found.used - {definition}
