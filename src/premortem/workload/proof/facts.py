@@ -197,6 +197,19 @@ def scaled(answer: Answer, factor: float) -> Answer:
     return replace(answer, shown=shown, risk=risk)
 
 
+def doubted(answer: Answer, before: Answer, factor: float) -> Answer:
+    """Return the answer with all costs multiplied, none for that above today's: who promised nothing broke nothing.
+
+    >>> doubted(Answer(shown=(30.0, 90.0), risk=(30.0, 120.0)), Answer(shown=(100.0, 100.0), risk=(100.0, 100.0)), 2.0)
+    Answer(shown=(60.0, 100.0), risk=(60.0, 120.0), used=frozenset(), kept=frozenset())
+    """
+    shown, risk = (
+        tuple(max(cost, min(cost * factor, today)) for cost, today in zip(costs, todays, strict=True))
+        for costs, todays in ((answer.shown, before.shown), (answer.risk, before.risk))
+    )
+    return replace(answer, shown=shown, risk=risk)
+
+
 def sentence(found: Fact, studied: Studied) -> str:
     """Return what the planner thought and what came of it, told by the set that fares worst."""
     executed = [(c, e) for c, e in zip(found.comparisons, found.estimated, strict=True) if c]

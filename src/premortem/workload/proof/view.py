@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from premortem.model import Answer, IndexCandidate, Planned, Profile, Question, RelationName
-from premortem.workload.proof.facts import Definitions, Facts, corrected, excess, scaled, surplus
+from premortem.workload.proof.facts import Definitions, Facts, corrected, doubted, excess, scaled, surplus
 from premortem.workload.studied import Studied
 from premortem.workload.world import World
 
@@ -60,7 +60,7 @@ class Ground:
 
         Plans that use all that slower ones use, and more, are taken to be as slow until they are executed; and those
         that use all that better ones use, to be as much better than the planner thinks.  With caution, the planner is
-        taken to have promised as much too much of a demand's other plans.
+        taken to have promised as much too much of a demand's other plans, which may then be no better than today's.
         """
         own = self.facts.get((demand, used))
         before = self.studied[demand].before
@@ -74,7 +74,7 @@ class Ground:
         better = [(len(part), surplus(f)) for part, f in found if f.is_better and part < used]
         if better:
             return scaled(answer, max(better)[1])
-        return scaled(answer, min(map(excess, lies))) if lies and self.is_cautious else answer
+        return doubted(answer, before, min(map(excess, lies))) if lies and self.is_cautious else answer
 
 
 @dataclass(slots=True)
