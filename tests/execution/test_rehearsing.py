@@ -14,6 +14,7 @@ import pytest
 
 from premortem import catalog, execution, pg
 from premortem.errors import ServerError, ServerTimeout, StatementError, TargetRefused
+from premortem.execution.differing import Differing, can_hide, differing
 from premortem.model import Built, IndexCandidate, IndexKey, ParameterSet, Query, RelationName, Site, Values
 from tests.execution.conftest import Staging
 
@@ -83,6 +84,28 @@ def test_indexes_that_production_has_not_are_hidden_and_told(untidy: Staging) ->
     assert bound.says == "It has 1 index (strict on orders), and production has not"
     assert missing.says == "It lacks 1 index (orders_pkey on orders) of production's"
     assert untidy.contents() == before
+
+
+def test_partitions_tables_without_any_index_and_tables_of_one_side(database: str) -> None:
+    with pg.writer(database, purpose="test") as db:
+        db.execute("CREATE TABLE events (id int, day date, kind text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)")
+        db.execute("CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')")
+        db.execute("CREATE INDEX kinds ON events (kind)")
+        db.execute("CREATE TABLE bare (id int PRIMARY KEY); CREATE TABLE gone (id int PRIMARY KEY)")
+        db.execute("CREATE TABLE broken (id int); CREATE INDEX unusable ON broken (id)")
+        db.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'unusable'::regclass")
+    with pg.session(database, purpose="test") as db:
+        profile = catalog.pull(db, values=Values.NONE)
+    with pg.writer(database, purpose="test") as db:
+        assert differing(db, profile) == Differing()
+        db.execute("ALTER TABLE bare DROP CONSTRAINT bare_pkey; DROP TABLE gone; DROP INDEX kinds")
+        db.execute("CREATE TABLE new (id int PRIMARY KEY); CREATE INDEX days ON events (day)")
+        db.execute("UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'unusable'::regclass")
+        found = differing(db, profile)
+        assert set(map(str, found.extra)) == {"days", "unusable"}
+        assert found.bound == ()
+        assert set(found.missing) == {"bare_pkey on bare", "kinds on events"}
+        assert can_hide(db, found.extra)
 
 
 def test_a_role_that_may_not_hide_them_is_told_so(untidy: Staging) -> None:

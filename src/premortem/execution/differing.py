@@ -53,17 +53,19 @@ def differing(db: pg.Session, profile: Profile) -> Differing:
     """
     there: dict[RelationName, dict[str, tuple[str, bool]]] = {}
     for schema, table, name, definition, bound in db.tuples(queries["indexes"]):
-        there.setdefault(RelationName(schema=schema, name=table), {})[name] = (_sameness(definition), bound)
-    own = {t.relation: {i.name: _sameness(i.definition) for i in t.indexes if i.valid} for t in profile.tables}
-    own = {relation: found for relation, found in own.items() if relation in there}
+        found = there.setdefault(RelationName(schema=schema, name=table), {})
+        if name is not None:
+            found[name] = (_sameness(definition), bound)
+    known = ((t.relation, [i for i in t.indexes if i.valid and i.parent is None]) for t in profile.tables)
+    own = {relation: {i.name: _sameness(i.definition) for i in of} for relation, of in known if relation in there}
     extra = [(r, name, bound) for r, name, bound in _only_there(there, own)]
     return Differing(
         extra=tuple(RelationName(schema=r.schema, name=name) for r, name, bound in extra if not bound),
         bound=tuple(f"{name} on {r}" for r, name, bound in extra if bound),
         missing=tuple(
             f"{name} on {r}"
-            for r, found in own.items()
-            for name, same in found.items()
+            for r, indexes in own.items()
+            for name, same in indexes.items()
             if name not in there[r] and same not in {s for s, _ in there[r].values()}
         ),
     )

@@ -65,15 +65,15 @@ JOIN pg_catalog.pg_class p ON p.oid = part.oid
 WHERE n.nspname = %(schema)s AND c.relname = %(name)s
 
 -- name: indexes
--- purpose: the valid indexes of ordinary schemas, without those of partitions that belong to their parent's, and whether a
---          constraint owns each
+-- purpose: tables of ordinary schemas with their valid indexes, none for one that has none; a partition's that belong to
+--          its parent's are left out; and whether a constraint owns each
 -- needs: nothing, the catalogs are public
 SELECT n.nspname::text, t.relname::text, c.relname::text, pg_catalog.pg_get_indexdef(c.oid),
        EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conindid = c.oid AND o.contype IN ('p', 'u', 'x'))
-FROM pg_catalog.pg_index i
-JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+FROM pg_catalog.pg_class t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-WHERE i.indisvalid AND NOT c.relispartition AND t.relpersistence <> 't'
+LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition)
+       ON i.indrelid = t.oid AND i.indisvalid
+WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%%'
 ORDER BY 1, 2, 3
