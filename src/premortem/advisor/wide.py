@@ -13,6 +13,7 @@ import re
 
 from premortem.advisor.columns import base_type
 from premortem.advisor.samples import sampled_values
+from premortem.advisor.storage import text_bytes
 from premortem.advisor.wants import Operand
 from premortem.model import Column, ColumnStatistics, IndexCandidate, Table
 
@@ -22,7 +23,6 @@ _SUSPECT_AVERAGE = 400
 _LONG = 400
 _ABOVE_USUAL = 1.5  # times the median length: some values are much longer
 _HEADER = 4
-_SHORT = 127  # bytes, up to which a value's header is one
 _TELLING = 50  # sampled values
 _ERRORS = 3  # standard errors of their average length
 _OUT_OF_LINE = 100.0  # bytes a row in the TOAST table
@@ -108,10 +108,9 @@ def _counts_more_than_it_shows(statistics: ColumnStatistics) -> bool:
     """Whether the average length is above what the sampled values explain: those left out are counted in it."""
     if statistics.pseudonyms:
         return False  # of other lengths than the values
-    weighted = [(len(v.encode()), weight) for v, weight in sampled_values(statistics)]
-    if len(weighted) < _TELLING:
+    widths = [(text_bytes(v), weight) for v, weight in sampled_values(statistics)]
+    if len(widths) < _TELLING:
         return False
-    widths = [(n + (1 if n < _SHORT else _HEADER), weight) for n, weight in weighted]
     total = sum(weight for _, weight in widths)
     mean = sum(n * weight for n, weight in widths) / total
     variance = sum((n - mean) ** 2 * weight for n, weight in widths) / total

@@ -85,8 +85,7 @@ def can_hide(db: pg.Session, extra: tuple[RelationName, ...]) -> bool:
     try:
         with db.rolled_back():
             db.execute("SET LOCAL lock_timeout = '10s'")
-            for name in extra:
-                db.execute(f"DROP INDEX {name.sql}")
+            db.execute(f"DROP INDEX {', '.join(name.sql for name in extra)}")
     except (PrivilegeError, ServerTimeout, StatementError):
         return False
     return True

@@ -11,7 +11,7 @@ of_parent a foreign key's column: its own distribution over the parent's values
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -58,11 +58,11 @@ def of_line(asked: Asked) -> Basis:
     told = [text for text, _ in asked.common] + list(asked.bounds) + list(asked.pins)
     scale = _scale(asked.kind, told)
     places = {text: p for text in told if (p := values.place(asked.kind, text, scale)) is not None}
-    shift = _shift(asked)
+    shift = shifted(asked.kind, asked.shift)
     places = {text: p + shift for text, p in places.items()}
     bounds = sorted(places[text] for text in asked.bounds if text in places)
     heavy = {places[text]: rows for text, rows in asked.common if text in places}
-    least, most = _ends(asked, scale, shift)
+    least, most = ends(asked, scale)
     asked = replace(asked, kind=replace(asked.kind, least=least, most=most))
     if not bounds and not heavy:
         bounds = _made_up(asked, scale)
@@ -70,7 +70,7 @@ def of_line(asked: Asked) -> Basis:
     unit, offset = _unit([*bounds, *heavy, *pins], asked)
     in_units = [(p - offset) // unit for p in bounds]
     points = [((p - offset) // unit, rows) for p, rows in heavy.items()]
-    fixed = sorted({(p - offset) // unit for p in pins})[: min(_MOST_PINS, asked.rows)]
+    fixed = _pinned(((p - offset) // unit for p in pins), asked)
     found = _line_segments(asked, in_units, points, fixed, unit, offset)
     line = line_of(asked.kind, found, scale=scale, unit=unit, offset=offset, salt=asked.salt)
     line = _with_exact(line, asked, {t: (p - offset) // unit for t, p in places.items()})
@@ -91,19 +91,21 @@ def _whole_digits(told: Sequence[str]) -> int:
     return max((len(text.lstrip("-").partition(".")[0]) for text in told if "e" not in text.lower()), default=1)
 
 
-def _shift(asked: Asked) -> int:
-    if asked.kind.family is Family.DATE:
-        return asked.shift // 86_400_000_000
-    return asked.shift if asked.kind.family is Family.TIMESTAMP else 0
+def shifted(kind: Kind, microseconds: int) -> int:
+    """Return by how many places of a type's line times are moved."""
+    if kind.family is Family.DATE:
+        return microseconds // 86_400_000_000
+    return microseconds if kind.family is Family.TIMESTAMP else 0
+
+
+def _pinned(places: Iterable[int], asked: Asked) -> list[int]:
+    """Return the places that must have a row, no more of them than there are rows."""
+    return sorted(set(places))[: min(_MOST_PINS, asked.rows)]
 
 
 def ends(asked: Asked, scale: int) -> tuple[int, int]:
     """Return the least and the largest place that type and schema allow."""
-    return _ends(asked, scale, _shift(asked))
-
-
-def _ends(asked: Asked, scale: int, shift: int) -> tuple[int, int]:
-    kind, limits = asked.kind, asked.limits
+    kind, limits, shift = asked.kind, asked.limits, shifted(asked.kind, asked.shift)
     low = None if limits.least is None else values.place(kind, limits.least, scale)
     high = None if limits.most is None else values.place(kind, limits.most, scale)
     least = kind.least if low is None else max(kind.least, low + shift + limits.above)
@@ -234,7 +236,7 @@ def of_text(asked: Asked) -> Basis:
     placed = texts.placed(bounds, [text for text, _ in asked.common] + list(asked.pins))
     points = [(placed.places[text], rows) for text, rows in asked.common]
     if asked.unique:
-        pins = sorted({placed.places[t] for t in asked.pins} - set(placed.bounds))[: min(_MOST_PINS, asked.rows)]
+        pins = _pinned({placed.places[t] for t in asked.pins} - set(placed.bounds), asked)
         found = unique_segments(pins, placed.bounds, asked.rows)
     else:
         found = _believed(asked, lambda d: segments(points, placed.bounds, asked.rows, d), math.inf)
@@ -283,7 +285,7 @@ def _of_numbered(asked: Asked, form: texts.Numbered, told: Sequence[str]) -> Bas
     places = {text: number for text in told if (number := form.number(text)) is not None}
     bounds = sorted(places[text] for text in asked.bounds)
     points = [(places[text], rows) for text, rows in asked.common]
-    pins = sorted({places[text] for text in asked.pins})[: min(_MOST_PINS, asked.rows)]
+    pins = _pinned((places[text] for text in asked.pins), asked)
     span = max(places.values()) - min(places.values()) + 1
     if span < asked.said * 0.98 or (not bounds and _has_tail(asked)):
         return None

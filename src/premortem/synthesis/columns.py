@@ -116,7 +116,7 @@ class Columns:
                 self._gap(reference.columns, "refers to periods of another table, which need not cover its own")
 
     def _reference(self, reference: Constraint) -> None:
-        names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        names = uniqueness.own_names(reference)
         found = self.planner.referred(reference)
         if found is None:
             if any(name not in self.decided for name in reference.columns):
@@ -135,10 +135,6 @@ class Columns:
             self._share(reference, found, found.key, names)
         elif not self._by_unit(reference):
             self._gap(reference.columns, "shares columns with another key")
-
-    def _is_of(self, name: str, basis: Basis) -> bool:
-        """Whether a column is drawn from the same values as another table's."""
-        return self.decided[name].domain is basis.domain
 
     def _by_unit(self, reference: Constraint) -> bool:
         """Whether a key of the table has the reference inside, so that it is kept already."""

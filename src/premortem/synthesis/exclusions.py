@@ -53,7 +53,7 @@ class Meant:
 class Exclusion:
     """An exclusion constraint: two rows with the same values in `equal` may not overlap in `periods`.
 
-    `unlike` are columns in which they may not differ.  `whole` says that nothing of the constraint was left out.
+    `unlike` are columns in which they may not differ.
     `temporal` constraints take no empty ranges.
     """
 
@@ -61,7 +61,6 @@ class Exclusion:
     equal: tuple[str, ...]
     periods: tuple[Period, ...] = ()
     unlike: tuple[str, ...] = ()
-    whole: bool = True
     meant: Meant | None = None
     partial: bool = False
     temporal: bool = False
@@ -79,7 +78,7 @@ def exclusions(table: Table) -> tuple[Exclusion, ...]:
 
 def is_temporal(constraint: Constraint) -> bool:
     """Whether a key's last column is a range that may not overlap another's."""
-    return constraint.definition.rstrip().endswith("WITHOUT OVERLAPS)") or "WITHOUT OVERLAPS)" in constraint.definition
+    return "WITHOUT OVERLAPS)" in constraint.definition
 
 
 def is_periodic(constraint: Constraint) -> bool:
@@ -101,15 +100,14 @@ def _exclusion(table: Table, constraint: Constraint) -> Exclusion:
     operators = operators_of(constraint.definition)
     keys = index.keys if index else ()
     if index is None or len(operators) != len(keys):
-        return Exclusion(name=constraint.name, equal=(), whole=False)
+        return Exclusion(name=constraint.name, equal=())
     parts = list(zip(keys, operators, strict=True))
     equal = tuple(k.column for k, sign in parts if sign == "=" and k.column)
     unlike = tuple(k.column for k, sign in parts if sign == "<>" and k.column)
     periods = tuple(p for k, sign in parts if sign == "&&" and (p := _period(k)) is not None)
     return Exclusion(
         name=constraint.name, equal=equal, periods=periods, unlike=unlike,
-        whole=len(equal) + len(unlike) + len(periods) == len(parts), meant=meant(index.predicate),
-        partial=index.predicate is not None,
+        meant=meant(index.predicate), partial=index.predicate is not None,
     )  # fmt: skip
 
 

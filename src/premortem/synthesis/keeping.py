@@ -66,7 +66,6 @@ class _Part:
     columns: tuple[str, ...]
     found: Segments
     level: Level
-    numbered: bool
     bases: Mapping[str, Basis]
     correlation: float = 0.0
 
@@ -237,11 +236,11 @@ class _Apartness:
         )  # fmt: skip
         salt = bases.salt(self.planner.seed, self.table.relation.sql, "group", *columns)
         level = Level(slot=columns[0], marginal=Marginal.of(found, numbered=False), salt=salt)
-        return _Part(columns=columns, found=found, level=level, numbered=False, bases=own, correlation=correlation)
+        return _Part(columns=columns, found=found, level=level, bases=own, correlation=correlation)
 
     def _reference(self, reference: Constraint, rows: int) -> _Part | None:
         found = self.planner.referred(reference)
-        names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        names = uniqueness.own_names(reference)
         spread = self.planner.spread_of(self.table, found.key, reference) if found else None
         if found is None or spread is None:
             return None

@@ -76,8 +76,7 @@ def _of_range(planner: Planner, table: Table, column: Column, *, temporal: bool)
     found = asked.statistics
     bounds = [b for text in ((found.range_bounds_histogram or ()) if found else ()) if (b := values.bounds(text))]
     scale = values.decimals([end for _, low, high, _ in bounds for end in (low, high) if end])
-    shift = asked.shift // 86_400_000_000 if element.family is Family.DATE else asked.shift
-    shift = shift if element.family in (Family.DATE, Family.TIMESTAMP) else 0
+    shift = bases.shifted(element, asked.shift)
     lows = _places(element, [low for _, low, _, _ in bounds if low], scale, shift)
     highs = _places(element, [high for _, _, high, _ in bounds if high], scale, shift)
     lengths = _lengths(element, found, scale)

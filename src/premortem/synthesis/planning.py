@@ -227,7 +227,7 @@ class Planner:
             if inside < columns and inside <= left and reference.references != table.relation:
                 parent = self.referred(reference)
                 if parent is not None and isinstance(parent.key, Key):
-                    names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+                    names = uniqueness.own_names(reference)
                     found.append(Unit(slot=reference.name, key=parent.key, names=names))
                     left -= inside
         return found
@@ -255,7 +255,7 @@ class Planner:
     ) -> tuple[Segments, Asked, float] | None:
         """Return how rows are spread over a partitioned table's key, by the column that tells the partition."""
         parent = self.profile.table(reference.references) if reference.references else None
-        names = dict(zip(reference.referenced_columns, reference.columns, strict=False))
+        names = uniqueness.own_names(reference)
         by = next((name for name in limits.partition_columns(parent) if name in names), None) if parent else None
         column = table.column(names[by]) if by else None
         basis = self.basis(table, column.name) if column else None
@@ -274,7 +274,7 @@ class Planner:
         """Return how a table's rows are spread over a key that one of its foreign keys is to."""
         if isinstance(key, PartitionedKey):
             return self._over_partitions(table, key, reference)
-        return self.spread(table, key, dict(zip(reference.referenced_columns, reference.columns, strict=False)))
+        return self.spread(table, key, uniqueness.own_names(reference))
 
     def spread(self, table: Table, key: Key, names: Mapping[str, str]) -> tuple[Segments, Asked, float] | None:
         """Return how a table's rows are spread over a key that it refers to, by the leading column's statistics."""

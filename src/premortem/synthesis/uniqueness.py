@@ -76,6 +76,11 @@ def references(table: Table, profile: Profile) -> Iterator[Constraint]:
     yield from (key for key in several if not _is_to_a_partition(key, names, profile))
 
 
+def own_names(reference: Constraint) -> dict[str, str]:
+    """Return the referring columns by those that they refer to."""
+    return dict(zip(reference.referenced_columns, reference.columns, strict=False))
+
+
 def _is_to_a_partition(key: Constraint, names: set[str], profile: Profile) -> bool:
     parent = profile.table(key.references) if key.references else None
     return key.inherited_from in names and parent is not None and bool(parent.partition_bound)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -177,14 +177,17 @@ def corrected(answer: Answer, before: Answer, found: Fact) -> Answer:
 
 def excess(found: Fact) -> float:
     """Return how many times more was left than the planner thought, in the set that it was least wrong about."""
-    pairs = zip(found.left, found.estimated, strict=True)
-    return max(1.0, min((left / max(e, 0.01) for left, e in pairs if left is not None), default=1.0))
+    return max(1.0, min(_of_estimate(found), default=1.0))
 
 
 def surplus(found: Fact) -> float:
     """Return what part of the estimate was left, in the set that the planner was least wrong about."""
-    pairs = zip(found.left, found.estimated, strict=True)
-    return min(1.0, max((left / max(e, 0.01) for left, e in pairs if left is not None), default=1.0))
+    return min(1.0, max(_of_estimate(found), default=1.0))
+
+
+def _of_estimate(found: Fact) -> Iterator[float]:
+    """Yield what was left by what the planner thought, for each set of which that is known."""
+    return (left / max(e, 0.01) for left, e in zip(found.left, found.estimated, strict=True) if left is not None)
 
 
 def scaled(answer: Answer, factor: float) -> Answer:

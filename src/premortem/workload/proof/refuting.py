@@ -250,8 +250,7 @@ class _Trial:
             for done, (demand, answer, used) in enumerate(unknown):
                 if not self.enough():
                     self.told(f"executed {done} of {words.plural(len(unknown), 'query', 'queries')} on the mirror")
-                    new.append(self._executed(demand, answer, used, there))
-                    self.ground.facts[demand, used] = new[-1]
+                    new.append(self._noted(demand, answer, used, there))
         except KeyboardInterrupt:
             self.interrupted = True
         return new
@@ -264,13 +263,11 @@ class _Trial:
         try:
             self.told("building on the mirror what may be better than the planner thinks")
             there = self._build(view, frozenset(n for _, numbers in promises for n in numbers))
-            for done, (demand, numbers) in enumerate(promises):
-                wanted = view.definitions(numbers)
-                ((answer, used),) = self.ground.ask([(demand, wanted & there, frozenset())])
-                if wanted <= there and used and (demand, used) not in self.ground.facts and not self.enough():
-                    self.told(f"tried {done} of {words.plural(len(promises), 'plan')} that may be better than planned")
-                    found.append(self._executed(demand, answer, used, used))
-                    self.ground.facts[demand, used] = found[-1]
+            wanted = [(d, w, frozenset[RelationName]()) for d, n in promises if (w := view.definitions(n)) <= there]
+            for done, ((demand, *_), (answer, used)) in enumerate(zip(wanted, self.ground.ask(wanted), strict=True)):
+                if used and (demand, used) not in self.ground.facts and not self.enough():
+                    self.told(f"tried {done} of {words.plural(len(wanted), 'plan')} that may be better than planned")
+                    found.append(self._noted(demand, answer, used, used))
                     self.tried_out.add((demand, used))
         except KeyboardInterrupt:
             self.interrupted = True
@@ -279,6 +276,11 @@ class _Trial:
     def _was_tried_out(self, found: Fact) -> bool:
         """Whether nobody chose what was executed: then it is no news that it is no better than it should be."""
         return (found.demand, found.used) in self.tried_out
+
+    def _noted(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
+        """Execute a demand with all that is there, and remember what that says of what its plans use."""
+        found = self.ground.facts[demand, used] = self._executed(demand, answer, used, there)
+        return found
 
     def _executed(self, demand: int, answer: Answer, used: Definitions, there: Definitions) -> Fact:
         one = self.ground.studied[demand]
@@ -316,9 +318,10 @@ class _Trial:
 
     def _refuse(self, wanted: Sequence[tuple[int, Answer, Definitions]]) -> None:
         """Refuse the indexes that make a query slower though the search knows what they cost."""
+        savings = self._savings(wanted)
         for found in self._slower(wanted):
             why = sentence(found, self.ground.studied[found.demand])
-            for definition in self._culprits(found, self._savings(wanted)):
+            for definition in self._culprits(found, savings):
                 self.ground.banned.setdefault(definition, why)
 
     def _culprits(self, found: Fact, savings: Mapping[str, float]) -> Definitions:

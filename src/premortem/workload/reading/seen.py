@@ -35,11 +35,6 @@ class Seen:
         hidden = frozenset(_hidden(reduced)) if query.site.source == STATEMENTS else frozenset[int]()
         return cls(query=query, reduced=reduced, constants=tuple(places), hidden=hidden)
 
-    @property
-    def is_told(self) -> bool:
-        """Whether the text tells parameters from constants."""
-        return not self.hidden
-
 
 def _hidden(reduced: Reduced) -> Iterator[int]:
     """Yield the places in which all parameters may be constants that were taken out."""

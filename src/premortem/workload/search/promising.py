@@ -7,8 +7,9 @@ most of the time are put forward, to be tried where trying is possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
+from typing import TypeVar
 
 from premortem.workload.search.knowledge import Known, Visible
 from premortem.workload.search.selection import Chosen
@@ -18,6 +19,7 @@ _GAINS = 0.98
 _EACH = 4
 _MOST = 40
 _OF_BUDGET = 3.0
+_One = TypeVar("_One")
 
 
 def promising(chosen: Chosen, budget: int | None) -> tuple[tuple[int, Visible], ...]:
@@ -30,8 +32,7 @@ def promising(chosen: Chosen, budget: int | None) -> tuple[tuple[int, Visible], 
     heavy = [(d, k) for d, k in enumerate(chosen.knowledge.known) if k.before >= _MATTERS * total]
     heavy.sort(key=lambda one: -one[1].before)
     ladders = [[(d, used) for used in _plans(known, chosen, budget)] for d, known in heavy]
-    in_turns = (one for turn in zip_longest(*ladders) for one in turn if one is not None)
-    return tuple(_within(in_turns, chosen, None if budget is None else budget * _OF_BUDGET))[:_MOST]
+    return tuple(_within(_in_turns(ladders), chosen, None if budget is None else budget * _OF_BUDGET))[:_MOST]
 
 
 def _plans(known: Known, chosen: Chosen, budget: int | None) -> Iterator[Visible]:
@@ -45,8 +46,12 @@ def _plans(known: Known, chosen: Chosen, budget: int | None) -> Iterator[Visible
     by_start: dict[object, list[Visible]] = {}
     for used in fitting:
         by_start.setdefault(_start(used, chosen), []).append(used)
-    different = [one for turn in zip_longest(*by_start.values()) for one in turn if one is not None]
-    yield from different[:_EACH]
+    yield from islice(_in_turns(by_start.values()), _EACH)
+
+
+def _in_turns(ladders: Iterable[Iterable[_One]]) -> Iterator[_One]:
+    """Yield the first of each, then the second of each, and so on."""
+    return (one for turn in zip_longest(*ladders) for one in turn if one is not None)
 
 
 def _start(used: Visible, chosen: Chosen) -> object:
