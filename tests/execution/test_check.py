@@ -55,6 +55,28 @@ def test_a_missing_index_is_proved_by_building_it(staging: Staging, tmp_path: Pa
     assert staging.contents() == before
 
 
+@pytest.mark.parametrize("name", ["tried_here", "items_sku_status_idx"])
+def test_an_index_that_somebody_left_there_does_not_make_the_query_pass(
+    staging: Staging, tmp_path: Path, name: str
+) -> None:
+    """Under any name, that of the proposal too."""
+    with pg.writer(staging.dsn, purpose="test") as db:
+        db.execute(f"CREATE INDEX {name} ON items (sku, status)")
+    try:
+        before = staging.contents()
+        code, report = judged(staging, tmp_path, MISSING, options=("--mirror-values",))
+        assert staging.contents() == before
+    finally:
+        with pg.writer(staging.dsn, purpose="test") as db:
+            db.execute(f"DROP INDEX {name}")
+    assert code == 1
+    (query,) = report["queries"]
+    (finding,) = (f for f in query["findings"] if f["rule"] == "seq-scan-discards-rows")
+    assert finding["remedy"]["proof"] == "proved"
+    assert [b["name"] for b in query["executed"]["built"]] == ["items_sku_status_idx"]
+    assert any(name in gap["says"] and "hidden" in gap["effect"] for gap in report["gaps"])
+
+
 def test_sampled_values_belong_together(staging: Staging, tmp_path: Path) -> None:
     _, report = judged(staging, tmp_path, JOINED, options=("--mirror-values",))
     (query,) = report["queries"]

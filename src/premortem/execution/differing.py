@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from premortem import pg, words
 from premortem.errors import PrivilegeError, ServerTimeout, StatementError
-from premortem.execution.running import queries
+from premortem.execution.running import hide, queries
 from premortem.model import Gap, Profile, RelationName
 
 #: What two indexes on one table have in common that are the same but for their names.
@@ -84,8 +84,7 @@ def can_hide(db: pg.Session, extra: tuple[RelationName, ...]) -> bool:
     """Whether these indexes can be dropped, and so hidden: the role may not own them, or somebody is at work there."""
     try:
         with db.rolled_back():
-            db.execute("SET LOCAL lock_timeout = '10s'")
-            db.execute(f"DROP INDEX {', '.join(name.sql for name in extra)}")
+            hide(db, extra)
     except (PrivilegeError, ServerTimeout, StatementError):
         return False
     return True

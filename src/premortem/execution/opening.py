@@ -11,7 +11,7 @@ from premortem import pg, words
 from premortem.check import Executor
 from premortem.errors import ServerError, ServerTimeout, StatementError
 from premortem.execution import admission
-from premortem.execution.differing import Differing, can_hide, differing
+from premortem.execution.differing import can_hide, differing
 from premortem.execution.rehearsing import Stage
 from premortem.execution.running import Runner, queries
 from premortem.execution.values import Rows
@@ -58,7 +58,6 @@ def open(
         gaps = (
             *(() if may_show else (_UNASKED,)),
             *entered.gaps,
-            *entered.differing.gaps(hidden=False),
             *_migrated(db, migrations, profile, stack),
             *_first_runs(runner),
         )
@@ -87,16 +86,14 @@ def rehearse(dsn: str, profile: Profile, *, limit: timedelta = LIMIT) -> Iterato
     Raises TargetRefused where nothing may be executed there: production, a replica, somebody's own database.
     """
     with _entered(dsn, profile, limit) as entered:
-        runner, extra = entered.runner, entered.differing.extra
-        hidden = bool(extra) and can_hide(runner.db, extra)
+        runner = entered.runner
         stage = Stage(
             db=runner.db, explainer=runner.explainer, profile=profile, limit=limit, build_limit=_BUILD_LIMIT,
-            whole=entered.is_whole, present=entered.present, not_of_production=extra if hidden else (),
+            whole=entered.is_whole, present=entered.present, not_of_production=runner.hidden,
         )  # fmt: skip
-        gaps = (*entered.gaps, *entered.differing.gaps(hidden=hidden))
         try:
             with stage.open():
-                yield Rehearsal(stage=stage, gaps=gaps)
+                yield Rehearsal(stage=stage, gaps=entered.gaps)
         finally:
             if runner.db.lost:  # a signal breaks off what it came into, and what had to be committed is still there
                 with _entered(dsn, profile, limit):
@@ -111,7 +108,6 @@ class _Entered:
     profile: Profile
     made: manifest.Manifest | None
     present: Mapping[RelationName, float]
-    differing: Differing
     gaps: tuple[Gap, ...]
 
     def is_whole(self, relation: RelationName) -> bool:
@@ -136,10 +132,14 @@ def _entered(dsn: str, profile: Profile, limit: timedelta, *, in_transaction: bo
         )
         runner.sweep()
         present = _present(db)
-        gaps = (*admission.gaps(profile, made, db.server_version, present), *_take_settings(db, profile))
-        yield _Entered(
-            runner=runner, profile=profile, made=made, present=present, differing=differing(db, profile), gaps=gaps
+        others = differing(db, profile)
+        runner.hidden = others.extra if can_hide(db, others.extra) else ()
+        gaps = (
+            *admission.gaps(profile, made, db.server_version, present),
+            *_take_settings(db, profile),
+            *others.gaps(hidden=bool(runner.hidden)),
         )
+        yield _Entered(runner=runner, profile=profile, made=made, present=present, gaps=gaps)
 
 
 def _migrated(

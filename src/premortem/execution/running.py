@@ -27,7 +27,7 @@ _CONCURRENTLY = " CONCURRENTLY"
 
 @dataclass(slots=True)
 class Runner:
-    """A session on the mirror: executes, builds and undoes."""
+    """A session on the mirror: executes, builds and undoes; what is `hidden` is not there for any of it."""
 
     db: pg.Session
     explainer: Explainer
@@ -35,6 +35,7 @@ class Runner:
     build_limit: timedelta
     evicts: str | None = None
     in_transaction: bool = False
+    hidden: tuple[RelationName, ...] = ()
     options: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +68,7 @@ class Runner:
 
     def _once(self, query: Query, parameters: ParameterSet) -> Planned:
         with self.db.rolled_back():
+            hide(self.db, self.hidden)
             self.db.execute(f"SET LOCAL statement_timeout = {int(self.limit.total_seconds() * 1000)}")
             self._look_along(query)
             return self.explainer.explain(query, parameters, self.options)
@@ -81,6 +83,7 @@ class Runner:
         if self.evicts is None:
             return False
         with self.db.rolled_back():
+            hide(self.db, self.hidden)
             self._look_along(query)
             plan = self.explainer.explain(query, parameters).plan
             tables = sorted({n.relation.sql for n in plan.walk() if n.relation is not None})
@@ -96,9 +99,11 @@ class Runner:
         for good, marked, and dropped.
         """
         with self.db.rolled_back():
+            hide(self.db, self.hidden)  # one may have the very name of what is built
             built = self._build(advice)
             if not self._must_wait(advice):
-                yield built
+                with self._already_hidden():
+                    yield built
                 return
         if self.in_transaction:
             raise StatementError(
@@ -107,6 +112,14 @@ class Runner:
             )
         with self._committed(advice) as built:
             yield built
+
+    @contextlib.contextmanager
+    def _already_hidden(self) -> Iterator[None]:
+        hidden, self.hidden = self.hidden, ()
+        try:
+            yield
+        finally:
+            self.hidden = hidden
 
     def _build(self, advice: Sequence[Advice], *, replacing: bool = True) -> tuple[Built, ...]:
         return tuple(self._built(a, replacing=replacing) for a in advice)
@@ -147,6 +160,13 @@ class Runner:
         """Drop the indexes that a run which was killed left behind, where no other run is at work."""
         for index in self.db.values(queries["left behind"], mark=MARK, lock=LOCK):
             self.db.execute(f"DROP INDEX IF EXISTS {index}")
+
+
+def hide(db: pg.Session, indexes: Sequence[RelationName]) -> None:
+    """Drop indexes, in a transaction that is rolled back: nothing else keeps the planner from them."""
+    if indexes:
+        db.execute("SET LOCAL lock_timeout = '10s'")
+        db.execute(f"DROP INDEX IF EXISTS {', '.join(name.sql for name in indexes)}")
 
 
 def _eviction(schema: str) -> str:
