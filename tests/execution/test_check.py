@@ -55,26 +55,30 @@ def test_a_missing_index_is_proved_by_building_it(staging: Staging, tmp_path: Pa
     assert staging.contents() == before
 
 
-@pytest.mark.parametrize("name", ["tried_here", "items_sku_status_idx"])
+#: What the proposal is, by which rows ANALYZE happened to see.
+PROPOSED = {"items_sku_status_idx": "(sku, status)", "items_sku_idx": "(sku)"}
+
+
+@pytest.mark.parametrize("names", [("tried_here",), tuple(PROPOSED)], ids=("another name", "the proposal's name"))
 def test_an_index_that_somebody_left_there_does_not_make_the_query_pass(
-    staging: Staging, tmp_path: Path, name: str
+    staging: Staging, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
-    """Under any name, that of the proposal too."""
     with pg.writer(staging.dsn, purpose="test") as db:
-        db.execute(f"CREATE INDEX {name} ON items (sku, status)")
+        for name in names:
+            db.execute(f"CREATE INDEX {name} ON items {PROPOSED.get(name, '(sku, status)')}")
     try:
         before = staging.contents()
         code, report = judged(staging, tmp_path, MISSING, options=("--mirror-values",))
         assert staging.contents() == before
     finally:
         with pg.writer(staging.dsn, purpose="test") as db:
-            db.execute(f"DROP INDEX {name}")
+            db.execute(f"DROP INDEX {', '.join(names)}")
     assert code == 1
     (query,) = report["queries"]
     (finding,) = (f for f in query["findings"] if f["rule"] == "seq-scan-discards-rows")
     assert finding["remedy"]["proof"] == "proved"
-    assert [b["name"] for b in query["executed"]["built"]] == ["items_sku_status_idx"]
-    assert any(name in gap["says"] and "hidden" in gap["effect"] for gap in report["gaps"])
+    assert {b["name"] for b in query["executed"]["built"]} <= PROPOSED.keys()
+    assert all(any(name in gap["says"] and "hidden" in gap["effect"] for gap in report["gaps"]) for name in names)
 
 
 def test_sampled_values_belong_together(staging: Staging, tmp_path: Path) -> None:
